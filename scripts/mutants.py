@@ -1,0 +1,261 @@
+"""Plant one fault at a time in a copy of the tree; each must redden the test named for it.
+
+    python scripts/mutants.py [WORD ...]      only mutants whose name holds one of the words
+
+Ends with 0 when every fault is caught, with 3 when one survives, when the place of a fault is not
+found any more, or when a named test is red without any fault.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+LEFT_OUT = (".git", ".venv", "results", "__pycache__", ".*_cache", ".hypothesis", "build", "dist")
+FOUND, RED = 0, 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """A fault: the text ``old`` of a file becomes ``new``, and ``test`` must fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+MUTANTS = (
+    Mutant(
+        name="sign: storage multiplies particles",
+        file="src/exocast/vial/storage.py",
+        old="np.exp(-np.asarray(rate_per_day) * np.asarray(days))",
+        new="np.exp(np.asarray(rate_per_day) * np.asarray(days))",
+        test="tests/analytic/test_storage.py::test_first_order_halves_at_its_half_life",
+    ),
+    Mutant(
+        name="dilution: applied a second time",
+        file="src/exocast/vial/measure.py",
+        old='factor = known.value if known.state == "not_applied" else 1.0',
+        new="factor = known.value",
+        test="tests/vial/test_measure.py::test_recorded_dilution_is_never_applied_again",
+    ),
+    Mutant(
+        name="dilution: an unknown one is taken as none",
+        file="src/exocast/vial/measure.py",
+        old="    if dilution is None:\n        raise InstrumentFileError(dilution_question(export)",
+        new="    dilution = dilution or 1.0\n    if dilution is None:\n"
+        "        raise InstrumentFileError(dilution_question(export)",
+        test="tests/vial/test_measure.py::"
+        "test_dilution_that_nobody_recorded_is_asked_for_and_nothing_assumed",
+    ),
+    Mutant(
+        name="captures: failed ones are kept",
+        file="src/exocast/vial/nanosight.py",
+        old='    if tracks < 1:\n        return "0 tracks"\n',
+        new="",
+        test="tests/vial/test_nanosight.py::"
+        "test_capture_without_tracks_is_excluded_whatever_its_concentration",
+    ),
+    Mutant(
+        name="sizes: the cut below the floor is ignored",
+        file="src/exocast/vial/size.py",
+        old="return -float(counts @ (logs - seen))",
+        new="return -float(counts @ logs)",
+        test="tests/vial/test_size.py::test_law_is_found_again_whatever_was_cut_below_the_floor",
+    ),
+    Mutant(
+        name="label: beads pass as vesicles",
+        file="src/exocast/vial/vial.py",
+        old="    if assume_vesicles:\n        return BEADS_LABEL",
+        new="    if True:\n        return BEADS_LABEL",
+        test="tests/vial/test_vial.py::test_beads_are_refused_and_labelled_when_taken_as_vesicles",
+    ),
+    Mutant(
+        name="unit: protein dose is multiplied",
+        file="src/exocast/dose/convert.py",
+        old="return value / protein.ug_per_ml",
+        new="return value * protein.ug_per_ml",
+        test="tests/dose/test_convert.py::test_every_unit_becomes_a_volume",
+    ),
+    Mutant(
+        name="unit: weeks are read as days",
+        file="src/exocast/dose/regimen.py",
+        old='magnitude(self.interval, "day")',
+        new='magnitude(self.interval, "week")',
+        test="tests/dose/test_regimen.py::test_three_injections_four_weeks_apart",
+    ),
+    Mutant(
+        name="unit: a rate in a table gets another dimension",
+        file="src/exocast/cell/uptake.csv",
+        old="k_bind,free vesicles bind to cells of the site,2.0,1/day",
+        new="k_bind,free vesicles bind to cells of the site,2.0,mL/day",
+        test="tests/laws/test_knee_laws.py::test_nothing_goes_negative",
+    ),
+    Mutant(
+        name="mass: recycled vesicles vanish",
+        file="src/exocast/cell/uptake.ant",
+        old="recycle: endosome => free;",
+        new="recycle: endosome => ;",
+        test="tests/laws/test_knee_laws.py::test_vesicles_are_conserved",
+    ),
+    Mutant(
+        name="steady: macrophages are recruited twice",
+        file="src/exocast/tissue/inflammation.ant",
+        old="recruitment := 1 - feedback + feedback*(tnf/tnf_baseline + il1/il1_baseline)/2;",
+        new="recruitment := 1 - feedback + feedback*(tnf/tnf_baseline + il1/il1_baseline);",
+        test="tests/laws/test_knee_laws.py::test_an_untreated_knee_stays_where_it_is",
+    ),
+    Mutant(
+        name="sign: vesicles inflame",
+        file="src/exocast/tissue/response.ant",
+        old="tone := exp(-calm);",
+        new="tone := exp(calm);",
+        test="tests/laws/test_knee_laws.py::test_more_vesicles_calm_more",
+    ),
+    Mutant(
+        name="inert: the tissue answers without translation",
+        file="src/exocast/tissue/response.ant",
+        old="full := translation*max_ln_fall;",
+        new="full := max_ln_fall;",
+        test="tests/laws/test_knee_laws.py::"
+        "test_inert_vesicles_leave_the_tissue_at_its_natural_course",
+    ),
+    Mutant(
+        name="grade: a guess is as sharp as a measurement",
+        file="src/exocast/evidence/grades.csv",
+        old="E,assumption,1.75,",
+        new="E,assumption,0.75,",
+        test="tests/evidence/test_chance.py::test_a_lower_grade_never_narrows_a_spread",
+    ),
+    Mutant(
+        name="grade: an assumption is graded A unnoticed",
+        file="src/exocast/evidence/checks.py",
+        old='if row.source == "assumption" and row.grade != "E":',
+        new='if row.source == "assumption" and row.grade == "Z":',
+        test="tests/evidence/test_checks.py::test_each_fault_is_found_by_its_code",
+    ),
+    Mutant(
+        name="chance: people are drawn anew in every world",
+        file="src/exocast/evidence/chance.py",
+        old="            centre = value_of(row, people[key])[patient]",
+        new="            centre = value_of(row, normal_scores(seed, key, len(patient)))",
+        test="tests/evidence/test_chance.py::test_a_patient_keeps_their_score_in_every_world",
+    ),
+    Mutant(
+        name="arm: the difference is control minus product",
+        file="src/exocast/study/summary.py",
+        old="difference = change[result.arms.index(arm)] - change[control]",
+        new="difference = change[control] - change[result.arms.index(arm)]",
+        test="tests/study/test_summary.py::"
+        "test_difference_is_arm_minus_control_and_recovers_the_truth",
+    ),
+    Mutant(
+        name="interval: patients count as knowledge missing",
+        file="src/exocast/study/summary.py",
+        old="np.sqrt(np.clip(1 - share, 0.0, 1.0))",
+        new="np.ones_like(share)",
+        test="tests/study/test_summary.py::test_interval_shows_the_worlds_and_not_the_patients",
+    ),
+    Mutant(
+        name="responders: harm counts",
+        file="src/exocast/study/summary.py",
+        old="share = (sign * change[at] >= person)",
+        new="share = (-sign * change[at] >= person)",
+        test="tests/study/test_summary.py::"
+        "test_responders_count_changes_beyond_the_threshold_of_a_person",
+    ),
+    Mutant(
+        name="prior: the literature is the default",
+        file="src/exocast/evidence/rows.py",
+        old='    if prior == "default":\n        return tuple(plain)\n',
+        new="",
+        test="tests/evidence/test_rows.py::test_the_literature_prior_replaces_only_what_it_names",
+    ),
+    Mutant(
+        name="house: the vial looks to its right",
+        file="src/exocast/vial/names.py",
+        old="import re\n",
+        new="import re\n\nimport exocast.study.trial\n",
+        test="tests/house/test_imports.py::test_every_room_imports_from_its_left_only",
+    ),
+    Mutant(
+        name="house: a row cites a source that nobody knows",
+        file="src/exocast/patient/thresholds.csv",
+        old="mcii_tubach_via_spa",
+        new="mcii_tubac_via_spa",
+        test="tests/house/test_tables.py::test_no_table_has_an_error_or_a_warning",
+    ),
+)
+
+
+def run_tests(tree: Path, tests: Sequence[str]) -> int:
+    """Exit status of pytest on some tests of a tree, its own ``src`` first on the path."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(tree / "src"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "CI": "1",
+    }
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    return subprocess.run(
+        command, cwd=tree, env=environment, capture_output=True, check=False
+    ).returncode
+
+
+def judge(tree: Path, mutant: Mutant) -> str:
+    """``killed``, or what is wrong."""
+    path = tree / mutant.file
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return f"there is no file {mutant.file}"
+    if mutant.old not in text:
+        return "the text to change is not there; bring the mutant up to date"
+    try:
+        path.write_text(text.replace(mutant.old, mutant.new, 1), encoding="utf-8")
+        status = run_tests(tree, [mutant.test])
+    finally:
+        path.write_text(text, encoding="utf-8")
+    if status == RED:
+        return "killed"
+    return "SURVIVED" if status == FOUND else f"the test did not run (pytest ended with {status})"
+
+
+def main(words: Sequence[str]) -> int:
+    """Judge all mutants, or those whose name holds one of the words."""
+    chosen = [m for m in MUTANTS if not words or any(word in m.name for word in words)]
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "tree"
+        shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(*LEFT_OUT))
+        subprocess.run(["git", "init", "-q"], cwd=tree, check=False, capture_output=True)
+        print("without a fault:", end=" ", flush=True)
+        if run_tests(tree, sorted({m.test for m in chosen})) != FOUND:
+            print("a named test is red, so nothing can be said; run make test first")
+            return 3
+        print("green")
+        bad = 0
+        for mutant in chosen:
+            start = time.perf_counter()
+            verdict = judge(tree, mutant)
+            bad += verdict != "killed"
+            test = mutant.test.rpartition("::")[2]
+            print(
+                f"{verdict}: {mutant.name} [{test}] ({time.perf_counter() - start:.0f} s)",
+                flush=True,
+            )
+    print(f"{len(chosen) - bad} of {len(chosen)} faults were caught")
+    return 3 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

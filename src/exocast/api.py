@@ -1,0 +1,466 @@
+"""What users call from Python: a thin door to the rooms.
+
+>>> import exocast                                                        # doctest: +SKIP
+>>> forecast = exocast.forecast("examples/knee/scenario.yaml", worlds=20)  # doctest: +SKIP
+>>> print(forecast.summary())                                             # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exocast.errors import InvalidInput, NotFound, UnknownName, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from exocast.patient.scenario import Scenario
+    from exocast.report.figures import Figure
+    from exocast.report.numbers import Numbers
+    from exocast.report.story import Story
+    from exocast.study.result import Result
+
+Progress = Callable[[int, int], None]
+# In a wheel the example travels inside the package; in a checkout it stands once, at the top.
+EXAMPLES = (Path(__file__).parent / "example", Path(__file__).parents[2] / "examples" / "knee")
+REPORT = "report.html"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """A finished forecast.
+
+    Attributes
+    ----------
+    result
+        The result directory, read only where asked.
+    """
+
+    result: Result
+
+    @property
+    def directory(self) -> Path:
+        """Where the result stands, ``report.html`` inside."""
+        return self.result.directory
+
+    @functools.cached_property
+    def statistics(self) -> pd.DataFrame:
+        """All statistics: arm, observable, time (days), statistic, level, value."""
+        return self.result.frame("summary")
+
+    @functools.cached_property
+    def _numbers(self) -> Numbers:
+        from exocast.report.numbers import Numbers
+
+        return Numbers(self.statistics)
+
+    @functools.cached_property
+    def story(self) -> Story:
+        """Everything the forecast says, in order: words, and tables of text."""
+        from exocast.report.story import tell
+
+        return tell(self.result, self._numbers)
+
+    def summary(self) -> str:
+        """What the forecast says, as text for a terminal."""
+        from exocast.report.text import plain
+
+        return plain(self.story)
+
+    def record(self) -> dict[str, Any]:
+        """The content of ``exocast forecast --json``."""
+        from exocast.report.envelopes import finite, forecast_record
+
+        return dict(finite(forecast_record(self.result, self._numbers)))
+
+    def plot(self, observable: str = "pain_vas") -> Figure:
+        """The mean difference over control in time, shown by notebooks, saved by ``.save(path)``.
+
+        Parameters
+        ----------
+        observable
+            An outcome, such as ``pain_vas`` or ``womac_total``.
+        """
+        from exocast.report.figures import difference
+        from exocast.study.summary import OUTCOMES
+
+        figure = difference(self.result, self._numbers, observable=observable)
+        if figure is None:
+            raise UnknownName(
+                f"There is no outcome '{observable}' to plot." + nearest(observable, OUTCOMES)
+            )
+        return figure
+
+    def to_xarray(self, observables: Sequence[str] | None = None) -> xr.Dataset:
+        """Every run, with the dimensions arm, world, patient and time (days)."""
+        return self.result.to_xarray(observables)
+
+    @property
+    def evidence(self) -> pd.DataFrame:
+        """Every number behind the forecast, with unit, spread, source and grade."""
+        return self.result.rows
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        words = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.story.answer)
+        labels = "".join(
+            f"<p><strong>Note.</strong> {escape(label)}</p>" for label in self.story.labels
+        )
+        place = escape(str(self.directory / REPORT))
+        return (
+            f"<div><h3>{escape(self.story.title)}</h3>{labels}{words}"
+            f'<div style="max-width:46rem">{self.plot().svg}</div>'
+            f"<p>Full report: <code>{place}</code></p></div>"
+        )
+
+
+def forecast(
+    scenario: str | Path | Mapping[str, Any] | Scenario,
+    *,
+    out: str | Path | None = None,
+    vial: str | Path | None = None,
+    dilution: float | None = None,
+    volume: str | None = None,
+    sample: str | None = None,
+    assume_vesicles: bool = False,
+    prior: str | None = None,
+    worlds: int | None = None,
+    patients: int | None = None,
+    seed: int | None = None,
+    set: Mapping[str, Any] | Sequence[str] | None = None,  # noqa: A002 - the option's name
+    progress: Progress | None = None,
+) -> Forecast:
+    """Forecast a scenario and write the result directory, whole or not at all.
+
+    Parameters
+    ----------
+    scenario
+        A ``scenario.yaml``, a folder that holds one, its content, or a parsed scenario.
+    out
+        Where the result goes: a new or empty directory, or an older result (which is replaced).
+        A temporary directory when not given.
+    vial, dilution, volume, sample, assume_vesicles
+        The instrument's file in place of the scenario's, and what is known about it.
+    prior, worlds, patients, seed
+        In place of the scenario's.
+    set
+        Further changes, as a mapping ``{"regimen.dose": "2e10 particle"}`` or as texts
+        ``["regimen.dose=2e10 particle"]``.
+    progress
+        Called with (runs done, runs in all).
+
+    Raises
+    ------
+    ExocastError
+        With the file or field, what was found and what to do.
+    """
+    changes = _changes(
+        set,
+        {
+            "vial.file": None if vial is None else str(_existing(vial)),
+            "prior": prior,
+            "worlds": worlds,
+            "patients": patients,
+            "seed": seed,
+        },
+    )
+    parsed, base = _scenario(scenario, changes)
+    target = _target(out)
+    from exocast.patient.forecast import run_forecast
+
+    with tempfile.TemporaryDirectory(
+        prefix=f".{target.name}.", suffix=".partial", dir=target.parent
+    ) as folder:
+        written = run_forecast(
+            parsed,
+            Path(folder) / "result",
+            base=base,
+            dilution=dilution,
+            volume=volume,
+            sample=sample,
+            assume_vesicles=assume_vesicles,
+            progress=progress,
+        )
+        _finish(written)
+        _put(written, target)
+    return open_result(target)
+
+
+def open_result(directory: str | Path) -> Forecast:
+    """A forecast that was made before.
+
+    Parameters
+    ----------
+    directory
+        A result directory, as ``exocast forecast --out`` writes it.
+
+    Raises
+    ------
+    ExocastError
+        When there is none, or it is partial, truncated or changed.
+    """
+    from exocast.study import result
+
+    return Forecast(result=result.open_result(directory))
+
+
+def report(directory: str | Path) -> Forecast:
+    """A forecast with its summary and report written again from its runs."""
+    _finish(Path(directory))
+    return open_result(directory)
+
+
+def inspect_vial(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    dilution: float | None = None,
+    sample: str | None = None,
+) -> dict[str, Any]:
+    """What instrument files hold: captures, dilution, concentration and size.
+
+    Parameters
+    ----------
+    paths
+        One file or several.
+    dilution
+        How many times the sample was diluted before the measurement, when the files do not say.
+    sample
+        Which sample, when a file holds several.
+
+    Returns
+    -------
+    ``{"result": {"files": [...]}, "warnings": [...]}`` as ``exocast vial inspect --json`` prints
+    them.
+    """
+    from exocast.vial import inspect
+
+    several = [paths] if isinstance(paths, str | Path) else list(paths)
+    return dict(inspect([_existing(p) for p in several], dilution=dilution, sample=sample))
+
+
+def init(directory: str | Path) -> tuple[Path, ...]:
+    """Write a commented scenario and an example vial file that run as they are.
+
+    Parameters
+    ----------
+    directory
+        Where they go; made when it is not there.
+
+    Returns
+    -------
+    The files written. Nothing is written over.
+    """
+    target = Path(directory)
+    example = next((folder for folder in EXAMPLES if folder.is_dir()), None)
+    if example is None:
+        raise NotFound("The example is missing from this installation.", where=str(EXAMPLES[0]))
+    names = sorted(p.name for p in example.iterdir() if p.is_file())
+    there = [name for name in names if (target / name).exists()]
+    if there:
+        raise InvalidInput(
+            f"{', '.join(there)} stands there already; choose another directory.",
+            code="EXISTS",
+            where=str(target),
+        )
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise InvalidInput(
+            "this is a file; name a directory.", code="EXISTS", where=str(target)
+        ) from None
+    return tuple(Path(shutil.copyfile(example / name, target / name)) for name in names)
+
+
+def schema(name: str) -> dict[str, Any]:
+    """JSON Schema of a file people write or of what a command prints.
+
+    Parameters
+    ----------
+    name
+        One of :func:`schema_names`.
+    """
+    from exocast.report.envelopes import ENVELOPES
+
+    if name in ENVELOPES:
+        return ENVELOPES[name].model_json_schema(by_alias=True)
+    files = _file_models()
+    if name in files:
+        return dict(files[name]().model_json_schema(by_alias=True))
+    raise UnknownName(f"There is no schema '{name}'." + nearest(name, schema_names()))
+
+
+def schema_names() -> tuple[str, ...]:
+    """Names that :func:`schema` knows."""
+    from exocast.report.envelopes import ENVELOPES
+
+    return tuple(sorted({*ENVELOPES, *_file_models()}))
+
+
+def _file_models() -> dict[str, Callable[[], Any]]:
+    def scenario() -> Any:
+        from exocast.patient.scenario import Scenario
+
+        return Scenario
+
+    def site() -> Any:
+        from exocast.engine.site import Site
+
+        return Site
+
+    def condition() -> Any:
+        from exocast.engine.site import Condition
+
+        return Condition
+
+    def product() -> Any:
+        from exocast.vial import Product
+
+        return Product
+
+    return {"condition": condition, "product": product, "scenario": scenario, "site": site}
+
+
+def evidence_check() -> dict[str, Any]:
+    """Every finding on the package's tables, sources and fragments, all together.
+
+    Returns
+    -------
+    ``{"tables": ..., "rows": ..., "findings": [{"severity", "code", "message", "where"}]}``.
+    """
+    from exocast.evidence.checks import check_package
+
+    return dict(check_package())
+
+
+def export_sbml(scenario: str | Path, path: str | Path, *, prior: str | None = None) -> Path:
+    """Write the model of a scenario's site and condition as SBML Level 3 Version 2.
+
+    Parameters
+    ----------
+    scenario
+        A ``scenario.yaml`` or a folder that holds one.
+    path
+        The file to write.
+    prior
+        ``default`` or ``literature``, in place of the scenario's.
+    """
+    from exocast import engine
+
+    parsed, _ = _scenario(scenario, _changes(None, {"prior": prior}))
+    model = engine.assemble(parsed.site, condition=parsed.condition, prior=parsed.prior)
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise NotFound("There is no such folder to write into.", where=str(target.parent))
+    target.write_text(model.sbml, encoding="utf-8")
+    return target
+
+
+def _existing(path: str | Path) -> Path:
+    found = Path(path).absolute()
+    if not found.is_file():
+        raise NotFound("There is no such file.", where=str(path))
+    return found
+
+
+def _scenario(
+    given: str | Path | Mapping[str, Any] | Scenario, changes: Sequence[str]
+) -> tuple[Scenario, Path]:
+    """A parsed scenario, and the folder that its file names are relative to."""
+    from exocast.patient import scenario as room
+
+    if isinstance(given, str | Path):
+        path = Path(given)
+        path = path / "scenario.yaml" if path.is_dir() else path
+        return room.load_scenario(path, changes), path.absolute().parent
+    data = given.model_dump(exclude_unset=True) if isinstance(given, room.Scenario) else dict(given)
+    return room.parse_scenario(room.with_changes(data, changes)), Path.cwd()
+
+
+def _changes(
+    extra: Mapping[str, Any] | Sequence[str] | None, named: Mapping[str, Any]
+) -> list[str]:
+    """Changes as ``field=value`` texts, values written so that YAML reads them back as they are."""
+    changes = [f"{k}={json.dumps(v)}" for k, v in named.items() if v is not None]
+    if isinstance(extra, Mapping):
+        changes += [f"{k}={json.dumps(v)}" for k, v in extra.items()]
+    elif extra is not None:
+        changes += [extra] if isinstance(extra, str) else list(extra)
+    return changes
+
+
+def _target(out: str | Path | None) -> Path:
+    """The directory that the result will be, checked before anything runs."""
+    if out is None:
+        return Path(tempfile.mkdtemp(prefix="exocast-")) / "result"
+    target = Path(out).absolute()
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise InvalidInput(
+            "this is no directory; give a new or empty directory for the result.",
+            code="OUT_TAKEN",
+            where=str(out),
+        )
+    if target.is_dir() and any(target.iterdir()) and not _is_result(target):
+        raise InvalidInput(
+            "this directory holds other files; give a new or empty one for the result.",
+            code="OUT_TAKEN",
+            where=str(out),
+        )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InvalidInput(
+            "a part of this path is a file; choose another directory.",
+            code="OUT_TAKEN",
+            where=str(out),
+        ) from None
+    if not os.access(target.parent, os.W_OK):
+        raise InvalidInput(
+            "this folder cannot be written to; choose another.",
+            code="OUT_TAKEN",
+            where=str(target.parent),
+        )
+    return target
+
+
+def _is_result(directory: Path) -> bool:
+    try:
+        manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and str(manifest.get("schema", "")).startswith(
+        "exocast/result/"
+    )
+
+
+def _finish(directory: Path) -> None:
+    """Write summary and report into a result."""
+    from exocast.report.html import write_page
+    from exocast.report.numbers import Numbers
+    from exocast.study.result import open_result
+    from exocast.study.summary import write_summary
+
+    result = open_result(directory)
+    write_page(result, Numbers(write_summary(result)))
+
+
+def _put(written: Path, target: Path) -> None:
+    """Move a whole result to its place; an older result there goes in the same moment."""
+    old = written.parent / "old"
+    if target.is_dir():
+        target.replace(old)
+    try:
+        written.replace(target)
+    except OSError:
+        if old.is_dir():
+            old.replace(target)
+        raise

@@ -1,0 +1,335 @@
+"""The command line: data on stdout, everything else on stderr.
+
+Exit codes: 0 done, 1 unexpected, 2 usage, 3 a check failed, 65 invalid input, 66 not found,
+75 interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from exocast import __version__
+from exocast.errors import CheckFailed, ExocastError, Interrupted
+
+MOST_LINES = 24
+MOST_COLUMNS = 400
+app = typer.Typer(
+    name="exocast",
+    help="A forecast of exosome therapy, from the vial to the patient. "
+    "For research and teaching, not advice.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+vial_app = typer.Typer(help="What a vial holds.", no_args_is_help=True)
+evidence_app = typer.Typer(help="What the numbers are worth.", no_args_is_help=True)
+app.add_typer(vial_app, name="vial")
+app.add_typer(evidence_app, name="evidence")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
+Scenario = Annotated[Path, typer.Argument(help="A scenario.yaml, or a folder that holds one.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Forecast, inspect, check."""
+
+
+@app.command()
+def forecast(
+    scenario: Scenario,
+    out: Annotated[Path, typer.Option(help="Directory for the result: new, empty or a result.")],
+    vial: Annotated[
+        Path | None, typer.Option(help="Instrument file of the vial, in place of the scenario's.")
+    ] = None,
+    dilution: Annotated[
+        float | None, typer.Option(help="How many times the sample was diluted to be measured.")
+    ] = None,
+    volume: Annotated[
+        str | None, typer.Option(help='Volume of the vial with its unit, such as "1 mL".')
+    ] = None,
+    sample: Annotated[
+        str | None, typer.Option(help="Which sample, when a file holds several.")
+    ] = None,
+    assume_vesicles: Annotated[
+        bool,
+        typer.Option("--assume-vesicles", help="Take beads or unknown particles as vesicles."),
+    ] = False,
+    prior: Annotated[
+        str | None, typer.Option(help="Prior of the effect: default or literature.")
+    ] = None,
+    worlds: Annotated[int | None, typer.Option(min=2, help="Draws of what is not known.")] = None,
+    patients: Annotated[int | None, typer.Option(min=1, help="Patients in each world.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of all chance.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help='Change a field, such as regimen.dose="2e10 particle"; repeatable.',
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Forecast a scenario and write a result with its report."""
+    with _door("forecast", as_json):
+        from exocast import api
+
+        with _progress() as progress:
+            made = api.forecast(
+                scenario,
+                out=out,
+                vial=vial,
+                dilution=dilution,
+                volume=volume,
+                sample=sample,
+                assume_vesicles=assume_vesicles,
+                prior=prior,
+                worlds=worlds,
+                patients=patients,
+                seed=seed,
+                set=set_,
+                progress=progress,
+            )
+        _show(made, as_json, "forecast")
+
+
+@app.command()
+def report(
+    directory: Annotated[Path, typer.Argument(help="A result directory.")],
+    as_json: Json = False,
+) -> None:
+    """Write summary and report of a result again."""
+    with _door("report", as_json):
+        from exocast import api
+
+        _show(api.report(directory), as_json, "report")
+
+
+@vial_app.command("inspect")
+def vial_inspect(
+    files: Annotated[list[Path], typer.Argument(help="Files of a particle analyser.")],
+    dilution: Annotated[
+        float | None, typer.Option(help="How many times the sample was diluted to be measured.")
+    ] = None,
+    sample: Annotated[
+        str | None, typer.Option(help="Which sample, when a file holds several.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Write the size distributions to this SVG file.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what instrument files hold: captures, dilution, concentration, size."""
+    with _door("vial-inspect", as_json):
+        from exocast import api
+        from exocast.report import vial as vial_report
+
+        found = api.inspect_vial(files, dilution=dilution, sample=sample)
+        if plot is not None:
+            vial_report.plot_sizes(files, plot)
+        if as_json:
+            from exocast.report.envelopes import envelope
+
+            _print_json(
+                envelope("vial-inspect", result=found["result"], warnings=found["warnings"])
+            )
+        else:
+            _warn(found["warnings"])
+            typer.echo(vial_report.text(found["result"]), nl=False)
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(help="Directory for the scenario; may be new.")],
+) -> None:
+    """Write a commented scenario and an example vial that run as they are."""
+    with _door("init", as_json=False):
+        from exocast import api
+
+        for path in api.init(directory):
+            typer.echo(str(path))
+        typer.echo(
+            f"Now: exocast forecast {directory / 'scenario.yaml'} --out {directory / 'result'}",
+            err=True,
+        )
+
+
+@app.command()
+def schema(
+    name: Annotated[
+        str | None, typer.Argument(help="Name of a schema; all names when left out.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of a file people write or of what a command prints."""
+    with _door("schema", as_json=False):
+        from exocast import api
+
+        if name is None:
+            typer.echo("\n".join(api.schema_names()))
+        else:
+            _print_json(api.schema(name))
+
+
+@evidence_app.command("check")
+def evidence_check(as_json: Json = False) -> None:
+    """Check every table and source; show all findings together."""
+    with _door("evidence-check", as_json):
+        from exocast import api
+
+        found = api.evidence_check()
+        errors = [f for f in found["findings"] if f["severity"] == "error"]
+        if as_json:
+            from exocast.report.envelopes import envelope
+
+            _print_json(envelope("evidence-check", result=found) | {"ok": not errors})
+        else:
+            for finding in found["findings"]:
+                where = f"{finding['where']}: " if finding.get("where") else ""
+                typer.echo(f"{finding['severity']} {finding['code']}: {where}{finding['message']}")
+            counts = ", ".join(
+                f"{sum(f['severity'] == severity for f in found['findings'])} {word}"
+                for severity, word in (
+                    ("error", "errors"),
+                    ("warning", "warnings"),
+                    ("info", "notes"),
+                )
+            )
+            typer.echo(f"{found['rows']} rows in {found['tables']} tables: {counts}.")
+        if errors:
+            raise typer.Exit(CheckFailed.exit_code)
+
+
+@app.command()
+def export(
+    scenario: Scenario,
+    sbml: Annotated[Path, typer.Option(help="SBML file to write.")],
+    prior: Annotated[
+        str | None, typer.Option(help="Prior of the effect: default or literature.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the model of a scenario as SBML Level 3 Version 2."""
+    with _door("export", as_json):
+        from exocast import api
+
+        path = api.export_sbml(scenario, sbml, prior=prior)
+        if as_json:
+            from exocast.report.envelopes import envelope
+
+            _print_json(envelope("export", result={"file": str(path)}))
+        else:
+            typer.echo(str(path))
+
+
+@contextlib.contextmanager
+def _door(command: str, as_json: bool) -> Iterator[None]:
+    """Turn our errors into one screen (or one JSON object) and an exit code."""
+    try:
+        yield
+    except ExocastError as e:
+        error = e
+    except KeyboardInterrupt:
+        error = Interrupted("stopped before the end; nothing was written.")
+    except BrokenPipeError:
+        # Whoever read stdout has left; a flush at the end would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
+    else:
+        return
+    if as_json:
+        from exocast.report.envelopes import envelope
+
+        _print_json(envelope(command, errors=[error]))
+    else:
+        typer.echo(_one_screen(f"error {error.code}: {error}"), err=True)
+    raise typer.Exit(error.exit_code)
+
+
+def _one_screen(text: str) -> str:
+    lines = text.splitlines()
+    cut = [line if len(line) <= MOST_COLUMNS else line[: MOST_COLUMNS - 1] + "…" for line in lines]
+    if len(cut) > MOST_LINES:
+        cut = [*cut[:MOST_LINES], f"… and {len(lines) - MOST_LINES} more."]
+    return "\n".join(cut)
+
+
+def _show(made: Any, as_json: bool, command: str) -> None:
+    warnings = list(made.result.manifest.get("warnings", ()))
+    if as_json:
+        from exocast.report.envelopes import envelope
+
+        _print_json(envelope(command, result=made.record(), warnings=warnings))
+        return
+    _warn(warnings)
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        from exocast.report.text import rich
+
+        console = Console()
+        for part in rich(made.story):
+            console.print(part)
+        console.print(f"\n{made.directory / 'report.html'}", soft_wrap=True, highlight=False)
+    else:
+        typer.echo(made.summary())
+        typer.echo(str(made.directory / "report.html"))
+
+
+def _warn(warnings: Sequence[Mapping[str, Any]]) -> None:
+    for warning in warnings:
+        where = f"{warning['where']}: " if warning.get("where") else ""
+        typer.echo(
+            _one_screen(f"warning {warning.get('code', '')}: {where}{warning.get('message', '')}"),
+            err=True,
+        )
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Any]:
+    """A progress bar on stderr when that is a terminal, else a line every tenth of the way."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("runs", total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+        return
+    last = -1
+
+    def line(done: int, total: int) -> None:
+        nonlocal last
+        tenth = 10 * done // max(total, 1)
+        if tenth > last:
+            last = tenth
+            typer.echo(f"{done} of {total} runs", err=True)
+
+    yield line
+
+
+if __name__ == "__main__":
+    app()

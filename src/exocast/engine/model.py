@@ -1,0 +1,382 @@
+"""The engine's face: a model, what varies, what is observed, and runs of it."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from exocast.engine.pool import Pool
+from exocast.engine.sbml import Description, describe, text_of
+from exocast.engine.solver import Chunk, ChunkResult, solver_of
+from exocast.errors import DoseError, InvalidInput, UnknownName, UnsupportedModel, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+CHECKED_SHARE = 0.01
+DEFAULT_PROCESSES = 2
+RUNS_PER_CHUNK = 32
+FEWEST_FOR_PROCESSES = 200  # starting processes takes longer than fewer runs than this
+NOT_REPORTED = -1
+DOSE_COLUMNS = ("run", "time", "amount", "target")
+MORE_DOSE_COLUMNS = ("rate", "duration", "product", "evid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runs:
+    """What came of a batch of runs.
+
+    Attributes
+    ----------
+    values
+        (n_runs, n_times, n_observed); NaN after a failure.
+    status
+        (n_runs,) int8, an index into ``exocast.engine.STATUS``; 0 is ``ok``.
+    steps, rejections
+        (n_runs,) int64; -1 where the solver does not report them, as libRoadRunner does not.
+    error_estimate
+        (n_runs,): root mean square, over times and observables, of the difference from the same
+        run at a hundredth of the tolerance, relative to |y| + max|y|/1000. Known for about one
+        run in a hundred, chosen by its content; NaN for the others.
+    time_reached
+        (n_runs,) days: last output time with values.
+    times
+        (n_times,) output times.
+    observed
+        Names of the last axis of ``values``.
+    """
+
+    values: Array
+    status: NDArray[np.int8]
+    steps: NDArray[np.int64]
+    rejections: NDArray[np.int64]
+    error_estimate: Array
+    time_reached: Array
+    times: Array
+    observed: tuple[str, ...]
+
+
+@functools.lru_cache(maxsize=16)
+def _compiled(sbml: str, varied: tuple[str, ...], observe: tuple[str, ...]) -> Model:
+    return Model(sbml=sbml, varied=varied, observe=observe, description=describe(sbml))
+
+
+def compile(  # noqa: A001 - the engine's face, used as engine.compile
+    sbml: str | Path, varied: Iterable[str] = (), observe: Iterable[str] = ()
+) -> Model:
+    """A model ready to run; cached by content.
+
+    Parameters
+    ----------
+    sbml
+        Path or text of an SBML model.
+    varied
+        Ids whose values each run is given: parameters, compartments, and states (their start).
+    observe
+        Ids whose values are returned: amounts or concentrations as the model says.
+
+    Raises
+    ------
+    UnknownName
+        For a name that the model does not have.
+    UnsupportedModel
+        For algebraic rules, delays and fast reactions, or when something computed is to vary.
+    InvalidInput, NotFound
+        When the text or file is no SBML model.
+    """
+    text = text_of(sbml)
+    varied, observe = tuple(varied), tuple(observe)
+    description = describe(text)
+    for field, names, known in (
+        ("varied", varied, description.variable),
+        ("observe", observe, description.names),
+    ):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise InvalidInput(f"'{twice[0]}' stands twice.", where=field)
+        for name in names:
+            if name in known:
+                continue
+            if name in description.names:
+                raise UnsupportedModel(
+                    f"'{name}' cannot be varied: "
+                    + (
+                        "the model computes it"
+                        if name in description.computed | description.reactions
+                        else "it starts from an expression"
+                    )
+                    + "; vary what it is computed from.",
+                    where=field,
+                )
+            raise UnknownName(
+                f"the model has nothing called '{name}'." + nearest(name, known), where=field
+            )
+    return _compiled(text, varied, observe)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Model:
+    """A model with the names that vary and are observed; see :func:`compile`."""
+
+    sbml: str
+    varied: tuple[str, ...]
+    observe: tuple[str, ...]
+    description: Description
+
+    def run(
+        self,
+        times: ArrayLike,
+        varied: ArrayLike | None = None,
+        doses: pd.DataFrame | None = None,
+        rtol: float = 1e-6,
+        device: str = "cpu",
+        processes: int | None = None,
+        progress: Progress | None = None,
+        *,
+        atol: float | None = None,
+        checked_share: float = CHECKED_SHARE,
+    ) -> Runs:
+        """Runs of the model, each with its own numbers and doses.
+
+        Every run starts at time 0. A dose counts from its time on: the output at the time of a
+        dose is just after it. Results are the same bits for any number of processes, order of
+        runs and batch; a run that fails never disturbs the others.
+
+        Parameters
+        ----------
+        times
+            Output times in the model's unit (days), zero or more, rising; (n_times,).
+        varied
+            (n_runs, n_varied), in the order of the names at :func:`compile`.
+        doses
+            One row a dose: ``run`` (from 0), ``time``, ``amount``, ``target`` (a species id);
+            ``evid`` 1 or absent. Infusions (``rate`` or ``duration`` above zero) are refused.
+        rtol
+            Relative tolerance; absolute ones follow from it and each state's scale.
+        device
+            ``cpu``.
+        processes
+            Processes at work; 1 stays in this one. By default two, or one on a single core.
+            Small batches stay in this process whatever is said.
+        progress
+            Called with (runs done, runs in all) now and then.
+        atol
+            One absolute tolerance for all states, when not to be scaled.
+        checked_share
+            Share of runs that are integrated twice for the error estimate.
+
+        Raises
+        ------
+        InvalidInput
+            For times, numbers or tolerances that make no sense.
+        DoseError, UnknownName
+            For a dose table that cannot be given.
+        """
+        grid = _grid(times)
+        if device != "cpu":
+            raise InvalidInput(
+                f"device '{device}' is not available; this engine runs on 'cpu'.", where="device"
+            )
+        if not 1e-13 <= rtol <= 0.1:
+            raise InvalidInput(f"rtol {rtol:g} lies outside 1e-13 to 0.1.", where="rtol")
+        if processes is not None and processes < 1:
+            raise InvalidInput(f"{processes} processes cannot work; use 1 or more.", where="processes")
+        numbers = _numbers(varied, len(self.varied))
+        table = _dose_table(doses, self.description)
+        n_runs = _n_runs(numbers, table)
+        if numbers is None:
+            numbers = np.empty((n_runs, 0))
+        chunks = _chunks(numbers, table, grid, rtol=rtol, atol=atol, checked_share=checked_share)
+        workers = min(processes or min(DEFAULT_PROCESSES, os.cpu_count() or 1), len(chunks))
+        if workers <= 1 or n_runs < FEWEST_FOR_PROCESSES:
+            results = self._here(chunks, progress, n_runs)
+        else:
+            results = _pool(self.sbml, self.varied, self.observe, workers).map(chunks, progress)
+        return _joined(results, grid, self.observe)
+
+    def _here(
+        self, chunks: Sequence[Chunk], progress: Progress | None, n_runs: int
+    ) -> list[ChunkResult]:
+        results, done = [], 0
+        for chunk in chunks:
+            results.append(solver_of(self.sbml).run_chunk(self.varied, self.observe, chunk))
+            done += len(chunk.varied)
+            if progress is not None:
+                progress(done, n_runs)
+        return results
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Doses:
+    """Doses as arrays, sorted by run, then time."""
+
+    run: NDArray[np.int64]
+    time: Array
+    target: NDArray[np.int64]
+    amount: Array
+    targets: tuple[str, ...]
+
+
+def _grid(times: ArrayLike) -> Array:
+    grid = np.asarray(times, dtype=np.float64)
+    if grid.ndim != 1 or not len(grid):
+        raise InvalidInput("give one or more output times, in days.", where="times")
+    if not np.isfinite(grid).all() or grid[0] < 0 or (np.diff(grid) <= 0).any():
+        raise InvalidInput("output times are finite, zero or more, and rising.", where="times")
+    return grid
+
+
+def _numbers(varied: ArrayLike | None, n_varied: int) -> Array | None:
+    if varied is None:
+        if n_varied:
+            raise InvalidInput(f"{n_varied} ids vary, and no numbers were given.", where="varied")
+        return None
+    numbers = np.ascontiguousarray(varied, dtype=np.float64)
+    if numbers.ndim != 2 or numbers.shape[1] != n_varied:
+        raise InvalidInput(
+            f"varied has the shape {numbers.shape}; (n_runs, {n_varied}) is needed.", where="varied"
+        )
+    return numbers
+
+
+def _n_runs(numbers: Array | None, doses: _Doses) -> int:
+    last = int(doses.run.max()) if len(doses.run) else 0
+    if numbers is None:
+        return last + 1
+    if last >= len(numbers) and len(doses.run):
+        raise DoseError(
+            f"a dose is for run {last}, and the runs are 0 to {len(numbers) - 1}.", where="doses.run"
+        )
+    return len(numbers)
+
+
+def _dose_table(doses: pd.DataFrame | None, description: Description) -> _Doses:
+    if doses is None or not len(doses):
+        none = np.empty(0)
+        empty = none.astype(np.int64)
+        return _Doses(run=empty, time=none, target=empty, amount=none, targets=())
+    columns = [str(column) for column in doses.columns]
+    for column in DOSE_COLUMNS:
+        if column not in columns:
+            raise DoseError(f"the dose table has no column '{column}'.", where="doses")
+    for column in columns:
+        if column not in (*DOSE_COLUMNS, *MORE_DOSE_COLUMNS):
+            raise UnknownName(
+                f"a dose table has no column '{column}'."
+                + nearest(column, (*DOSE_COLUMNS, *MORE_DOSE_COLUMNS)),
+                where="doses",
+            )
+    if "evid" in columns:
+        kinds = set(doses["evid"].dropna().astype(int)) - {0, 1}
+        if kinds:
+            raise DoseError(f"evid {min(kinds)} is not supported; 1 is a dose.", where="doses.evid")
+        doses = doses[doses["evid"].fillna(1).astype(int) == 1]
+    for column in ("rate", "duration"):
+        if column in columns and (doses[column].fillna(0) != 0).any():
+            raise UnsupportedModel(
+                f"infusions (column '{column}') are not supported; give the dose as boluses.",
+                where=f"doses.{column}",
+            )
+    time, amount = _dose_numbers(doses, "time"), _dose_numbers(doses, "amount")
+    run = _dose_numbers(doses, "run")
+    if (time < 0).any():
+        raise DoseError(f"a dose at time {time.min():g} lies before the start, 0.", where="doses.time")
+    if (run < 0).any() or (run != np.floor(run)).any():
+        raise DoseError("runs are whole numbers from 0.", where="doses.run")
+    names = doses["target"].astype(str).to_numpy()
+    targets = tuple(dict.fromkeys(str(name) for name in names))
+    for name in targets:
+        if name not in description.targets:
+            what = "cannot be dosed" if name in description.names else "does not exist"
+            raise UnknownName(
+                f"the dose target '{name}' {what}." + nearest(name, description.targets),
+                where="doses.target",
+            )
+    index = {name: i for i, name in enumerate(targets)}
+    target = np.array([index[str(name)] for name in names], dtype=np.int64)
+    # Within a run and time by target and amount, so that the order of rows does not matter.
+    ranks = np.array([sorted(targets).index(name) for name in targets], dtype=np.int64)
+    order = np.lexsort((amount, ranks[target] if len(target) else target, time, run))
+    return _Doses(
+        run=run.astype(np.int64)[order],
+        time=time[order],
+        target=target[order],
+        amount=amount[order],
+        targets=targets,
+    )
+
+
+def _dose_numbers(doses: pd.DataFrame, column: str) -> Array:
+    try:
+        numbers = np.asarray(doses[column], dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DoseError("every entry is a number.", where=f"doses.{column}") from None
+    if not np.isfinite(numbers).all():
+        raise DoseError("every entry is a finite number.", where=f"doses.{column}")
+    return numbers
+
+
+def _chunks(numbers: Array, doses: _Doses, times: Array, **how: Any) -> list[Chunk]:
+    chunks = []
+    for first in range(0, max(len(numbers), 1), RUNS_PER_CHUNK):
+        part = numbers[first : first + RUNS_PER_CHUNK]
+        begin, end = np.searchsorted(doses.run, [first, first + len(part)])
+        chunks.append(
+            Chunk(
+                times=times,
+                varied=part,
+                dose_run=doses.run[begin:end] - first,
+                dose_time=doses.time[begin:end],
+                dose_target=doses.target[begin:end],
+                dose_amount=doses.amount[begin:end],
+                targets=doses.targets,
+                **how,
+            )
+        )
+    return chunks
+
+
+@functools.lru_cache(maxsize=2)
+def _pool(sbml: str, varied: tuple[str, ...], observe: tuple[str, ...], workers: int) -> Pool:
+    return Pool(sbml=sbml, varied=varied, observe=observe, workers=workers)
+
+
+def _joined(results: Sequence[ChunkResult], times: Array, observe: tuple[str, ...]) -> Runs:
+    status = np.concatenate([r.status for r in results])
+    unknown = np.full(len(status), NOT_REPORTED, dtype=np.int64)
+    return Runs(
+        values=np.concatenate([r.values for r in results]),
+        status=status,
+        steps=unknown,
+        rejections=unknown.copy(),
+        error_estimate=np.concatenate([r.error_estimate for r in results]),
+        time_reached=np.concatenate([r.time_reached for r in results]),
+        times=times,
+        observed=observe,
+    )
+
+
+def dose_events(
+    doses: pd.DataFrame | None, description: Description
+) -> tuple[tuple[float, str, float], ...]:
+    """Time, target and amount of the doses of one run, checked and in order of time.
+
+    Raises
+    ------
+    DoseError, UnknownName, UnsupportedModel
+        As :meth:`Model.run`; also when the table is for more than one run.
+    """
+    table = _dose_table(doses, description)
+    if len(set(table.run.tolist())) > 1:
+        raise DoseError("the doses of one run are needed; the table is for several.", where="doses.run")
+    entries = zip(table.time, table.target, table.amount, strict=True)
+    return tuple((float(t), table.targets[int(target)], float(a)) for t, target, a in entries)

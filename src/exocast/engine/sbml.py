@@ -1,0 +1,216 @@
+"""What the engine needs to know of an SBML model before it runs it, and what it refuses."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exocast.errors import InvalidInput, NotFound, UnsupportedModel
+
+NAMESPACE = "urn:exocast:engine:1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """Names of a model by what they are.
+
+    Attributes
+    ----------
+    species
+        For every species, whether its id means an amount (else a concentration).
+    moving
+        Whatever has a rate: floating species and everything under a rate rule.
+    computed
+        Whatever an assignment rule computes.
+    started
+        Whatever an initial assignment starts.
+    never_negative
+        States that must not be negative; none unless the model says so.
+    units
+        Unit of every species and parameter, as the model names it; may be empty.
+    """
+
+    species: Mapping[str, bool]
+    parameters: frozenset[str]
+    compartments: frozenset[str]
+    reactions: frozenset[str]
+    moving: frozenset[str]
+    constant: frozenset[str]
+    computed: frozenset[str]
+    started: frozenset[str]
+    ruled: frozenset[str]
+    never_negative: tuple[str, ...]
+    units: Mapping[str, str]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Everything with a value over time."""
+        return frozenset(self.species) | self.parameters | self.compartments | self.reactions
+
+    @property
+    def variable(self) -> frozenset[str]:
+        """Everything that a run may be given a value of its own for."""
+        everything = frozenset(self.species) | self.parameters | self.compartments
+        return everything - self.computed - self.started
+
+    @property
+    def targets(self) -> frozenset[str]:
+        """Species that may be dosed."""
+        return frozenset(self.species) & self.moving - self.computed
+
+    def selection(self, name: str) -> str:
+        """What libRoadRunner calls the value that SBML means by a name."""
+        return f"[{name}]" if self.species.get(name) is False else name
+
+    def initial(self, name: str) -> str:
+        """What libRoadRunner calls the value at the start."""
+        return f"init({self.selection(name)})"
+
+    def unit(self, name: str) -> str:
+        """Unit of a species or parameter, as the model names it."""
+        return self.units.get(name, "")
+
+
+def text_of(sbml: str | Path) -> str:
+    """Model text from a path or a text.
+
+    Raises
+    ------
+    NotFound
+        When a path is given and there is no such file.
+    """
+    if isinstance(sbml, str) and sbml.lstrip().startswith("<"):
+        return sbml
+    path = Path(sbml)
+    if not path.is_file():
+        raise NotFound("There is no such SBML file.", where=str(sbml)[:200])
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as e:
+        raise InvalidInput(
+            f"the file is not UTF-8 text (byte {e.start}).", code="ENCODING", where=str(path)
+        ) from None
+
+
+@functools.lru_cache(maxsize=32)
+def describe(sbml: str) -> Description:
+    """Names of a model.
+
+    Raises
+    ------
+    InvalidInput
+        When the text is no readable SBML model.
+    UnsupportedModel
+        For algebraic rules, delays and fast reactions, naming construct and element.
+    """
+    import libsbml
+
+    document = libsbml.readSBMLFromString(sbml)  # kept alive: libSBML lends pointers into it
+    if document.getNumErrors(libsbml.LIBSBML_SEV_ERROR) + document.getNumErrors(
+        libsbml.LIBSBML_SEV_FATAL
+    ):
+        error = document.getErrorLog().getErrorWithSeverity(
+            0,
+            libsbml.LIBSBML_SEV_FATAL
+            if document.getNumErrors(libsbml.LIBSBML_SEV_FATAL)
+            else libsbml.LIBSBML_SEV_ERROR,
+        )
+        text = " ".join(error.getMessage().split())
+        raise InvalidInput(f"this is not a readable SBML model: {text}", where=f"line {error.getLine()}")
+    model = document.getModel()
+    if model is None:
+        raise InvalidInput("there is no model in this SBML text.")
+    _refuse(document, model)
+    rules = [model.getRule(i) for i in range(model.getNumRules())]
+    computed = frozenset(rule.getVariable() for rule in rules if rule.isAssignment())
+    rated = frozenset(rule.getVariable() for rule in rules if rule.isRate())
+    species = list(model.getListOfSpecies())
+    parameters = list(model.getListOfParameters())
+    floating = frozenset(
+        s.getId() for s in species if not s.getBoundaryCondition() and not s.getConstant()
+    )
+    moving = (floating | rated) - computed
+    units = {s.getId(): s.getSubstanceUnits() for s in species}
+    units |= {p.getId(): p.getUnits() for p in parameters}
+    return Description(
+        species={s.getId(): bool(s.getHasOnlySubstanceUnits()) for s in species},
+        parameters=frozenset(p.getId() for p in parameters),
+        compartments=frozenset(c.getId() for c in model.getListOfCompartments()),
+        reactions=frozenset(r.getId() for r in model.getListOfReactions()),
+        moving=moving,
+        constant=frozenset(s.getId() for s in species if s.getConstant()),
+        computed=computed,
+        started=frozenset(i.getSymbol() for i in model.getListOfInitialAssignments()),
+        ruled=rated,
+        never_negative=_never_negative(model, moving),
+        units=units,
+    )
+
+
+def _never_negative(model: Any, moving: frozenset[str]) -> tuple[str, ...]:
+    annotation = model.getAnnotation()
+    if annotation is None:
+        return ()
+    for i in range(annotation.getNumChildren()):
+        child = annotation.getChild(i)
+        if child.getURI() == NAMESPACE and child.getName() == "states":
+            free = set(child.getAttrValue("may_be_negative").split())
+            return tuple(sorted(moving - free))
+    return ()
+
+
+def _refuse(document: Any, model: Any) -> None:
+    import libsbml
+
+    for i in range(model.getNumRules()):
+        if model.getRule(i).isAlgebraic():
+            formula = libsbml.formulaToL3String(model.getRule(i).getMath())
+            raise UnsupportedModel(
+                f"the algebraic rule '0 = {formula}' is not supported; solve it for a variable "
+                "and write an assignment rule.",
+                where=f"algebraic rule {i + 1}",
+            )
+    for reaction in model.getListOfReactions():
+        if reaction.isSetFast() and reaction.getFast():
+            raise UnsupportedModel(
+                f"the fast reaction '{reaction.getId()}' is not supported; give it a large rate "
+                "constant, or replace it by its equilibrium.",
+                where=f"reaction {reaction.getId()}",
+            )
+    for where, math in _maths(model):
+        if _has_delay(math):
+            raise UnsupportedModel(
+                f"the delay symbol in '{libsbml.formulaToL3String(math)}' is not supported; "
+                "write the delay as a chain of compartments.",
+                where=where,
+            )
+
+
+def _maths(model: Any) -> list[tuple[str, Any]]:
+    found = [(f"rule for {r.getVariable()}", r.getMath()) for r in model.getListOfRules()]
+    found += [
+        (f"initial assignment of {i.getSymbol()}", i.getMath())
+        for i in model.getListOfInitialAssignments()
+    ]
+    found += [
+        (f"reaction {r.getId()}", r.getKineticLaw().getMath())
+        for r in model.getListOfReactions()
+        if r.getKineticLaw() is not None
+    ]
+    found += [(f"function {f.getId()}", f.getMath()) for f in model.getListOfFunctionDefinitions()]
+    for event in model.getListOfEvents():
+        trigger = event.getTrigger()
+        found += [(f"event {event.getId()}", trigger.getMath())] if trigger is not None else []
+        found += [(f"event {event.getId()}", a.getMath()) for a in event.getListOfEventAssignments()]
+    return [(where, math) for where, math in found if math is not None]
+
+
+def _has_delay(math: Any) -> bool:
+    import libsbml
+
+    return math.getType() == libsbml.AST_FUNCTION_DELAY or any(
+        _has_delay(math.getChild(i)) for i in range(math.getNumChildren())
+    )

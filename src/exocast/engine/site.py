@@ -1,0 +1,328 @@
+"""A site: which fragments a place is made of, how they are joined, and what is observed there.
+
+Site files are text (``tissue/knee.yaml``). ``{joint}`` in a name or value is written out for
+every joint of the site; ``extends`` takes everything from another site and changes what is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from exocast.errors import InvalidInput, NotFound, UnknownName, nearest
+
+PACKAGE = Path(__file__).parent.parent
+MOST_BYTES = 1_000_000
+NAME = r"^[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*$"
+JOINT = "{joint}"
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Instance(_Block):
+    """One use of a fragment: what it is bound to, and of which kind it is."""
+
+    fragment: str = Field(description="path in a library, such as body/joint_vesicles")
+    variant: str | None = Field(
+        default=None, description="kind: a row 'kind.id' of the fragment's table wins over 'id'"
+    )
+    ports: dict[str, str] = Field(
+        default_factory=dict, description="port of the fragment: id in the assembled model, or sum"
+    )
+
+
+class Sum(_Block):
+    """A formula over the assembled model that ports may be bound to."""
+
+    formula: str
+    unit: str
+
+
+class Observed(_Block):
+    """A formula over the assembled model that is shown to people."""
+
+    formula: str
+    unit: str
+    text: str = Field(description="a few plain words")
+    better: Literal["lower", "higher", "none"] = "none"
+
+
+class Alternative(_Block):
+    """Structural alternatives: a switch parameter, 0 or 1, drawn once a world."""
+
+    switch: str = Field(description="id of the switch parameter in the assembled model")
+    text: str = Field(description="what 1 means, and what 0 means")
+
+
+class Site(_Block):
+    """Everything in a site file, with ``extends`` followed and joints written out."""
+
+    schema_version: Literal[1]
+    name: str = Field(pattern=NAME)
+    title: str
+    joints: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    default_condition: str | None = None
+    instances: dict[str, Instance]
+    sums: dict[str, Sum] = Field(default_factory=dict)
+    observables: dict[str, Observed]
+    routes: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="route: size class or part: species that is dosed"
+    )
+    alternatives: dict[str, Alternative] = Field(default_factory=dict)
+    negative: tuple[str, ...] = Field(default=(), description="states that may be negative")
+
+
+class Condition(_Block):
+    """A disease, or health: a table of rows ``fragment.id`` that replace the fragments' own."""
+
+    schema_version: Literal[1]
+    name: str = Field(pattern=NAME)
+    title: str
+    numbers: str | None = Field(default=None, description="file name of the table, or null")
+
+
+def roots(libraries: Sequence[str | Path] = ()) -> tuple[Path, ...]:
+    """Folders that are searched, in order: the user's first, the package's last.
+
+    Raises
+    ------
+    NotFound
+        When a library is no folder.
+    """
+    folders = tuple(Path(folder).expanduser().resolve() for folder in libraries)
+    for folder in folders:
+        if not folder.is_dir():
+            raise NotFound("There is no such library folder.", where=str(folder))
+    return (*folders, PACKAGE)
+
+
+def site_names(libraries: Sequence[str | Path] = ()) -> tuple[str, ...]:
+    """Names of the sites found in the libraries and the package, sorted."""
+    return _names("tissue", libraries)
+
+
+def condition_names(libraries: Sequence[str | Path] = ()) -> tuple[str, ...]:
+    """Names of the conditions found in the libraries and the package, sorted."""
+    return _names("tissue/conditions", libraries)
+
+
+def load_site(site: str | Path, libraries: Sequence[str | Path] = ()) -> Site:
+    """Site by name, or from the path of its file.
+
+    Raises
+    ------
+    UnknownName
+        When no library has a site of this name; the nearest ones are offered.
+    InvalidInput
+        When the file has unknown, missing or malformed fields; all findings are listed.
+    """
+    path = find_site(site, libraries)
+    data = _merged(path, libraries, seen=())
+    return parse(Site, write_out_joints(data, where=str(path)), where=str(path))
+
+
+def load_condition(name: str, libraries: Sequence[str | Path] = ()) -> tuple[Condition, Path]:
+    """Condition by name, with the path of its file; errors as :func:`load_site`."""
+    path = find("tissue/conditions", name, ".yaml", libraries)
+    if path is None:
+        raise UnknownName(
+            f"There is no condition '{name}'." + nearest(name, condition_names(libraries)),
+            where="condition",
+        )
+    return parse(Condition, read_mapping(path), where=str(path)), path
+
+
+def find_site(site: str | Path, libraries: Sequence[str | Path] = ()) -> Path:
+    """Path of a site's file; a text with a slash or an ending is taken as a path."""
+    text = str(site)
+    if isinstance(site, Path) or text.endswith((".yaml", ".yml")) or "/" in text:
+        path = Path(text).expanduser()
+        if not path.is_file():
+            raise NotFound("There is no such site file.", where=text)
+        return path
+    found = find("tissue", text, ".yaml", libraries)
+    if found is None:
+        raise UnknownName(
+            f"There is no site '{text}'." + nearest(text, site_names(libraries)), where="site"
+        )
+    return found
+
+
+def find(room: str, stem: str, ending: str, libraries: Sequence[str | Path] = ()) -> Path | None:
+    """First file ``room/stem+ending`` of the libraries and the package, or None."""
+    for root in roots(libraries):
+        path = root / room / f"{stem}{ending}"
+        if path.is_file() and path.resolve().is_relative_to(root):
+            return path
+    return None
+
+
+def write_out_joints(data: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+    """Mapping of a site file with ``{joint}`` written out.
+
+    With several joints a route that names one becomes a route for each, such as
+    ``intra-articular left``.
+    """
+    joints = data.get("joints") or ()
+    if not isinstance(joints, list | tuple) or not all(isinstance(j, str) for j in joints):
+        raise InvalidInput("joints is a list of names, such as [left, right].", where=where)
+    result: dict[str, Any] = {}
+    for field, value in data.items():
+        if field == "joints":
+            result[field] = tuple(joints)
+        elif field == "routes" and isinstance(value, Mapping) and len(joints) > 1:
+            named = {
+                f"{route} {JOINT}" if _mentions(to) else str(route): to
+                for route, to in value.items()
+            }
+            result[field] = _write_out(named, joints, where=f"{where}, {field}")
+        else:
+            result[field] = _write_out(value, joints, where=f"{where}, {field}")
+    return result
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Mapping from a YAML 1.2 file: plain data, no tags, no anchors, no duplicate keys.
+
+    Raises
+    ------
+    InvalidInput
+        When the text is no such YAML, naming the line.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.events import AliasEvent
+
+    if path.stat().st_size > MOST_BYTES:
+        raise InvalidInput(
+            f"the file has {path.stat().st_size / 1e6:.1f} MB; at most "
+            f"{MOST_BYTES / 1e6:.0f} MB are read.",
+            code="TOO_LARGE",
+            where=str(path),
+        )
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        text = path.read_text(encoding="utf-8")
+        for event in yaml.parse(text):
+            if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+                raise InvalidInput(
+                    "anchors and aliases are not used here; write the value out.",
+                    code="YAML",
+                    where=f"{path}, line {event.start_mark.line + 1}",
+                )
+        data = yaml.load(text)
+    except UnicodeDecodeError as e:
+        raise InvalidInput(
+            f"the file is not UTF-8 text (byte {e.start}); save it as UTF-8.",
+            code="ENCODING",
+            where=str(path),
+        ) from None
+    except (YAMLError, RecursionError, ValueError) as e:
+        mark = getattr(e, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark is not None else ""
+        problem = getattr(e, "problem", None) or str(e).splitlines()[0]
+        raise InvalidInput(
+            f"this is not readable YAML: {problem}.", code="YAML", where=f"{path}{line}"
+        ) from None
+    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
+        raise InvalidInput("a mapping with named fields is needed.", code="YAML", where=str(path))
+    return data
+
+
+def parse(model: type[Model], data: Mapping[str, Any], *, where: str) -> Model:
+    """Record from a mapping; all findings are listed together, with the nearest field names."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as e:
+        lines = []
+        for finding in e.errors():
+            field = ".".join(str(part) for part in finding["loc"])
+            if finding["type"] == "extra_forbidden":
+                known = _fields_at(model, finding["loc"][:-1])
+                lines.append(
+                    f"{field}: there is no such field." + nearest(str(finding["loc"][-1]), known)
+                )
+            elif finding["type"] == "missing":
+                lines.append(f"{field}: this field is missing.")
+            else:
+                lines.append(f"{field}: {finding['msg']}.")
+        raise InvalidInput("\n".join(lines), where=where) from None
+
+
+def _fields_at(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
+    blocks = {"instances": Instance, "sums": Sum, "observables": Observed}
+    inner = blocks.get(str(location[0])) if location else model
+    return list((inner or model).model_fields)
+
+
+def _merged(path: Path, libraries: Sequence[str | Path], seen: tuple[Path, ...]) -> dict[str, Any]:
+    if path in seen:
+        chain = " -> ".join(p.stem for p in (*seen, path))
+        raise InvalidInput(f"sites extend each other in a circle: {chain}.", where=str(path))
+    data = read_mapping(path)
+    parent = data.pop("extends", None)
+    if parent is None:
+        return data
+    if not isinstance(parent, str):
+        raise InvalidInput("extends is the name of one site.", where=f"{path}, extends")
+    base = _merged(find_site(parent, libraries), libraries, (*seen, path))
+    for field, value in data.items():
+        if isinstance(value, dict) and isinstance(base.get(field), dict):
+            base[field] = {**base[field], **value}
+        else:
+            base[field] = value
+    return base
+
+
+def _write_out(value: Any, joints: Sequence[str], *, where: str) -> Any:
+    if isinstance(value, Mapping):
+        result: dict[Any, Any] = {}
+        for key, inner in value.items():
+            for joint in joints if isinstance(key, str) and JOINT in key else (None,):
+                name = key if joint is None else key.replace(JOINT, joint)
+                if name in result:
+                    raise InvalidInput(f"'{name}' stands twice.", where=where)
+                result[name] = _fill(inner, joint, joints, where=f"{where}.{key}")
+        return result
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return [
+            item.replace(JOINT, joint) if joint else item
+            for item in value
+            for joint in (joints if JOINT in item else ("",))
+        ]
+    return _fill(value, None, joints, where=where)
+
+
+def _fill(value: Any, joint: str | None, joints: Sequence[str], *, where: str) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _fill(inner, joint, joints, where=f"{where}.{key}") for key, inner in value.items()}
+    if not isinstance(value, str) or JOINT not in value:
+        return value
+    if joint is None:
+        if len(joints) != 1:
+            raise InvalidInput(
+                f"'{value}' names a joint, and its own name does not; put {JOINT} in the name "
+                f"that it belongs to (joints: {', '.join(joints) or 'none'}).",
+                where=where,
+            )
+        joint = joints[0]
+    return value.replace(JOINT, joint)
+
+
+def _mentions(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_mentions(inner) for inner in value.values())
+    return isinstance(value, str) and JOINT in value
+
+
+def _names(room: str, libraries: Sequence[str | Path]) -> tuple[str, ...]:
+    return tuple(
+        sorted({path.stem for root in roots(libraries) for path in (root / room).glob("*.yaml")})
+    )

@@ -1,0 +1,794 @@
+"""One forecast: vial, dose, body, cell, tissue and patient, run together and written down.
+
+The steps, in plain words: describe the vial and the dose plan; collect every row that the model
+uses; draw worlds and patients; carry the dose to the needle; integrate body, cells and tissue for
+every arm, world and patient; turn tissue into what a patient would report; write it all down.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exocast import engine
+from exocast.dose import check_route, detected_particles, injection_volume_ml
+from exocast.evidence.chance import PATIENT_LEVELS, WORLD_LEVELS, draw, draw_at
+from exocast.evidence.correlations import package_correlations
+from exocast.evidence.rows import COLUMNS, Row, package_table, under_prior
+from exocast.evidence.trials import Trial, related_trials, trials_of
+from exocast.patient import effect, outcomes, population
+from exocast.patient.scenario import Scenario
+from exocast.patient.thresholds import thresholds
+from exocast.vial import (
+    Needle,
+    Vial,
+    class_fractions,
+    fraction_at_needle,
+    load_vial,
+    particles_per_ug,
+    storage,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+CLASSES = ("small", "medium", "large")
+SCHEMA = "exocast/result/1"
+RUNS_PER_PART = 4000
+PG_PER_UG = 1e6
+RTOL = 1e-6
+# Grid of ln-falls of the assay over which the synovium's own fall is tabulated.
+FULL_GRID = np.linspace(-1.5, 3.0, 19)
+FULL_DAYS = 730.0
+CYTOKINES = ("tnf", "il1", "il6")
+MEASURED = {
+    "pain_vas": ("mm", "pain on the 0-100 scale", "lower"),
+    "womac_pain": ("1", "WOMAC pain, 0-20", "lower"),
+    "womac_stiffness": ("1", "WOMAC stiffness, 0-8", "lower"),
+    "womac_function": ("1", "WOMAC function, 0-68", "lower"),
+    "womac_total": ("1", "WOMAC total, 0-96", "lower"),
+}
+ARM_TEXTS = {
+    "vial": "the vial's vesicles",
+    "saline": "saline by the same needle",
+    "no injection": "no injection: the natural course",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A forecast ready to run: what is given, and what was drawn.
+
+    ``values`` holds a (worlds, patients) array for every row, by key; ``doses`` the particles of
+    each injection and size class at the needle, (injections, 3, worlds, patients); ``soluble_pg``
+    the co-isolated protein of each injection, (injections, worlds, patients).
+    """
+
+    scenario: Scenario
+    vial: Vial
+    model: engine.AssembledModel
+    rows: tuple[Row, ...]
+    values: Mapping[str, Array]
+    patients: population.Patients
+    times_days: Array
+    volume_ml: float
+    needle: Needle
+    doses: Array
+    soluble_pg: Array
+    effect_prior: effect.EffectPrior
+
+    @property
+    def joint(self) -> str:
+        """Name of the treated joint inside the site."""
+        return self.scenario.regimen.site
+
+
+def prepare(
+    scenario: Scenario,
+    *,
+    base: Path,
+    dilution: float | None = None,
+    volume: str | None = None,
+    sample: str | None = None,
+    assume_vesicles: bool = False,
+) -> Plan:
+    """Everything drawn and computed before the integration.
+
+    Parameters
+    ----------
+    scenario
+        What is asked.
+    base
+        Folder that the scenario's file names are relative to.
+    dilution, volume, sample, assume_vesicles
+        What a user adds about the vial; see :func:`exocast.vial.load_vial`.
+
+    Raises
+    ------
+    ExocastError
+        For a vial, dose or site that cannot be forecast; each names the field and the remedy.
+    """
+    vial = load_vial(
+        scenario.vial,
+        base,
+        dilution=dilution,
+        volume=volume,
+        sample=sample,
+        assume_vesicles=assume_vesicles,
+    )
+    regimen = scenario.regimen
+    model = engine.assemble(scenario.site, condition=scenario.condition, prior=scenario.prior)
+    check_route(regimen, model.routes, model.joints)
+    rows = (*model_rows(model, scenario.prior), *vial.rows)
+    shape = {"worlds": scenario.worlds, "patients": scenario.patients}
+    values = draw(rows, seed=scenario.seed, correlations=package_correlations(), **shape)
+    patients = people(scenario, scenario.patients)
+    values |= synovitis(values, patients)
+    volume_ml = injection_volume_ml(regimen, vial)
+    needle, doses, soluble = _at_needle(scenario, vial, rows, values, volume_ml)
+    times = output_times(scenario.horizon_days)
+    return Plan(
+        scenario=scenario,
+        vial=vial,
+        model=model,
+        rows=rows,
+        values=values,
+        patients=patients,
+        times_days=times,
+        volume_ml=volume_ml,
+        needle=needle,
+        doses=doses,
+        soluble_pg=soluble,
+        effect_prior=effect.prior(
+            [r for r in rows if r.table == "effect"],
+            name=scenario.prior,
+            ln_fall_full=full_ln_fall(model),
+        ),
+    )
+
+
+def output_times(horizon_days: float) -> Array:
+    """Output times in days: hours of the first day, the first days, then every week."""
+    hours = np.array([0.0, 1.0, 2.0, 6.0, 12.0]) / 24.0
+    days = np.array([1.0, 2.0, 3.0])
+    weeks = np.arange(7.0, horizon_days + 1e-9, 7.0)
+    return np.concatenate([hours, days, weeks])
+
+
+def model_rows(model: engine.AssembledModel, prior: str) -> tuple[Row, ...]:
+    """Every row that a forecast of this site draws, the vial's own apart."""
+    loose = (
+        *storage.rows(),
+        *package_table("dose", "soluble").values(),
+        *package_table("patient", "biology").values(),
+    )
+    rows = (*model.rows, *under_prior(loose, prior), *outcomes.rows(prior), *effect.rows(prior))
+    return tuple({row.key: row for row in rows}.values())
+
+
+def people(scenario: Scenario, n: int, *, knee: str = "") -> population.Patients:
+    """The person of a scenario and people like them."""
+    person = scenario.patient
+    return population.draw_patients(
+        {
+            "age_years": person.age_years,
+            "bmi_kg_m2": person.bmi_kg_m2,
+            "sex": person.sex,
+            "kellgren_lawrence": person.kellgren_lawrence,
+            "pain_vas_mm": person.pain_vas_mm,
+            "synovitis": person.synovitis,
+        },
+        n,
+        scenario.seed,
+        population.Entry(threshold=scenario.entry.threshold_mm),
+        knee=knee,
+    )
+
+
+def synovitis(values: Mapping[str, Array], patients: population.Patients) -> dict[str, Array]:
+    """Cytokine baselines shifted by each person's grade of synovitis about the moderate one."""
+    steps = patients.synovitis - population.SYNOVITIS.index("moderate")
+    ratio = values["biology.cytokines_per_grade"] ** steps
+    keys = [f"inflammation.{name}_baseline" for name in CYTOKINES]
+    return {key: values[key] * ratio for key in keys}
+
+
+def full_ln_fall(model: engine.AssembledModel) -> Callable[[Array], Array]:
+    """Fall of the logarithm of synovial inflammation when every cell stays fully engaged.
+
+    A function of the fall in signalling (assay times translation), tabulated with the model
+    itself at its central values: a dose beyond saturation, and a response that never fades.
+    """
+    import pandas as pd
+
+    joint = model.joints[0]
+    varied = {
+        f"{joint}_response_translation": FULL_GRID,
+        f"{joint}_response_max_ln_fall": np.ones_like(FULL_GRID),
+        f"{joint}_response_half_life": np.full_like(FULL_GRID, 1e9),
+        f"{joint}_response_onset_half_time": np.full_like(FULL_GRID, 0.01),
+        f"{joint}_signal_rna_carries": np.zeros_like(FULL_GRID),
+        f"{joint}_signal_soluble_carries": np.zeros_like(FULL_GRID),
+    }
+    target = model.routes["intra-articular"]["medium"]
+    doses = pd.DataFrame(
+        [{"run": i, "time": 0.0, "amount": 1e16, "target": target} for i in range(len(FULL_GRID))]
+    )
+    compiled = engine.compile(
+        model.sbml, varied=tuple(varied), observe=(f"{joint}_synovial_inflammation",)
+    )
+    runs = compiled.run(
+        np.array([FULL_DAYS]),
+        varied=np.column_stack(list(varied.values())),
+        doses=doses,
+        processes=1,
+    )
+    falls = -np.log(runs.values[:, -1, 0])
+    return lambda asked: np.asarray(np.interp(asked, FULL_GRID, falls))
+
+
+def _at_needle(
+    scenario: Scenario,
+    vial: Vial,
+    rows: tuple[Row, ...],
+    values: Mapping[str, Array],
+    volume_ml: float,
+) -> tuple[Needle, Array, Array]:
+    """The first injection's way to the needle, and what every injection brings.
+
+    Each injection comes from another vial of the lot: only what varies between vials is drawn
+    anew.
+    """
+    doses, soluble = [], []
+    first: Needle | None = None
+    for number in range(scenario.regimen.injections):
+        mine = dict(values)
+        if number:
+            mine |= draw(
+                [r for r in rows if r.table in ("vial", "storage")],
+                seed=scenario.seed,
+                worlds=scenario.worlds,
+                patients=scenario.patients,
+                occasion=f"injection {number + 1}",
+            )
+        needle = fraction_at_needle(vial, mine, volume_ml)
+        first = first or needle
+        drawn_up = detected_particles(scenario.regimen, vial, mine)
+        shares = class_fractions(mine["vial.size_median"], mine["vial.size_log_sd"], vial.floor_nm)
+        doses.append(np.moveaxis((drawn_up * needle.fraction)[..., None] * shares, -1, 0))
+        # Soluble protein is drawn up with the particles and is not lost with them.
+        protein_pg = drawn_up / particles_per_ug(vial, mine) * PG_PER_UG
+        soluble.append(protein_pg * values["soluble.coisolated_share"])
+    assert first is not None
+    return first, np.stack(doses), np.stack(soluble)
+
+
+def run_forecast(
+    scenario: Scenario,
+    out: Path,
+    *,
+    base: Path,
+    dilution: float | None = None,
+    volume: str | None = None,
+    sample: str | None = None,
+    assume_vesicles: bool = False,
+    processes: int | None = None,
+    runs_per_part: int = RUNS_PER_PART,
+    progress: Progress | None = None,
+) -> Path:
+    """Forecast a scenario and write its result directory (summary and report apart).
+
+    Parameters
+    ----------
+    scenario
+        What is asked.
+    out
+        Directory to write; made when it is not there.
+    base
+        Folder that the scenario's file names are relative to.
+    dilution, volume, sample, assume_vesicles
+        What a user adds about the vial.
+    processes
+        How many worker processes integrate; numbers do not depend on it.
+    runs_per_part
+        Largest number of runs that are held in memory and written together; numbers do not
+        depend on it.
+    progress
+        Called with (runs done, runs in all).
+
+    Returns
+    -------
+    The directory.
+    """
+    plan = prepare(
+        scenario,
+        base=base,
+        dilution=dilution,
+        volume=volume,
+        sample=sample,
+        assume_vesicles=assume_vesicles,
+    )
+    (out / "parts").mkdir(parents=True, exist_ok=True)
+    blocks = list(_blocks(scenario.worlds, scenario.patients, runs_per_part))
+    total = len(scenario.arms) * scenario.worlds * scenario.patients
+    parts: dict[int, dict[str, Any]] = {}
+    run_tables: dict[int, pd.DataFrame] = {}
+    done = 0
+    for number, worlds in enumerate(blocks):
+        for place, arm in enumerate(scenario.arms):
+            before = done
+            tissue, record = _integrate(
+                plan,
+                arm,
+                worlds,
+                processes,
+                None if progress is None else lambda d, _n, b=before: progress(b + d, total),
+            )
+            done += len(record)
+            observed = _outcomes(plan, arm, worlds, tissue)
+            index = place * len(blocks) + number
+            parts[index] = _write_part(out, index, plan, arm, worlds, observed)
+            run_tables[index] = record
+    _write_draws(out, plan)
+    _write_runs(out, [run_tables[i] for i in sorted(run_tables)])
+    _write_rows(out, plan)
+    manifest = _manifest(plan, [parts[i] for i in sorted(parts)], _reached(out, plan))
+    _write_text(out / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False))
+    return out
+
+
+def _blocks(worlds: int, patients: int, most: int) -> Iterator[NDArray[np.int64]]:
+    size = max(1, most // patients)
+    for start in range(0, worlds, size):
+        yield np.arange(start, min(start + size, worlds))
+
+
+def varied_numbers(
+    model: engine.AssembledModel, rows: tuple[Row, ...], values: Mapping[str, Array], joints: Any
+) -> dict[str, Array]:
+    """What each run sets in the model: SBML id to values of the shape of ``values``.
+
+    Every number of the model whose row is drawn, and the slots of potency and translation.
+    """
+    drawn = {row.key for row in rows if row.varies in (*WORLD_LEVELS, *PATIENT_LEVELS)}
+    drawn |= {row.key.removesuffix(".between") for row in rows if row.key.endswith(".between")}
+    numbers = {i: values[key] for i, key in model.origins.items() if key in drawn}
+    for joint in joints:
+        numbers[f"{joint}_response_translation"] = effect.translation(values)
+        numbers[f"{joint}_response_max_ln_fall"] = values[effect.MAX_LN_FALL]
+        numbers[f"{joint}_signal_ec50_per_cell"] = values[effect.EC50]
+        if "vial.potency_relative" in values:
+            numbers[f"{joint}_signal_potency"] = values["vial.potency_relative"]
+    return numbers
+
+
+def _integrate(
+    plan: Plan,
+    arm: str,
+    worlds: NDArray[np.int64],
+    processes: int | None,
+    progress: Progress | None,
+) -> tuple[dict[str, Array], pd.DataFrame]:
+    """Tissue of one arm in some worlds: name to (worlds, patients, times), and one line a run."""
+    import pandas as pd
+
+    patients = plan.scenario.patients
+    values = {key: value[worlds] for key, value in plan.values.items()}
+    numbers = varied_numbers(plan.model, plan.rows, values, plan.model.joints)
+    names = tuple(plan.model.observables)
+    compiled = engine.compile(plan.model.sbml, varied=tuple(numbers), observe=names)
+    runs = compiled.run(
+        plan.times_days,
+        varied=np.column_stack([numbers[i].ravel() for i in numbers]),
+        doses=_dose_table(plan, worlds) if arm == "vial" else None,
+        rtol=RTOL,
+        processes=processes,
+        progress=progress,
+    )
+    shape = (len(worlds), patients, len(plan.times_days))
+    tissue = {
+        name: np.ascontiguousarray(runs.values[:, :, i]).reshape(shape)
+        for i, name in enumerate(names)
+    }
+    world, patient = np.meshgrid(worlds, np.arange(patients), indexing="ij")
+    record = pd.DataFrame(
+        {
+            "arm": arm,
+            "world": world.ravel().astype(np.int32),
+            "patient": patient.ravel().astype(np.int32),
+            "status": [engine.STATUS[int(s)] for s in runs.status],
+            "steps": runs.steps,
+            "rejections": runs.rejections,
+            "time_reached": runs.time_reached,
+        }
+    )
+    return tissue, record
+
+
+def _dose_table(plan: Plan, worlds: NDArray[np.int64]) -> pd.DataFrame:
+    """One line an injection, run and target."""
+    import pandas as pd
+
+    targets = plan.model.routes[plan.scenario.regimen.route]
+    amounts = {
+        targets[name]: plan.doses[:, i, worlds].reshape(len(plan.doses), -1)
+        for i, name in enumerate(CLASSES)
+    }
+    amounts[targets["soluble"]] = plan.soluble_pg[:, worlds].reshape(len(plan.doses), -1)
+    n = len(worlds) * plan.scenario.patients
+    tables = [
+        pd.DataFrame({"run": np.arange(n), "time": time, "amount": amount[k], "target": target})
+        for target, amount in amounts.items()
+        for k, time in enumerate(plan.scenario.regimen.times_days)
+    ]
+    table = pd.concat(tables, ignore_index=True)
+    return table.sort_values(["run", "time", "target"], ignore_index=True)
+
+
+def _outcomes(
+    plan: Plan, arm: str, worlds: NDArray[np.int64], tissue: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Everything a result holds for one arm, by plain name."""
+    joint = f"{plan.joint}_"
+    found = {name.removeprefix(joint): value for name, value in tissue.items()}
+    values = {key: value[worlds] for key, value in plan.values.items()}
+    reported = outcomes.simulate(
+        plan.times_days,
+        plan.patients,
+        values,
+        seed=plan.scenario.seed,
+        injected=arm != "no injection",
+        treatment_shift=effect.pain_shift(np.log(found["synovial_inflammation"]), values),
+    )
+    found["cartilage_volume"] = outcomes.measured_cartilage(
+        plan.times_days, found["cartilage_volume"], values, seed=plan.scenario.seed
+    )
+    found["degraded_particles"] = found["degraded_particles"] + found.pop(
+        "blood_degraded_particles"
+    )
+    found["rna_threshold_ratio"] = (
+        found["rna_copies_per_cell"] / values["signal.rna_threshold"][..., None]
+    )
+    return {**reported, **found}
+
+
+def _observables(plan: Plan) -> dict[str, dict[str, str]]:
+    joint = f"{plan.joint}_"
+    found = {
+        name: {"unit": unit, "text": text, "better": better}
+        for name, (unit, text, better) in MEASURED.items()
+    }
+    for name, o in plan.model.observables.items():
+        found[name.removeprefix(joint)] = {"unit": o.unit, "text": o.text, "better": o.better}
+    found.pop("blood_degraded_particles")
+    found["degraded_particles"]["text"] = "given vesicles digested by cells"
+    found["cartilage_volume"]["text"] = "cartilage volume in percent of baseline, as scans show it"
+    found["rna_threshold_ratio"] = {
+        "unit": "1",
+        "text": "delivered miRNA copies per cell over the repression threshold",
+        "better": "none",
+    }
+    return found
+
+
+def _write_part(
+    out: Path,
+    index: int,
+    plan: Plan,
+    arm: str,
+    worlds: NDArray[np.int64],
+    observed: Mapping[str, Array],
+) -> dict[str, Any]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    patients = np.arange(plan.scenario.patients)
+    world, patient, time = np.meshgrid(worlds, patients, plan.times_days, indexing="ij")
+    names = list(_observables(plan))
+    table = pa.table(
+        {
+            "arm": pa.array([arm] * world.size).dictionary_encode(),
+            "world": world.ravel().astype(np.int32),
+            "patient": patient.ravel().astype(np.int32),
+            "time": time.ravel(),
+            **{name: observed[name].ravel() for name in names},
+        }
+    )
+    path = out / "parts" / f"part-{index:05d}.parquet"
+    numbers = ["time", *names]
+    pq.write_table(
+        table,
+        path.with_suffix(".tmp"),
+        compression="zstd",
+        use_dictionary=["arm"],
+        column_encoding=dict.fromkeys(numbers, "BYTE_STREAM_SPLIT"),
+    )
+    _settle(path.with_suffix(".tmp"), path)
+    digest = hashlib.blake2b(path.read_bytes()).hexdigest()
+    return {"file": f"parts/{path.name}", "rows": table.num_rows, "blake2b": digest}
+
+
+def _write_draws(out: Path, plan: Plan) -> None:
+    """What was drawn: a line a world, and a line a patient."""
+    import pandas as pd
+
+    scenario = plan.scenario
+    drawn = [r for r in plan.rows if r.varies in WORLD_LEVELS]
+    worlds = np.arange(scenario.worlds)
+    centres = draw_at(
+        drawn,
+        seed=scenario.seed,
+        world=worlds,
+        patient=np.zeros_like(worlds),
+        correlations=package_correlations(),
+    )
+    table = pd.DataFrame({"world": worlds.astype(np.int32), **centres})
+    table["effect.translation"] = effect.translation(plan.values)[:, 0]
+    table.to_parquet(out / "worlds.parquet", index=False)
+    own = [r for r in plan.rows if r.varies in PATIENT_LEVELS and not r.id.endswith(".between")]
+    people_table = pd.DataFrame(plan.patients.columns())
+    for row in own:
+        people_table[row.key] = plan.values[row.key][0]
+    people_table.to_parquet(out / "patients.parquet", index=False)
+
+
+def _write_runs(out: Path, tables: list[pd.DataFrame]) -> None:
+    import pandas as pd
+
+    pd.concat(tables, ignore_index=True).to_parquet(out / "runs.parquet", index=False)
+
+
+def _write_rows(out: Path, plan: Plan) -> None:
+    with (out / "rows.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["key", *COLUMNS])
+        for row in plan.rows:
+            spread = "..".join(f"{s:g}" for s in row.spread)
+            fields = {**{c: getattr(row, c) for c in COLUMNS}, "spread": spread}
+            writer.writerow([row.key, *(fields[c] for c in COLUMNS)])
+
+
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    _settle(temporary, path)
+
+
+def _settle(temporary: Path, path: Path) -> None:
+    """Sync, then rename: a reader sees the whole file or none."""
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _reached(out: Path, plan: Plan) -> dict[str, Any]:
+    """Cargo per recipient cell by channel, against what it would need."""
+    import duckdb
+
+    files = str(out / "parts" / "*.parquet")
+    peak = (
+        duckdb.connect()
+        .execute(
+            "select world, patient, max(rna_copies_per_cell) as rna, "
+            "max(rna_threshold_ratio) as ratio, max(surface_per_cell) as surface, "
+            "max(soluble_pg_per_ml) as soluble from read_parquet(?) where arm = ? "
+            "group by world, patient order by world, patient",
+            [files, "vial"],
+        )
+        .df()
+    )
+    values = plan.values
+    on_cell = (values[effect.EC50] * values["signal.assay_uptake"]).ravel()
+    channels = [
+        _channel(
+            "miRNA",
+            "copy/cell",
+            peak["rna"].to_numpy(),
+            values["signal.rna_threshold"].ravel(),
+            "copies of one abundant miRNA that reach the cytosol of a recipient cell, all "
+            "injections together, against the copies at half repression",
+        ),
+        _channel(
+            "surface ligands",
+            "item/cell",
+            peak["surface"].to_numpy(),
+            on_cell,
+            "vesicles on and in endosomes of a recipient cell at their highest, against the "
+            "number at half effect in the assay",
+        ),
+        _channel(
+            "co-isolated soluble factors",
+            "pg/mL",
+            peak["soluble"].to_numpy(),
+            values["signal.ec50_soluble"].ravel(),
+            "soluble protein in the joint fluid at its highest, against the concentration at "
+            "half effect (an assumption)",
+        ),
+    ]
+    ratio = peak["ratio"].to_numpy()
+    given = np.moveaxis(plan.doses.sum(axis=(0, 1)), 0, 0).ravel()
+    known = np.isfinite(ratio) & (ratio > 0)
+    needed = float(np.median(given[known] / ratio[known])) if known.any() else None
+    return {"channels": channels, "dose_to_threshold_particles": needed}
+
+
+def _channel(name: str, unit: str, found: Array, threshold: Array, text: str) -> dict[str, Any]:
+    low, median, high = _quantiles(found)
+    known = np.isfinite(found)
+    return {
+        "channel": name,
+        "unit": unit,
+        "per_cell": {"median": median, "low": low, "high": high},
+        "threshold": float(np.median(threshold)),
+        "reached_probability": float(np.mean(found[known] >= threshold[known]))
+        if known.any()
+        else None,
+        "text": text,
+    }
+
+
+def _quantiles(values: Array) -> tuple[float, float, float]:
+    """5 %, 50 % and 95 % of what is known."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return (float("nan"),) * 3
+    low, median, high = np.quantile(known, [0.05, 0.5, 0.95])
+    return float(low), float(median), float(high)
+
+
+def _manifest(
+    plan: Plan, parts: list[dict[str, Any]], stoichiometry: dict[str, Any]
+) -> dict[str, Any]:
+    scenario, vial = plan.scenario, plan.vial
+    injections = scenario.regimen.injections
+    prior = plan.effect_prior
+    warnings = [
+        {"code": w.code, "message": w.message, "where": w.where}
+        for w in (*vial.warnings, *plan.needle.warnings)
+    ]
+    warnings += [
+        {"code": "ENTRY", "message": text, "where": "patient"} for text in plan.patients.warnings
+    ]
+    warnings += [
+        {
+            "code": "FILLED",
+            "message": f"{name} was not measured for this vial; a population row stands in",
+            "where": "vial",
+        }
+        for name in vial.filled
+    ]
+    return {
+        "schema": SCHEMA,
+        "kind": "forecast",
+        "title": scenario.title,
+        "scenario": scenario.model_dump(mode="json"),
+        "prior": scenario.prior,
+        "seed": scenario.seed,
+        "worlds": scenario.worlds,
+        "patients": scenario.patients,
+        "arms": [
+            {
+                "name": arm,
+                "text": ARM_TEXTS[arm],
+                "injections": 0 if arm == "no injection" else injections,
+            }
+            for arm in scenario.arms
+        ],
+        "control": "saline",
+        "observables": _observables(plan),
+        "versions": _versions(),
+        "hashes": {
+            "model": hashlib.blake2b(plan.model.sbml.encode(), digest_size=16).hexdigest(),
+            "rows": hashlib.blake2b(repr(plan.rows).encode(), digest_size=16).hexdigest(),
+        },
+        "parts": parts,
+        "labels": [vial.label] if vial.label else [],
+        "warnings": warnings,
+        "vial": _vial_record(vial, plan.volume_ml),
+        "needle": _needle_record(plan),
+        "effect_prior": {
+            "p_zero": prior.p_zero,
+            "p_smd_02": prior.p_smd_02,
+            "p_smd_05": prior.p_smd_05,
+            "text": prior.text,
+            "rows": list(prior.rows),
+        },
+        "stoichiometry": stoichiometry,
+        "thresholds": {
+            level: {
+                t.observable: {"value": t.value, "unit": t.unit, "row": t.row}
+                for t in thresholds(level).values()
+            }
+            for level in ("person", "group")
+        },
+        "trials": _trial_records(vial, scenario),
+        "rows_file": "rows.csv",
+        "status": "complete",
+    }
+
+
+def _versions() -> dict[str, str]:
+    names = ("exocast", "numpy", "scipy", "libroadrunner", "python-libsbml", "antimony")
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed as a package"
+    return {**found, "python": platform.python_version()}
+
+
+def _vial_record(vial: Vial, volume_ml: float) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "product": vial.product.title,
+        "product_name": vial.product.name,
+        "class": vial.product.kind,
+        "contents": vial.contents,
+        "volume_ml": vial.volume_ml,
+        "injection_volume_ml": volume_ml,
+        "filled": list(vial.filled),
+    }
+    found = vial.measurement
+    if found is not None:
+        record |= {
+            "file": Path(found.file).name,
+            "sha256": found.sha256,
+            "sample": found.sample,
+            "dilution": asdict(found.dilution),
+            "concentration_per_ml": asdict(found.concentration),
+            "size_nm": None if found.size is None else asdict(found.size),
+        }
+    return record
+
+
+def _needle_record(plan: Plan) -> dict[str, Any]:
+    low, median, high = _quantiles(plan.doses[0].sum(axis=0).ravel())
+    steps = []
+    for name, fraction in plan.needle.steps.items():
+        step_low, step_median, step_high = _quantiles(fraction.ravel())
+        steps.append(
+            {
+                "name": name,
+                "fraction_median": step_median,
+                "fraction_low": step_low,
+                "fraction_high": step_high,
+            }
+        )
+    intended = (plan.vial.concentration_per_ml or 0.0) * plan.volume_ml
+    return {
+        "intended_particles": intended,
+        "steps": steps,
+        "at_needle": {"median": median, "low": low, "high": high},
+    }
+
+
+def _trial_records(vial: Vial, scenario: Scenario) -> list[dict[str, Any]]:
+    def record(trial: Trial, *, relation: str) -> dict[str, Any]:
+        return {
+            "study_id": trial.study_id,
+            "design": trial.design,
+            "n": trial.n,
+            "product": trial.product_class,
+            "result": trial.result,
+            "same_product": False,
+            "relation": relation,
+            "direction": trial.direction,
+            "source": trial.source,
+        }
+
+    use = (vial.product.kind, scenario.condition)
+    same = [record(t, relation="same class") for t in trials_of(*use)]
+    return [*same, *(record(t, relation="related") for t in related_trials(*use))]

@@ -1,0 +1,1 @@
+"""What people read: the summary in the terminal and one self-contained page."""

@@ -1,0 +1,295 @@
+"""What commands print under ``--json``, as models; ``exocast schema NAME`` prints their schemas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from exocast.errors import ExocastError
+from exocast.report.numbers import Numbers
+from exocast.report.story import contrast, visits
+from exocast.study.result import Result
+from exocast.study.sensitivity import (
+    Weak,
+    sensitivity,
+    weakest_by_grade,
+    weakest_by_share,
+)
+from exocast.study.summary import LEVEL, OUTCOMES
+from exocast.vial import VialInspection
+
+Content = TypeVar("Content")
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class Notice(_Model):
+    """A warning or an error: a stable word, what was found and what to do, and where."""
+
+    code: str = Field(description="stable word, such as DILUTION_UNKNOWN")
+    message: str
+    where: str | None = Field(default=None, description="file, line or field")
+
+
+class Envelope(_Model, Generic[Content]):
+    """The one object that a command prints."""
+
+    schema_: str = Field(alias="schema", description="exocast/<command>/1")
+    ok: bool
+    warnings: list[Notice] = []
+    errors: list[Notice] = Field(default=[], description="what went wrong; empty when ok")
+    result: Content | None = Field(default=None, description="null when an input was refused")
+
+
+class Difference(_Model):
+    """A difference of arms with its interval over worlds."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    level: float
+
+
+class OutcomeRecord(_Model):
+    """One outcome of one arm at one visit: change from baseline, and difference from control."""
+
+    observable: str
+    time_days: float
+    arm: str
+    control: str
+    unit: str
+    better: str = Field(description="lower, higher or none")
+    mean: float | None = Field(description="mean change from baseline")
+    mean_control: float | None
+    difference: Difference = Field(description="arm minus control")
+    monte_carlo_error: dict[str, float | None] = Field(
+        description="standard error of the interval's ends, from patients and from worlds"
+    )
+    spread_between_patients: dict[str, float | None] = Field(
+        description="5 and 95 % of patients' own changes"
+    )
+    p_exceeds_mid: float | None = Field(
+        description="share of worlds whose difference is favourable and passes the threshold"
+    )
+    responders: float | None
+    responders_control: float | None
+
+
+class FirstImportant(_Model):
+    """When a difference first becomes important and stays so."""
+
+    observable: str
+    time_days: float | None = Field(description="of the mean over worlds; null: not reached")
+    probability: float | None = Field(description="share of worlds in which it is reached")
+
+
+class WeakRecord(_Model):
+    """One of the weakest numbers."""
+
+    ranked_by: str = Field(description="grade or sensitivity")
+    key: str
+    meaning: str
+    value: float | None = Field(description="null for a quantity made of several rows")
+    unit: str
+    grade: str
+    source: str
+    share_of_variance: float | None
+    time_days: float | None
+
+
+class ForecastRecord(_Model):
+    """Result of ``forecast``."""
+
+    directory: str
+    report: str
+    title: str
+    labels: list[str]
+    seed: int
+    worlds: int
+    patients: int
+    prior: str
+    runs: dict[str, int]
+    thresholds: dict[str, dict[str, float | None]]
+    outcomes: list[OutcomeRecord]
+    first_important: list[FirstImportant]
+    weakest: list[WeakRecord]
+    trials: list[dict[str, Any]]
+    stoichiometry: dict[str, Any]
+    needle: dict[str, Any]
+    effect_prior: dict[str, Any]
+    versions: dict[str, str]
+
+
+class Finding(_Model):
+    """One finding of ``evidence check``."""
+
+    severity: str = Field(description="error, warning or info")
+    code: str
+    message: str
+    where: str | None = None
+
+
+class EvidenceCheck(_Model):
+    """Result of ``evidence check``."""
+
+    tables: int
+    rows: int
+    findings: list[Finding]
+
+
+class Written(_Model):
+    """Result of a command that writes a file."""
+
+    file: str
+
+
+ENVELOPES: dict[str, type[BaseModel]] = {
+    "forecast": Envelope[ForecastRecord],
+    "report": Envelope[ForecastRecord],
+    "vial-inspect": Envelope[VialInspection],
+    "evidence-check": Envelope[EvidenceCheck],
+    "export": Envelope[Written],
+}
+
+
+def envelope(
+    command: str,
+    *,
+    result: Any = None,
+    warnings: Iterable[Mapping[str, Any]] = (),
+    errors: Iterable[ExocastError] = (),
+) -> dict[str, Any]:
+    """The object a command prints, numbers that are not finite as null."""
+    bad = list(errors)
+    return {
+        "schema": f"exocast/{command}/1",
+        "ok": not bad,
+        "warnings": [
+            {
+                "code": str(w.get("code", "WARNING")),
+                "message": str(w.get("message", "")),
+                "where": None if w.get("where") is None else str(w["where"]),
+            }
+            for w in warnings
+        ],
+        "errors": [{"code": e.code, "message": e.message, "where": e.where} for e in bad],
+        "result": finite(result),
+    }
+
+
+def finite(value: Any) -> Any:
+    """The same data with ``null`` for every number that is not finite."""
+    if isinstance(value, Mapping):
+        return {str(k): finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def forecast_record(result: Result, numbers: Numbers) -> dict[str, Any]:
+    """The content of ``forecast --json``; see :class:`ForecastRecord`."""
+    manifest = result.manifest
+    found = sensitivity(result)
+    runs = {
+        name: int(numbers.at("all", "runs", name))
+        for name in ("failed", "total", "worlds_used", "patients_used")
+    }
+    return {
+        "directory": str(result.directory),
+        "report": str(result.directory / "report.html"),
+        "title": str(manifest.get("title", "")),
+        "labels": [str(label) for label in manifest.get("labels", ())],
+        "seed": int(manifest.get("seed", 0)),
+        "worlds": result.n_worlds,
+        "patients": result.n_patients,
+        "prior": str(manifest.get("prior", "default")),
+        "runs": runs,
+        "thresholds": {
+            kind: {name: result.threshold(kind, name) for name in known}
+            for kind, known in manifest.get("thresholds", {}).items()
+        },
+        "outcomes": [
+            _outcome(result, numbers, arm, observable, 7.0 * week)
+            for arm in result.treated
+            for observable in OUTCOMES
+            if observable in result.observables
+            for week in visits(result)
+        ],
+        "first_important": [
+            {
+                "observable": name,
+                "time_days": numbers.at(contrast(result), name, "first_important_day"),
+                "probability": numbers.at(contrast(result), name, "first_important_probability"),
+            }
+            for name in OUTCOMES
+            if numbers.has(name, "first_important_day")
+        ],
+        "weakest": [
+            *(_weak("grade", weak) for weak in weakest_by_grade(result, found)),
+            *(_weak("sensitivity", weak) for weak in weakest_by_share(result, found)),
+        ],
+        "trials": list(manifest.get("trials", ())),
+        "stoichiometry": dict(manifest.get("stoichiometry", {})),
+        "needle": dict(manifest.get("needle", {})),
+        "effect_prior": dict(manifest.get("effect_prior", {})),
+        "versions": {k: str(v) for k, v in manifest.get("versions", {}).items()},
+    }
+
+
+def _outcome(
+    result: Result, numbers: Numbers, arm: str, observable: str, days: float
+) -> dict[str, Any]:
+    control = result.control
+    pair = f"{arm} minus {control}"
+
+    def value(name: str, statistic: str) -> float:
+        return numbers.at(name, observable, statistic, days)
+
+    return {
+        "observable": observable,
+        "time_days": days,
+        "arm": arm,
+        "control": control,
+        "unit": result.unit(observable),
+        "better": result.better(observable),
+        "mean": value(arm, "mean"),
+        "mean_control": value(control, "mean"),
+        "difference": {
+            "value": value(pair, "mean"),
+            "low": value(pair, "low"),
+            "high": value(pair, "high"),
+            "level": LEVEL,
+        },
+        "monte_carlo_error": {
+            "patients": value(pair, "mc_error_patients"),
+            "worlds": value(pair, "mc_error_worlds"),
+        },
+        "spread_between_patients": {
+            "low": value(arm, "spread_low"),
+            "high": value(arm, "spread_high"),
+        },
+        "p_exceeds_mid": value(pair, "p_exceeds_mid"),
+        "responders": value(arm, "responders"),
+        "responders_control": value(control, "responders"),
+    }
+
+
+def _weak(ranked_by: str, weak: Weak) -> dict[str, Any]:
+    return {
+        "ranked_by": ranked_by,
+        "key": weak.key,
+        "meaning": weak.meaning,
+        "value": weak.value,
+        "unit": weak.unit,
+        "grade": weak.grade,
+        "source": weak.source,
+        "share_of_variance": weak.share,
+        "time_days": None if weak.week is None else 7.0 * weak.week,
+    }

@@ -1,0 +1,99 @@
+"""The summary in a terminal: plain text, and the same with Rich."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from exocast.report.numbers import NBSP
+from exocast.report.story import DISCLAIMER, Story, Table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+WIDTH = 100
+
+
+def plain(story: Story, *, width: int = WIDTH) -> str:
+    """The story as text of at most ``width`` columns (wide tables may be wider).
+
+    Words of all sections stand first, in order; their tables follow.
+    """
+    lines = [story.title.upper(), *_wrap(story.subtitle, width), DISCLAIMER, ""]
+    for sentence in story.answer:
+        lines += _wrap(sentence, width)
+    for section in story.sections:
+        lines += ["", section.title, "-" * len(section.title)]
+        lines += [line for label in story.labels for line in _wrap(f"NOTE: {label}", width)]
+        for sentence in section.words:
+            lines += _wrap(sentence, width)
+    tables = [table for section in story.sections for table in section.tables]
+    if tables:
+        lines += ["", "TABLES", *(f"NOTE: {label}" for label in story.labels)]
+    for table in tables:
+        lines += ["", *_wrap(table.caption, width), *grid(table)]
+        if table.note:
+            lines += _wrap(table.note, width)
+    return "\n".join(lines).replace(NBSP, " ").rstrip() + "\n"
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def grid(table: Table) -> list[str]:
+    """Lines of a table with its columns aligned."""
+    cells = [table.columns, *table.rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
+
+    def line(row: tuple[str, ...]) -> str:
+        first = row[0].ljust(widths[0])
+        rest = [
+            cell.rjust(w) if table.numeric(i) else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(row[1:], widths[1:], strict=True), start=1)
+        ]
+        return "  ".join([first, *rest]).rstrip()
+
+    rule = "  ".join("-" * w for w in widths)
+    return [line(table.columns), rule, *(line(row) for row in table.rows)]
+
+
+def rich(story: Story) -> list[RenderableType]:
+    """The story as Rich renderables, for a terminal."""
+    from rich.panel import Panel
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    answer = Text("\n\n".join(story.answer))
+    parts: list[RenderableType] = [
+        Text(),
+        Text(story.title, style="bold"),
+        Text(story.subtitle, style="dim"),
+        Text(DISCLAIMER, style="italic"),
+        Panel(answer, border_style="blue", padding=(1, 2)),
+    ]
+    for section in story.sections:
+        parts += [Text(), Text(section.title, style="bold blue")]
+        parts += [Text(f" {label} ", style="bold black on yellow") for label in story.labels]
+        parts += [Text(sentence) for sentence in section.words]
+    if any(section.tables for section in story.sections):
+        parts += [Text(), Text("Tables", style="bold blue")]
+        parts += [Text(f" {label} ", style="bold black on yellow") for label in story.labels]
+    for section in story.sections:
+        for table in section.tables:
+            shown = RichTable(
+                title=Text(table.caption, style="bold"),
+                caption=Text(table.note) if table.note else None,
+                title_justify="left",
+                caption_justify="left",
+                box=None,
+                header_style="dim",
+                pad_edge=False,
+            )
+            for at, column in enumerate(table.columns):
+                right = table.numeric(at)
+                shown.add_column(Text(column), justify="right" if right else "left")
+            for row in table.rows:
+                shown.add_row(*(Text(cell) for cell in row))
+            parts += [Text(), shown]
+    return parts

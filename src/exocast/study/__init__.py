@@ -1,0 +1,1 @@
+"""What a set of runs says: results on disk, their summary, sensitivity and trials."""

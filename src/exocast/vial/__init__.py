@@ -1,0 +1,55 @@
+"""The vial: an instrument's export becomes particles, sizes and what is left at the needle."""
+
+from exocast.vial import storage
+from exocast.vial.inspect import VialInspection, inspect
+from exocast.vial.measure import Estimate, VialMeasurement, measure
+from exocast.vial.nanosight import (
+    Bins,
+    Capture,
+    Dilution,
+    NanosightExport,
+    VialWarning,
+    read_nanosight,
+)
+from exocast.vial.product import Product, load_product, products
+from exocast.vial.size import SizeFit, class_fractions, size_edges_nm
+from exocast.vial.storage import Needle, fraction_at_needle, vial_rows, vial_volume_ml
+from exocast.vial.vial import (
+    Vial,
+    VialDescription,
+    containers,
+    load_vial,
+    particles_per_ug,
+    population_rows,
+)
+
+__all__ = [
+    "Bins",
+    "Capture",
+    "Dilution",
+    "Estimate",
+    "NanosightExport",
+    "Needle",
+    "Product",
+    "SizeFit",
+    "Vial",
+    "VialDescription",
+    "VialInspection",
+    "VialMeasurement",
+    "VialWarning",
+    "class_fractions",
+    "containers",
+    "fraction_at_needle",
+    "inspect",
+    "load_product",
+    "load_vial",
+    "measure",
+    "particles_per_ug",
+    "population_rows",
+    "products",
+    "read_nanosight",
+    "size_edges_nm",
+    "storage",
+    "vial_rows",
+    "vial_volume_ml",
+]

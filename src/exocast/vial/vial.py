@@ -1,0 +1,508 @@
+"""A vial: what it holds, as far as it was measured, and the rows that say how well it is known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from numpy import float64
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from exocast.errors import InvalidInput, UnitError, nearest
+from exocast.evidence.rows import Row, package_table
+from exocast.units import magnitude
+from exocast.vial.measure import VialMeasurement, measure
+from exocast.vial.names import says_beads
+from exocast.vial.nanosight import VialWarning, read_nanosight
+from exocast.vial.product import Product, load_product
+
+Array = NDArray[float64]
+BEADS_LABEL = "Calibration beads, forecast as if they were vesicles"
+UNKNOWN_LABEL = "Unidentified particles, forecast as if they were vesicles"
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProteinAssay(_Block):
+    """Protein measured in the vial."""
+
+    concentration: str = Field(description="protein in the vial", examples=["110 ug/mL"])
+
+    @field_validator("concentration")
+    @classmethod
+    def _positive(cls, text: str) -> str:
+        return _at_least(text, "ug/mL", positive=True)
+
+    @property
+    def ug_per_ml(self) -> float:
+        """Protein, in micrograms per mL."""
+        return magnitude(self.concentration, "ug/mL")
+
+
+class CellEquivalents(_Block):
+    """Cells whose vesicles a millilitre of the vial holds."""
+
+    concentration: str = Field(description="producing cells", examples=["4e6 cell/mL"])
+
+    @field_validator("concentration")
+    @classmethod
+    def _positive(cls, text: str) -> str:
+        return _at_least(text, "cell/mL", positive=True)
+
+    @property
+    def cells_per_ml(self) -> float:
+        """Producing cells for each mL."""
+        return magnitude(self.concentration, "cell/mL")
+
+
+class PotencyAssay(_Block):
+    """Effect of this lot in an assay over that of the reference, with its 95 % interval."""
+
+    relative: float = Field(gt=0, lt=1000, description="effect over the reference's")
+    low: float = Field(gt=0, description="lower end of the 95 % interval")
+    high: float = Field(gt=0, lt=1000, description="upper end of the 95 % interval")
+    assay: str = Field(min_length=1, max_length=200, description="which assay")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> PotencyAssay:
+        if not self.low <= self.relative <= self.high:
+            raise ValueError("'relative' has to lie between 'low' and 'high'")
+        return self
+
+
+class StorageStep(_Block):
+    """One line of the storage log: time at a temperature, or a number of thaws."""
+
+    temperature: str | None = Field(default=None, examples=["-80 degC"])
+    duration: str | None = Field(default=None, examples=["60 day"])
+    thaw: int | None = Field(default=None, ge=1, le=20, description="freeze-thaw cycles")
+
+    @field_validator("temperature")
+    @classmethod
+    def _temperature(cls, text: str | None) -> str | None:
+        if text is not None:
+            _number_in(text, "degC")
+        return text
+
+    @field_validator("duration")
+    @classmethod
+    def _duration(cls, text: str | None) -> str | None:
+        return None if text is None else _at_least(text, "day", positive=False)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> StorageStep:
+        timed = self.temperature is not None and self.duration is not None
+        some = self.temperature is not None or self.duration is not None
+        if timed == (self.thaw is not None) or some != timed:
+            raise ValueError("a step has either 'temperature' and 'duration', or 'thaw'")
+        return self
+
+    @property
+    def temperature_c(self) -> float:
+        """Temperature in degrees Celsius; NaN for a thaw."""
+        return math.nan if self.temperature is None else magnitude(self.temperature, "degC")
+
+    @property
+    def duration_days(self) -> float:
+        """Time in days; zero for a thaw."""
+        return 0.0 if self.duration is None else magnitude(self.duration, "day")
+
+
+class Syringe(_Block):
+    """Syringe and needle: what is drawn from the vial is made up with saline and injected."""
+
+    volume: str = Field(
+        default="2 mL", description="injected volume, saline included", examples=["2 mL"]
+    )
+    dead_space: str | None = Field(
+        default=None, description="volume left behind; a population row when absent"
+    )
+
+    @field_validator("volume")
+    @classmethod
+    def _volume(cls, text: str) -> str:
+        return _at_least(text, "mL", positive=True)
+
+    @field_validator("dead_space")
+    @classmethod
+    def _dead_space(cls, text: str | None) -> str | None:
+        return None if text is None else _at_least(text, "mL", positive=False)
+
+    @property
+    def volume_ml(self) -> float:
+        """Injected volume, saline included, in mL."""
+        return magnitude(self.volume, "mL")
+
+    @property
+    def dead_space_ml(self) -> float | None:
+        """Volume left behind, in mL; None where it is not stated."""
+        return None if self.dead_space is None else magnitude(self.dead_space, "mL")
+
+
+class VialDescription(_Block):
+    """The block ``vial`` of a scenario."""
+
+    file: str | None = Field(default=None, description="the instrument's export of this vial")
+    product: str = Field(default="msc_ev", description="name of a product file")
+    volume: str | None = Field(default=None, description="in each vial", examples=["1 mL"])
+    dilution: float | None = Field(
+        default=None, description="factor of the measured sample, where the file does not record it"
+    )
+    sample: str | None = Field(default=None, description="which sample of a merged file")
+    contents: Literal["vesicles", "beads", "unknown"] | None = Field(
+        default=None, description="what the counted particles are"
+    )
+    protein: ProteinAssay | None = None
+    cell_equivalents: CellEquivalents | None = None
+    potency: PotencyAssay | None = None
+    container: str = Field(default="polypropylene", description="wall that the liquid touches")
+    storage: tuple[StorageStep, ...] = Field(
+        default=(), max_length=50, description="what happened between measurement and injection"
+    )
+    syringe: Syringe = Syringe()
+
+    @field_validator("volume")
+    @classmethod
+    def _volume(cls, text: str | None) -> str | None:
+        return None if text is None else _at_least(text, "mL", positive=True)
+
+    @field_validator("dilution")
+    @classmethod
+    def _dilution(cls, value: float | None) -> float | None:
+        if value is not None and not (math.isfinite(value) and value >= 1):
+            raise ValueError("give the factor, 1 or more (200 for one part in 200)")
+        return value
+
+    @field_validator("container")
+    @classmethod
+    def _container(cls, name: str) -> str:
+        known = containers()
+        if name.replace("-", "_") not in known:
+            raise ValueError(f"there is no container '{name}'." + nearest(name, known))
+        return name.replace("-", "_")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vial:
+    """A vial as a forecast sees it.
+
+    Attributes
+    ----------
+    measurement
+        None when no file was given; then only an injection without particles is possible.
+    volume_ml
+        Liquid in each vial, in mL; None when it was not said.
+    label
+        Text for the top of every page when beads or unidentified particles stand in for
+        vesicles; else empty.
+    rows
+        Numbers that this vial adds, under the table name ``vial``: ``concentration`` and
+        ``concentration.between`` (between vials), ``size_median``, ``size_log_sd``,
+        ``potency_relative``, and ``protein`` or ``purity``, and ``cells`` where measured.
+    filled
+        Descriptions that were not measured and come from population rows.
+    """
+
+    description: VialDescription
+    product: Product
+    measurement: VialMeasurement | None
+    volume_ml: float | None
+    contents: str
+    label: str
+    floor_nm: float
+    rows: tuple[Row, ...]
+    warnings: tuple[VialWarning, ...]
+    filled: tuple[str, ...]
+
+    @property
+    def concentration_per_ml(self) -> float | None:
+        """Central estimate of detected particles per mL: what a dose is drawn up by."""
+        return self.measurement.concentration.value if self.measurement else None
+
+
+def containers() -> tuple[str, ...]:
+    """Names of the container walls that have a row in ``storage.csv``."""
+    rows = package_table("vial", "storage")
+    return tuple(key.partition(".")[2] for key in rows if key.startswith("container."))
+
+
+def population_rows() -> tuple[Row, ...]:
+    """All rows of ``population.csv``."""
+    return tuple(package_table("vial", "population").values())
+
+
+def load_vial(
+    description: VialDescription,
+    base: Path,
+    *,
+    dilution: float | None = None,
+    volume: str | None = None,
+    sample: str | None = None,
+    assume_vesicles: bool = False,
+    product_folders: Sequence[Path] = (),
+) -> Vial:
+    """Vial from its description, with the file it names read and measured.
+
+    Parameters
+    ----------
+    description
+        The block ``vial`` of a scenario.
+    base
+        Folder that the file's path starts from.
+    dilution, volume, sample
+        Take the place of the description's own, as options of the command line do.
+    assume_vesicles
+        Forecast beads or unidentified particles as if they were vesicles, and label it.
+    product_folders
+        More folders with product files.
+
+    Raises
+    ------
+    InstrumentFileError
+        When the file cannot be used; ``DILUTION_UNKNOWN``, ``MIXED_SAMPLES`` and others.
+    InvalidInput
+        ``NOT_VESICLES`` when the particles are beads or not identified.
+    """
+    product = load_product(description.product, product_folders)
+    ml = None if volume is None else magnitude(volume, "mL", where="--volume")
+    if ml is not None and not ml > 0:
+        raise InvalidInput(f"a vial of {volume} is empty; give its volume.", where="--volume")
+    if ml is None and description.volume is not None:
+        ml = magnitude(description.volume, "mL", where="vial.volume")
+    floor_nm = package_table("vial", "instrument")["detection_floor"].value
+    warnings: list[VialWarning] = []
+    measurement: VialMeasurement | None = None
+    contents: str = description.contents or "unknown"
+    label = ""
+    if description.file is not None:
+        export = read_nanosight(base / description.file)
+        factor = description.dilution if dilution is None else dilution
+        measurement = measure(export, factor, sample or description.sample)
+        warnings += export.warnings
+        warnings += measurement.warnings
+        contents, doubts = _contents(description, export.texts, export.file)
+        warnings += doubts
+        label = _label(contents, assume_vesicles, export.file)
+    if not description.storage:
+        message = "no storage is stated, so nothing is taken off for it"
+        warnings.append(VialWarning(code="STORAGE_UNKNOWN", message=message, where="vial.storage"))
+    rows, filled = _rows(description, measurement)
+    return Vial(
+        description=description,
+        product=product,
+        measurement=measurement,
+        volume_ml=ml,
+        contents=contents,
+        label=label,
+        floor_nm=measurement.size.floor_nm if measurement and measurement.size else floor_nm,
+        rows=rows,
+        warnings=tuple(warnings),
+        filled=filled,
+    )
+
+
+def particles_per_ug(vial: Vial, values: Mapping[str, Array]) -> Array:
+    """Particles for each microgram of protein, ``(worlds, patients)``.
+
+    From the vial's own protein assay, or drawn from the population where there is none; then it
+    describes what else is injected and never converts a dose.
+    """
+    if "vial.protein" in values:
+        return values["vial.concentration"] / values["vial.protein"]
+    return values["vial.purity"]
+
+
+def _contents(
+    description: VialDescription, texts: Sequence[str], file: str
+) -> tuple[str, list[VialWarning]]:
+    said = says_beads(texts)
+    declared = description.contents
+    if not said or declared == "beads":
+        return declared or "unknown", []
+    if declared == "vesicles":
+        message = f"the scenario says vesicles and the file says '{said}'; taken as beads"
+        return "beads", [VialWarning(code="CONTENTS_DOUBTFUL", message=message, where=file)]
+    return "beads", []
+
+
+def _label(contents: str, assume_vesicles: bool, file: str) -> str:
+    if contents == "vesicles":
+        return ""
+    if assume_vesicles:
+        return BEADS_LABEL if contents == "beads" else UNKNOWN_LABEL
+    found = "calibration beads" if contents == "beads" else "particles that nobody identified"
+    raise InvalidInput(
+        f"a forecast is asked of {found}. If they are vesicles, say 'contents: vesicles' in the "
+        "block vial; to see a forecast as if they were, add --assume-vesicles: it is labelled so.",
+        code="NOT_VESICLES",
+        where=file,
+    )
+
+
+def _rows(
+    description: VialDescription, measurement: VialMeasurement | None
+) -> tuple[tuple[Row, ...], tuple[str, ...]]:
+    population = package_table("vial", "population")
+    rows: list[Row] = []
+    filled: list[str] = []
+
+    def fill(name: str) -> None:
+        row = population[name]
+        note = f"not measured for this vial: population row; {row.note}"
+        rows.append(replace(row, table="vial", note=note))
+        filled.append(name)
+
+    if measurement is not None:
+        rows += _concentration_rows(measurement, population)
+        if measurement.size is not None:
+            rows += _size_rows(measurement, population["size_accuracy"])
+    if measurement is None or measurement.size is None:
+        fill("size_median")
+        fill("size_log_sd")
+    if description.protein is not None:
+        rows.append(
+            _stated(
+                "protein",
+                "protein in the vial",
+                description.protein.ug_per_ml,
+                "ug/mL",
+                population["protein_spread"],
+            )
+        )
+    else:
+        fill("purity")
+    if description.cell_equivalents is not None:
+        rows.append(
+            _stated(
+                "cells",
+                "producing cells whose vesicles the vial holds",
+                description.cell_equivalents.cells_per_ml,
+                "cell/mL",
+                population["cells_spread"],
+            )
+        )
+    if description.potency is None:
+        fill("potency_relative")
+    else:
+        rows.append(_potency_row(description.potency))
+    return tuple(rows), tuple(filled)
+
+
+def _concentration_rows(
+    measurement: VialMeasurement, population: Mapping[str, Row]
+) -> tuple[Row, Row]:
+    found = measurement.concentration
+    run, between = population["run_spread"], population["vial_spread"]
+    measured = Row(
+        id="concentration",
+        meaning="detected particles in the vial when it was measured",
+        value=found.value,
+        unit="item/mL",
+        spread=(math.hypot(found.log_sd, run.value),),
+        spread_kind="log_sd",
+        varies="uncertain",
+        system="this vial",
+        source="measured",
+        place=f"{Path(measurement.file).name}, sha256 {measurement.sha256[:12]}",
+        grade="B",
+        note=f"{found.n_valid} of {found.n_total} captures (log SD {found.log_sd:.3g}) and "
+        f"repeated runs (log SD {run.value:g}, population.run_spread)",
+        table="vial",
+    )
+    vials = replace(
+        between,
+        id="concentration.between",
+        value=1.0,
+        spread=(between.value,),
+        spread_kind="log_sd",
+        varies="vial",
+        table="vial",
+    )
+    return measured, vials
+
+
+def _size_rows(measurement: VialMeasurement, accuracy: Row) -> tuple[Row, Row]:
+    size = measurement.size
+    assert size is not None
+    median = Row(
+        id="size_median",
+        meaning="median diameter of the particles' log-normal law",
+        value=size.median_nm,
+        unit="nm",
+        spread=(math.hypot(size.se_log_median, accuracy.value),),
+        spread_kind="log_sd",
+        varies="uncertain",
+        system="this vial",
+        source="measured",
+        place=f"{Path(measurement.file).name}, sha256 {measurement.sha256[:12]}",
+        grade="B",
+        note=f"fitted above {size.floor_nm:g} nm to {size.n_effective:.0f} valid tracks; with the "
+        "instrument's accuracy (population.size_accuracy)",
+        table="vial",
+    )
+    width = replace(
+        median,
+        id="size_log_sd",
+        meaning="spread of the logarithm of the diameter",
+        value=size.log_sd,
+        unit="1",
+        spread=(size.se_log_sd / size.log_sd,),
+        note=f"fitted above {size.floor_nm:g} nm to {size.n_effective:.0f} valid tracks",
+    )
+    return median, width
+
+
+def _stated(name: str, meaning: str, value: float, unit: str, spread: Row) -> Row:
+    return Row(
+        id=name,
+        meaning=meaning,
+        value=value,
+        unit=unit,
+        spread=(spread.value,),
+        spread_kind="log_sd",
+        varies="uncertain",
+        system="this vial",
+        source="measured",
+        place="block vial of the scenario",
+        grade="B",
+        note=f"as stated; spread from {spread.key}",
+        table="vial",
+    )
+
+
+def _potency_row(potency: PotencyAssay) -> Row:
+    return Row(
+        id="potency_relative",
+        meaning="effect in the assay of this lot over that of the reference",
+        value=potency.relative,
+        unit="1",
+        spread=(math.log(potency.high / potency.low) / 3.92,),
+        spread_kind="log_sd",
+        varies="uncertain",
+        system=potency.assay,
+        source="measured",
+        place="block vial of the scenario",
+        grade="B",
+        note=f"95 % interval {potency.low:g} to {potency.high:g}",
+        table="vial",
+    )
+
+
+def _number_in(text: str, unit: str) -> float:
+    try:
+        return magnitude(text, unit)
+    except UnitError as e:
+        raise ValueError(e.message) from None
+
+
+def _at_least(text: str, unit: str, *, positive: bool) -> str:
+    value = _number_in(text, unit)
+    if value < 0 or (positive and value == 0):
+        raise ValueError(f"'{text}' has to be {'more than zero' if positive else 'zero or more'}")
+    return text

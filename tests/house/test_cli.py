@@ -1,0 +1,418 @@
+"""The command line: bad input is answered on one screen, with the right exit code."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import Result as Called
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "study"))
+
+import synthetic
+
+from exocast import __version__, api
+from exocast.cli import app
+from exocast.errors import ExocastError
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "knee"
+SCENARIO = EXAMPLE / "scenario.yaml"
+VIAL = next(EXAMPLE.glob("*ExperimentSummary.csv"), EXAMPLE / "missing.csv")
+CALL = CliRunner()
+SMALL = ("--worlds", "2", "--patients", "1")
+
+
+def _call(*arguments: object) -> Called:
+    return CALL.invoke(app, [str(a) for a in arguments])
+
+
+def _refused(called: Called, code: int, *words: str) -> None:
+    """One screen on stderr, nothing on stdout, no traceback."""
+    assert called.exit_code == code, (called.output, called.exception)
+    assert called.stdout == ""
+    for word in words:
+        assert word in called.stderr
+    assert "Traceback" not in called.stderr
+    lines = called.stderr.splitlines()
+    assert 1 <= len(lines) <= 26 and max(map(len, lines)) <= 400
+    assert lines[0].startswith("error ")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the example that a test may spoil."""
+    return Path(shutil.copytree(EXAMPLE, tmp_path / "knee"))
+
+
+def _spoilt(folder: Path, old: str, new: str) -> Called:
+    path = folder / "scenario.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return _run(path, folder.parent / "out")
+
+
+def _run(scenario: Path, out: Path, *more: object) -> Called:
+    called = _call("forecast", scenario, "--out", out, *SMALL, *more)
+    if called.exit_code:
+        assert not out.exists(), "a refused forecast leaves nothing behind"
+        assert not list(out.parent.glob(".out*")), "nor a half-written one"
+    return called
+
+
+# One forecast --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Called]:
+    out = tmp_path_factory.mktemp("forecast") / "out"
+    return out, _run(SCENARIO, out, "--set", "horizon=12 week")
+
+
+def test_forecast_prints_the_summary_and_where_the_report_is(made: tuple[Path, Called]) -> None:
+    out, called = made
+    assert called.exit_code == 0, called.output
+    assert "minus saline" in called.stdout
+    assert called.stdout.rstrip().splitlines()[-1] == str(out / "report.html")
+    assert "runs" in called.stderr
+    assert {p.name for p in out.iterdir()} >= {
+        "manifest.json",
+        "parts",
+        "runs.parquet",
+        "worlds.parquet",
+        "patients.parquet",
+        "summary.parquet",
+        "report.html",
+        "rows.csv",
+    }
+
+
+def test_forecast_json_is_what_its_schema_says(made: tuple[Path, Called], tmp_path: Path) -> None:
+    import jsonschema
+
+    called = _run(SCENARIO, tmp_path / "out", "--set", "horizon=12 week", "--json")
+    printed = json.loads(called.stdout)
+    jsonschema.validate(printed, api.schema("forecast"), jsonschema.Draft202012Validator)
+    assert printed["ok"] and printed["result"]["worlds"] == 2
+    assert {o["time_days"] for o in printed["result"]["outcomes"]} == {42.0, 84.0}
+    again = api.open_result(made[0]).record()
+    for key in ("outcomes", "weakest", "needle", "stoichiometry"):
+        assert again[key] == printed["result"][key]
+
+
+def test_a_second_forecast_replaces_the_first_whole(made: tuple[Path, Called]) -> None:
+    out, _ = made
+    (out / "note.txt").write_text("of the first")
+    called = _call("forecast", SCENARIO, "--out", out, *SMALL, "--set", "horizon=6 week")
+    assert called.exit_code == 0, called.output
+    assert not (out / "note.txt").exists()
+    assert not list(out.parent.glob(".out*"))
+
+
+def test_init_gives_a_scenario_that_runs(tmp_path: Path) -> None:
+    called = _call("init", tmp_path / "mine")
+    assert called.exit_code == 0
+    assert [Path(line).name for line in called.stdout.splitlines()] == sorted(
+        p.name for p in EXAMPLE.iterdir()
+    )
+    ran = _run(tmp_path / "mine", tmp_path / "out", "--set", "horizon=2 week")
+    assert ran.exit_code == 0, ran.output
+    text = (tmp_path / "mine" / "scenario.yaml").read_text(encoding="utf-8")
+    assert text.count("#") >= 10
+
+
+def test_export_writes_sbml(tmp_path: Path) -> None:
+    called = _call("export", SCENARIO, "--sbml", tmp_path / "knee.xml")
+    assert called.exit_code == 0, called.output
+    assert 'level="3" version="2"' in (tmp_path / "knee.xml").read_text(encoding="utf-8")
+    _refused(
+        _call("export", SCENARIO, "--sbml", tmp_path / "no" / "knee.xml"), 66, "no such folder"
+    )
+
+
+# Scenarios -----------------------------------------------------------------------------------
+
+
+def test_unknown_field_offers_the_nearest(folder: Path) -> None:
+    _refused(
+        _spoilt(folder, "  dose:", "  dosis:"),
+        65,
+        "scenario.yaml",
+        "regimen.dosis",
+        "Did you mean 'dose'",
+    )
+
+
+def test_unknown_route_offers_the_nearest(folder: Path) -> None:
+    _refused(
+        _spoilt(folder, "route: intra-articular", "route: intraarticular"),
+        65,
+        "regimen.route",
+        "'intraarticular'",
+        "Did you mean 'intra-articular'",
+    )
+
+
+def test_unknown_set_field_offers_the_nearest(tmp_path: Path) -> None:
+    _refused(
+        _run(SCENARIO, tmp_path / "out", "--set", "regimen.injektions=2"),
+        65,
+        "regimen.injektions",
+        "Did you mean 'injections'",
+    )
+
+
+@pytest.mark.parametrize("change", ["regimen.dose", "=3", "seed.deep=1"])
+def test_a_change_that_is_none_is_refused(tmp_path: Path, change: str) -> None:
+    _refused(_run(SCENARIO, tmp_path / "out", "--set", change), 65, "--set")
+
+
+@pytest.mark.parametrize(
+    ("dose", "words"),
+    [
+        ("1e16 particle", ("regimen.dose",)),
+        ("-1e9 particle", ("regimen.dose",)),
+        ("1e10", ("regimen.dose", "unit")),
+        ("1e10 furlong", ("regimen.dose", "furlong")),
+        ("5 hour", ("regimen.dose",)),
+        ("nan particle", ("regimen.dose",)),
+    ],
+)
+def test_impossible_doses_are_refused(tmp_path: Path, dose: str, words: tuple[str, ...]) -> None:
+    _refused(_run(SCENARIO, tmp_path / "out", "--set", f'regimen.dose="{dose}"'), 65, *words)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("patient.age=62", ("patient.age",)),
+        ("patient.age=62 kg", ("patient.age", "year")),
+        ("patient.bmi=29 kg", ("patient.bmi",)),
+        ("vial.volume=1 mg", ("volume",)),
+        ("horizon=52", ("horizon",)),
+        ("prior=optimistic", ("prior",)),
+        ("site=elbow", ("elbow",)),
+        ("arms=[vial]", ("arms", "saline")),
+        ("worlds=1", ("worlds",)),
+        ("vial.product=msc_eve", ("msc_eve", "msc_ev")),
+        ("vial.file=nowhere.csv", ("nowhere.csv",)),
+    ],
+)
+def test_each_bad_field_is_named(tmp_path: Path, change: str, words: tuple[str, ...]) -> None:
+    called = _call("forecast", SCENARIO, "--out", tmp_path / "out", "--set", change)
+    _refused(called, 66 if "nowhere" in change else 65, *words)
+
+
+def test_all_findings_are_listed_together(folder: Path) -> None:
+    path = folder / "scenario.yaml"
+    text = path.read_text(encoding="utf-8").replace("sex: female", "sex: woman")
+    path.write_text(text.replace("kellgren_lawrence: 3", "kellgren_lawrence: 7"), "utf-8")
+    _refused(_run(path, folder.parent / "out"), 65, "patient.sex", "patient.kellgren_lawrence")
+
+
+# YAML ----------------------------------------------------------------------------------------
+
+
+def _yaml(folder: Path, text: str) -> Called:
+    path = folder / "scenario.yaml"
+    path.write_text(text, encoding="utf-8")
+    return _run(path, folder.parent / "out")
+
+
+def test_ten_megabytes_are_refused_at_once(folder: Path) -> None:
+    started = time.monotonic()
+    _refused(_yaml(folder, "title: " + "a" * 10_000_000), 65, "10.0 MB", "1 MB")
+    assert time.monotonic() - started < 5
+
+
+def test_anchors_and_their_bombs_are_refused(folder: Path) -> None:
+    bomb = "a: &a [x, x]\n" + "".join(
+        f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]\n" for i in range(20)
+    )
+    _refused(_yaml(folder, bomb), 65, "line 1", "anchors and aliases")
+
+
+def test_tags_are_refused(folder: Path) -> None:
+    _refused(_yaml(folder, "title: !!python/object/apply:os.system [id]\n"), 65, "line 1", "tags")
+
+
+def test_a_key_that_stands_twice_is_refused(folder: Path) -> None:
+    _refused(_yaml(folder, "seed: 1\nseed: 2\n"), 65, "line 2", "duplicate", "seed")
+
+
+@pytest.mark.parametrize(
+    "text", ["[1, 2]", "just words", "", "a: [1", "a: b: c", "? [x]\n: 1", "\t- 1", "1: 2"]
+)
+def test_other_yaml_is_refused(folder: Path, text: str) -> None:
+    _refused(_yaml(folder, text), 65, "scenario.yaml")
+
+
+def test_deep_nesting_is_refused(folder: Path) -> None:
+    _refused(_yaml(folder, "a: " + "[" * 20_000 + "]" * 20_000), 65, "scenario.yaml")
+
+
+def test_a_wrong_encoding_is_refused(folder: Path) -> None:
+    (folder / "scenario.yaml").write_bytes("title: Knöchel".encode("latin-1"))
+    _refused(_run(folder / "scenario.yaml", folder.parent / "out"), 65, "UTF-8")
+
+
+def test_many_findings_stay_on_one_screen(folder: Path) -> None:
+    text = "\n".join(f"unknown_{i}: {'x' * 50}" for i in range(5000))
+    _refused(_yaml(folder, text), 65, "more")
+
+
+# Vials ---------------------------------------------------------------------------------------
+
+
+def _vial(folder: Path, spoil: bytes | None = None, old: str = "", new: str = "") -> Path:
+    path = folder / VIAL.name
+    if spoil is not None:
+        path.write_bytes(spoil)
+    else:
+        text = path.read_text(encoding="latin-1")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="latin-1")
+    return path
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"time,value\n1,2\n", b"\x89PNG\r\n\x1a\n\x00\x00", b"\xff\xfea\x00b\x00", b"a" * 5_000],
+)
+def test_another_kind_of_file_is_refused(folder: Path, content: bytes) -> None:
+    path = _vial(folder, content)
+    _refused(_call("vial", "inspect", path), 65, VIAL.name)
+    _refused(_run(folder / "scenario.yaml", folder.parent / "out"), 65, VIAL.name)
+
+
+def test_a_truncated_vial_file_is_refused(folder: Path) -> None:
+    content = VIAL.read_bytes()
+    path = _vial(folder, content[: int(len(content) * 0.6)])
+    _refused(_run(folder / "scenario.yaml", folder.parent / "out"), 65, path.name)
+
+
+def test_a_file_that_is_not_there_has_its_own_code(tmp_path: Path) -> None:
+    _refused(_call("vial", "inspect", tmp_path / "no.csv"), 66, "no.csv")
+    _refused(_run(tmp_path / "no.yaml", tmp_path / "out"), 66, "no.yaml")
+    _refused(_run(SCENARIO, tmp_path / "out", "--vial", tmp_path / "no.csv"), 66, "no.csv")
+    _refused(_call("report", tmp_path / "nothing"), 66, "no result here")
+
+
+@pytest.mark.parametrize("dilution", ["0", "-5", "nan", "0.5"])
+def test_an_impossible_dilution_is_refused(tmp_path: Path, dilution: str) -> None:
+    called = _run(SCENARIO, tmp_path / "out", "--dilution", dilution)
+    _refused(called, 65, "dilution")
+
+
+@pytest.mark.parametrize("volume", ["1", "0 mL", "-1 mL", "1 kg", "mL"])
+def test_an_impossible_volume_is_refused(tmp_path: Path, volume: str) -> None:
+    _refused(_run(SCENARIO, tmp_path / "out", "--volume", volume), 65, "volume")
+
+
+def test_an_unknown_sample_is_refused(tmp_path: Path) -> None:
+    _refused(_run(SCENARIO, tmp_path / "out", "--sample", "other"), 65, "no sample 'other'")
+
+
+def test_beads_are_forecast_only_when_asked_for(tmp_path: Path) -> None:
+    _refused(
+        _run(SCENARIO, tmp_path / "out", "--set", "vial.contents=beads"), 65, "--assume-vesicles"
+    )
+    called = _run(
+        SCENARIO,
+        tmp_path / "out",
+        "--set",
+        "vial.contents=beads",
+        "--assume-vesicles",
+        "--set",
+        "horizon=2 week",
+    )
+    assert called.exit_code == 0, called.output
+    made = api.open_result(tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "beads" in made.story.labels[0].lower()
+    assert page.count(made.story.labels[0]) >= len(made.story.sections)
+    assert called.stdout.count(f"NOTE: {made.story.labels[0]}") >= len(made.story.sections)
+
+
+# Output --------------------------------------------------------------------------------------
+
+
+def test_other_peoples_files_are_never_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.txt").write_text("mine")
+    called = _call("forecast", SCENARIO, "--out", out, *SMALL)
+    _refused(called, 65, "holds other files")
+    assert (out / "thesis.txt").read_text() == "mine"
+
+
+def test_a_damaged_result_is_refused(tmp_path: Path) -> None:
+    directory = synthetic.write(tmp_path / "r", worlds=2, patients=1)
+    part = directory / "parts" / "part-00000.parquet"
+    part.write_bytes(part.read_bytes()[:-7])
+    _refused(_call("report", directory), 65, "part-00000", "truncated")
+    partial = synthetic.write(tmp_path / "p", worlds=2, patients=1, changes={"status": "partial"})
+    _refused(_call("report", partial), 75, "partial")
+
+
+def test_usage_is_code_two_and_json_errors_are_json(tmp_path: Path) -> None:
+    assert _call("forecast").exit_code == 2
+    assert _call("forecast", SCENARIO, "--out", tmp_path / "o", "--worlds", "x").exit_code == 2
+    assert _call("no-such-command").exit_code == 2
+    called = _run(tmp_path / "no.yaml", tmp_path / "out", "--json")
+    printed = json.loads(called.stdout)
+    assert called.exit_code == 66
+    assert printed["schema"] == "exocast/forecast/1" and printed["ok"] is False
+    assert printed["errors"][0]["code"] == "NOT_FOUND"
+
+
+def test_a_failed_check_has_its_own_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    finding = {"severity": "error", "code": "TABLE", "message": "bad", "where": "x.csv, line 2"}
+    monkeypatch.setattr(
+        api, "evidence_check", lambda: {"tables": 1, "rows": 1, "findings": [finding]}
+    )
+    called = _call("evidence", "check")
+    assert called.exit_code == 3
+    assert "error TABLE: x.csv, line 2: bad" in called.stdout
+    printed = json.loads(_call("evidence", "check", "--json").stdout)
+    assert printed["ok"] is False
+
+
+def test_an_interrupt_leaves_nothing_and_has_its_own_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from exocast.patient import forecast as room
+
+    def stopped(*_: object, **__: object) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(room, "run_forecast", stopped)
+    called = _run(SCENARIO, tmp_path / "out")
+    _refused(called, 75, "nothing was written")
+
+
+def test_the_exit_codes_are_those_of_the_error_tree() -> None:
+    def below(kind: type[ExocastError]) -> set[type[ExocastError]]:
+        return {kind}.union(*(below(k) for k in kind.__subclasses__()))
+
+    assert {kind.exit_code for kind in below(ExocastError)} == {1, 3, 65, 66, 75}
+
+
+def test_help_is_quick_and_heavy_parts_stay_unloaded() -> None:
+    code = (
+        "import sys; from exocast.cli import app\n"
+        "try: app(['--help'])\nexcept SystemExit: pass\n"
+        "heavy = {'numpy', 'pandas', 'pint', 'pydantic', 'matplotlib', 'roadrunner', 'libsbml',"
+        " 'pyarrow', 'scipy', 'jinja2'} & set(sys.modules)\n"
+        "sys.exit(f'loaded: {heavy}' if heavy else 0)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert _call("--version").stdout.strip() == __version__

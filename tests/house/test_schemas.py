@@ -1,0 +1,92 @@
+"""What commands print is what `exocast schema` promises."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from ruamel.yaml import YAML
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "study"))
+
+import synthetic
+
+from exocast import api
+from exocast.cli import app
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "knee"
+CALL = CliRunner()
+
+
+def _json(*arguments: str, code: int = 0) -> dict[str, Any]:
+    called = CALL.invoke(app, list(arguments))
+    assert called.exit_code == code, called.output
+    return dict(json.loads(called.stdout))
+
+
+def _promised(name: str, printed: dict[str, Any]) -> None:
+    schema = json.loads(CALL.invoke(app, ["schema", name]).stdout)
+    jsonschema.validate(printed, schema, jsonschema.Draft202012Validator)
+    assert printed["schema"] == f"exocast/{name}/1"
+
+
+@pytest.mark.parametrize("name", api.schema_names())
+def test_every_schema_is_valid_and_closed_or_says_why(name: str) -> None:
+    schema = json.loads(CALL.invoke(app, ["schema", name]).stdout)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["type"] == "object" and schema["properties"]
+
+
+def test_unknown_schema_offers_the_nearest() -> None:
+    called = CALL.invoke(app, ["schema", "scenari"])
+    assert called.exit_code == 65
+    assert "Did you mean 'scenario'" in called.stderr
+
+
+def test_a_report_prints_what_its_schema_says(tmp_path: Path) -> None:
+    directory = synthetic.write(tmp_path / "r", worlds=4, patients=2)
+    printed = _json("report", str(directory), "--json")
+    _promised("report", printed)
+    first = printed["result"]["outcomes"][0]
+    assert first["observable"] == "pain_vas" and first["time_days"] == 42
+    difference = first["difference"]
+    assert difference["low"] < difference["value"] < difference["high"]
+    assert difference["value"] == pytest.approx(first["mean"] - first["mean_control"])
+    assert printed["warnings"][0]["code"] == "FILLED"
+    assert {o["arm"] for o in printed["result"]["outcomes"]} == {"vial", "no injection"}
+
+
+def test_an_error_prints_what_the_schema_says(tmp_path: Path) -> None:
+    printed = _json("report", str(tmp_path), "--json", code=66)
+    _promised("report", printed)
+    assert printed["ok"] is False and printed["result"] is None
+    assert printed["errors"][0]["code"] == "NOT_FOUND"
+    assert printed["errors"][0]["where"] == str(tmp_path)
+
+
+def test_an_inspection_prints_what_its_schema_says() -> None:
+    file = next(EXAMPLE.glob("*ExperimentSummary.csv"))
+    printed = _json("vial", "inspect", str(file), "--json")
+    _promised("vial-inspect", printed)
+    [found] = printed["result"]["files"]
+    assert found["concentration_per_ml"]["n_valid"] >= 1
+    assert found["dilution"]["state"] in {"applied", "not_applied"}
+
+
+def test_a_check_of_the_evidence_prints_what_its_schema_says() -> None:
+    printed = _json("evidence", "check", "--json")
+    _promised("evidence-check", printed)
+    assert printed["ok"] and printed["result"]["rows"] > 100
+
+
+def test_the_example_fits_the_schema_of_scenarios() -> None:
+    data = YAML(typ="safe", pure=True).load((EXAMPLE / "scenario.yaml").read_text("utf-8"))
+    jsonschema.validate(data, api.schema("scenario"), jsonschema.Draft202012Validator)
+    with pytest.raises(jsonschema.ValidationError, match="dosis"):
+        jsonschema.validate({**data, "dosis": 1}, api.schema("scenario"))
