@@ -55,9 +55,10 @@ def arms(axes: Axes, statistics: pd.DataFrame, control: str) -> None:
     ):
         mean = curve(statistics, arm, "mean")
         axes.plot(mean.index, mean, colour, ls=dash, lw=2.2, label=text)
-    axes.plot([], [], color=BLUE, alpha=0.25, lw=8, label="9 in 10 people given vesicles")
-    axes.set(title="Both arms improve", ylabel="change of pain, VAS 0-100")
-    axes.legend(frameon=False, loc="upper right", fontsize=9.5)
+    axes.plot([], [], color=BLUE, alpha=0.25, lw=8, label="9 in 10 people")
+    axes.axhline(0, color=FAINT, lw=0.8)
+    axes.set(title="Both arms improve", ylabel="change of pain, VAS 0-100", ylim=(-80, 80))
+    axes.legend(frameon=False, loc="upper right", fontsize=9.5, ncols=3)
 
 
 def difference(axes: Axes, statistics: pd.DataFrame, control: str, important: float) -> None:
@@ -78,8 +79,9 @@ def difference(axes: Axes, statistics: pd.DataFrame, control: str, important: fl
         color=ORANGE,
         fontsize=9.5,
     )
-    axes.set(title="Their difference is what the vesicles do")
-    axes.legend(frameon=False, loc="upper right", fontsize=9.5)
+    reach = 1.2 * max(important, -float(low.min()), float(high.max()))
+    axes.set(title="Their difference is what the vesicles do", ylim=(-reach, reach))
+    axes.legend(frameon=False, loc="upper right", fontsize=9.5, ncols=2)
 
 
 def main() -> None:

@@ -99,7 +99,7 @@ MUTANTS = (
         file="src/exocast/cell/uptake.csv",
         old="k_bind,free vesicles bind to cells of the site,2.0,1/day",
         new="k_bind,free vesicles bind to cells of the site,2.0,mL/day",
-        test="tests/laws/test_knee_laws.py::test_nothing_goes_negative",
+        test="tests/laws/test_knee_laws.py::test_an_untreated_knee_stays_where_it_is",
     ),
     Mutant(
         name="mass: recycled vesicles vanish",
@@ -145,10 +145,57 @@ MUTANTS = (
         test="tests/evidence/test_checks.py::test_each_fault_is_found_by_its_code",
     ),
     Mutant(
+        name="grade: weak evidence of an effect keeps its weight",
+        file="src/exocast/patient/effect.py",
+        old="return replace(row, value=row.value * grade.slab_weight)",
+        new="return row",
+        test="tests/patient/test_effect.py::"
+        "test_default_prior_has_mass_at_zero_and_a_shrunk_favourable_slab",
+    ),
+    Mutant(
+        name="grade: weak evidence widens the tail of benefit",
+        file="src/exocast/patient/effect.py",
+        old="spread=tuple(s / grade.widening for s in row.spread)",
+        new="spread=tuple(s * grade.widening for s in row.spread)",
+        test="tests/laws/test_effect_laws.py::"
+        "test_chance_of_a_useful_effect_never_rises_when_the_grade_falls",
+    ),
+    Mutant(
+        name="spike: an effect where there is none",
+        file="src/exocast/patient/effect.py",
+        old="np.where(values[WEIGHT] > 0, values[SLAB], 0.0)",
+        new="np.where(values[WEIGHT] >= 0, values[SLAB], 0.0)",
+        test="tests/patient/test_effect.py::"
+        "test_default_prior_has_mass_at_zero_and_a_shrunk_favourable_slab",
+    ),
+    Mutant(
+        name="error: the baseline scan has none",
+        file="src/exocast/patient/outcomes.py",
+        old='values["outcomes.mri_error"][..., None] * (scan - first)',
+        new='values["outcomes.mri_error"][..., None] * scan',
+        test="tests/patient/test_outcomes.py::"
+        "test_scans_have_the_error_of_two_scans_and_a_baseline_of_one_hundred",
+    ),
+    Mutant(
+        name="regression: people stay as they were measured",
+        file="src/exocast/patient/outcomes.py",
+        old="before.mu + reliable * (at_entry - before.mu)",
+        new="before.mu + (at_entry - before.mu)",
+        test="tests/patient/test_outcomes.py::"
+        "test_regression_to_the_mean_is_that_of_the_entry_and_the_error",
+    ),
+    Mutant(
+        name="arm: no injection gets the procedure",
+        file="src/exocast/patient/outcomes.py",
+        old="    if injected:\n        pain = pain + procedure(",
+        new="    if True:\n        pain = pain + procedure(",
+        test="tests/patient/test_outcomes.py::test_no_injection_is_the_natural_course",
+    ),
+    Mutant(
         name="chance: people are drawn anew in every world",
         file="src/exocast/evidence/chance.py",
-        old="            centre = value_of(row, people[key])[patient]",
-        new="            centre = value_of(row, normal_scores(seed, key, len(patient)))",
+        old="            deviation = value_of(between, people[between.key])[patient]",
+        new="            deviation = value_of(between, normal_scores(seed, key, len(patient)))",
         test="tests/evidence/test_chance.py::test_a_patient_keeps_their_score_in_every_world",
     ),
     Mutant(

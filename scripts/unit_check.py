@@ -1,4 +1,4 @@
-"""Assemble every site under every condition and prior; each model is free of unit warnings.
+"""Assemble every site under every condition; each model is free of unit warnings.
 
 The assembler raises on a single libSBML warning about units or consistency, on a parameter without
 a row and on a row without a use. This script counts for itself as well, so that the check does not
@@ -16,6 +16,8 @@ import libsbml
 from exocast import engine
 from exocast.errors import ExocastError
 
+# The prior changes values only; one condition with both is enough to catch a row it brings in.
+WITH_LITERATURE = ("knee_oa",)
 SITES = Path(engine.__file__).parent.parent / "tissue"
 
 
@@ -36,7 +38,8 @@ def main() -> int:
     failed = False
     for site in sorted(path.stem for path in SITES.glob("*.yaml")):
         for condition in sorted(path.stem for path in (SITES / "conditions").glob("*.yaml")):
-            for prior in ("default", "literature"):
+            priors = ("default", "literature") if condition in WITH_LITERATURE else ("default",)
+            for prior in priors:
                 start = time.perf_counter()
                 try:
                     model = engine.assemble(site, condition=condition, prior=prior)

@@ -20,7 +20,7 @@ from exocast import __version__
 from exocast.errors import CheckFailed, ExocastError, Interrupted
 
 MOST_LINES = 24
-MOST_COLUMNS = 400
+MOST_COLUMNS = 1000
 app = typer.Typer(
     name="exocast",
     help="A forecast of exosome therapy, from the vial to the patient. "

@@ -41,7 +41,7 @@ def _refused(called: Called, code: int, *words: str) -> None:
         assert word in called.stderr
     assert "Traceback" not in called.stderr
     lines = called.stderr.splitlines()
-    assert 1 <= len(lines) <= 26 and max(map(len, lines)) <= 400
+    assert 1 <= len(lines) <= 26 and max(map(len, lines)) <= 1000
     assert lines[0].startswith("error ")
 
 

@@ -68,6 +68,7 @@ def test_commands_on_a_page_exist_with_their_options(page: Path) -> None:
             assert words[0] in ("source", "cd", "git", "python", "pip"), words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.name)
 def test_python_on_a_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -7,10 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from exocast.engine import assemble
 from exocast.errors import TableError
 from exocast.evidence.chance import draw
 from exocast.evidence.rows import package_table
 from exocast.patient import effect
+from exocast.patient.forecast import full_ln_fall
+from exocast.patient.population import per_logit
 
 
 def chain(prior: str = "default"):
@@ -20,9 +23,9 @@ def chain(prior: str = "default"):
 def test_default_prior_has_mass_at_zero_and_a_shrunk_favourable_slab() -> None:
     table = package_table("patient", "effect")
     rows = chain()
-    # Grade C multiplies weight and centre by 0.6 and leaves the spread.
+    # Grade C multiplies the weight by 0.6, grade E the centre by 0.2; the spread stays.
     assert rows[effect.WEIGHT].value == pytest.approx(0.6 * table["translation.slab_weight"].value)
-    assert rows[effect.SLAB].value == pytest.approx(0.6 * table["translation.slab"].value)
+    assert rows[effect.SLAB].value == pytest.approx(0.2 * table["translation.slab"].value)
     values = draw(effect.rows(), seed=1, worlds=20_000, patients=1)
     slab = values[effect.SLAB]
     assert slab.std() == pytest.approx(table["translation.slab"].spread[0], rel=0.03)
@@ -36,10 +39,10 @@ def test_literature_prior_takes_the_report_at_face_value() -> None:
     assert rows[effect.SLAB].value == 1
     values = draw(effect.rows("literature"), seed=1, worlds=4000, patients=1)
     assert np.all(effect.translation(values) == 1)
-    # 16.24 mm, the mean of two pooled differences, at full engagement.
-    fall = np.log(np.full((4000, 1, 1), 1.0)) - values[effect.MAX_LN_FALL][..., None]
-    millimetres = -25 * effect.pain_shift(fall, values)
-    assert np.median(millimetres) == pytest.approx((19.24 + 13.24) / 2, rel=0.03)
+    # 1.45 SD of 26 mm where the synovium is calmed as at full engagement (ln-fall 1.577).
+    shift = effect.pain_shift(np.full((4000, 1, 1), -1.577), values)
+    millimetres = -shift * per_logit(39.0, 26.0)
+    assert np.median(millimetres) == pytest.approx(1.45 * 26, rel=0.03)
 
 
 def test_an_inert_treatment_shifts_nothing() -> None:
@@ -52,7 +55,7 @@ def test_a_calmer_synovium_hurts_less() -> None:
     shift = effect.pain_shift(np.full((50, 3, 1), -0.5), values)
     assert np.all(shift < 0)
     gain, sd = values[effect.GAIN], values[effect.PAIN_SD]
-    assert shift[..., 0] == pytest.approx(-0.5 * gain * sd / 25)
+    assert shift[..., 0] == pytest.approx(-0.5 * gain * sd / per_logit(39.0, sd))
 
 
 def test_the_prior_says_what_it_is_and_where_it_comes_from() -> None:
@@ -92,9 +95,10 @@ def test_rows_that_cannot_be_shrunk_are_refused() -> None:
         effect.shrink([replace(table["translation.slab_weight"], value=1.5)])
 
 
-def test_the_implied_gain_is_the_arithmetic_of_its_note() -> None:
+def test_the_literature_gain_gives_the_reported_effect_at_full_engagement() -> None:
+    """Pooled pain of cell trials at face value, -1.45 SD (iijima2018, abstract)."""
     table = package_table("patient", "effect")
-    implied = (19.24 + 13.24) / 2 / table["pain_sd"].value / table["assay.max_ln_fall"].value
-    assert table["pain_gain.literature"].value == pytest.approx(implied, abs=0.005)
+    fall = full_ln_fall(assemble("knee", condition="knee_oa"))
+    asked = np.array([table["assay.max_ln_fall.literature"].value])
+    assert table["pain_gain.literature"].value * fall(asked)[0] == pytest.approx(1.45, abs=0.02)
     assert table["assay.max_ln_fall"].value == pytest.approx(-np.log(1 - 0.60), abs=0.001)
-    assert table["translation.slab"].value == pytest.approx(0.11 / 0.37, abs=0.005)

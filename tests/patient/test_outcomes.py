@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit, logit
 
 from exocast.patient import outcomes
-from exocast.patient.population import Entry, draw_patients
+from exocast.patient.population import Entry, draw_patients, per_logit
 
 WEEKS = np.array([0.0, 7.0, 42.0, 84.0, 182.0, 364.0])
 STILL = {"natural__drift": 0.0, "natural__wander": 0.0}
@@ -43,7 +43,7 @@ def test_regression_to_the_mean_is_that_of_the_entry_and_the_error(drawn, person
         "pain_vas"
     ][0]
     before = draw_patients(person, 2, 1, entry).unselected
-    reliable = 1 - (10.1 / 25 / before.sigma) ** 2
+    reliable = 1 - (10.1 / per_logit(before.mean, before.sd) / before.sigma) ** 2
     y0 = logit(found[:, 0] / 100)
     later = before.mu + reliable * (y0 - before.mu)
     assert logit(found[1:, 1] / 100).mean() == pytest.approx(later[1:].mean(), abs=0.015)
@@ -222,3 +222,14 @@ def test_error_of_a_scan_is_what_the_printed_spreads_leave() -> None:
     change = np.sqrt(s1**2 - cv2 * m1**2)
     row = {r.key: r for r in outcomes.rows()}["outcomes.mri_error"]
     assert row.value == pytest.approx(change / np.sqrt(2), abs=0.005)
+
+
+def test_measurement_error_is_the_printed_one_at_entry(drawn, person) -> None:
+    # Two readings with nothing in between: their difference has the SD of two errors.
+    values = drawn(worlds=1, patients=30_000, **STILL, outcomes__error_vas=10.1)
+    times = np.array([1.0, 2.0])
+    pain = reported(drawn, person, n=30_000, worlds=1, times=times, injected=False, values=values)[
+        "pain_vas"
+    ][0]
+    retest = (pain[1:, 1] - pain[1:, 0]).std() / np.sqrt(2)
+    assert retest == pytest.approx(10.1, rel=0.05)

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from exocast.errors import InvalidInput, UnknownName
-from exocast.patient.population import Entry, draw_patients, reliability, unselected
+from exocast.patient.population import Entry, draw_patients, per_logit, reliability, unselected
 
 
 def test_patient_zero_is_the_person_described(person) -> None:
@@ -120,3 +120,15 @@ def test_more_error_means_less_reliable_entry() -> None:
     assert np.all(np.diff(shares) < 0)
     assert shares[-1] == 0.05
     assert shares[2] == pytest.approx(1 - (0.4 / before.sigma) ** 2)
+
+
+def test_a_move_on_the_logit_scale_is_worth_less_where_people_are_spread_out() -> None:
+    from scipy.special import expit, ndtri
+
+    z = ndtri((np.arange(100_000) + 0.5) / 100_000)
+    for mu, sigma in ((0.0, 0.01), (0.3, 0.6), (-0.5, 1.4)):
+        share = expit(mu + sigma * z)
+        mean, sd = 100 * share.mean(), 100 * share.std()
+        moved = 100 * (expit(mu + 0.001 + sigma * z) - share).mean() / 0.001
+        assert per_logit(mean, sd) == pytest.approx(moved, rel=1e-3)
+    assert per_logit(10.0, 0.0, 20.0) == pytest.approx(5.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
 
 def test_a_scenario_of_ten_megabytes_is_refused_unread(tmp_path: Path) -> None:
     path = written(tmp_path, "# " + "x" * 10_000_000)
-    with pytest.raises(InvalidInput, match="10.0 MB is refused"):
+    with pytest.raises(InvalidInput, match=r"10\.0 MB is refused"):
         load_scenario(path)
 
 
@@ -132,10 +133,8 @@ plain = st.recursive(
 @given(st.sampled_from(["patient", "regimen", "vial", "horizon", "arms", "seed"]), plain)
 def test_any_value_is_taken_or_refused_in_our_words(field: str, value: object) -> None:
     data = read_yaml(EXAMPLE) | {field: value}
-    try:
+    with contextlib.suppress(ExocastError):
         parse_scenario(data)
-    except ExocastError:
-        pass
 
 
 @given(st.text(max_size=200))
@@ -145,7 +144,5 @@ def test_any_text_is_read_or_refused_in_our_words(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "s.yaml"
         path.write_text(text, encoding="utf-8", errors="replace")
-        try:
+        with contextlib.suppress(ExocastError):
             read_yaml(path)
-        except ExocastError:
-            pass

@@ -91,13 +91,15 @@ def test_text_of_a_scenario_is_never_markup(make: Callable[..., Forecast]) -> No
 
 def test_dollar_signs_are_text_in_figures(make: Callable[..., Forecast]) -> None:
     channel = {
-        "channel": "a$_b$ $",
+        "channel": "a$_b$",
         "unit": "copy/cell",
-        "threshold": None,
+        "threshold": 5.0,
         "per_cell": {"median": 1.0, "low": 0.5, "high": 2.0},
     }
     made = make(page=True, worlds=3, patients=2, changes={"stoichiometry": {"channels": [channel]}})
-    assert "a$_b$ $" in (made.directory / "report.html").read_text(encoding="utf-8")
+    page = (made.directory / "report.html").read_text(encoding="utf-8")
+    drawing = page[page.index('aria-label="For each channel') :]
+    assert ">a$_b$<" in drawing[: drawing.index("</svg>")]
 
 
 def test_ids_are_unique_and_links_arrive(page: str) -> None:

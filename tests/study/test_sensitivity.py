@@ -41,6 +41,13 @@ def test_pure_noise_rarely_passes_whatever_the_number_of_quantities() -> None:
     assert passed <= 9  # 5 % of 60, with room for chance
 
 
+def test_chance_alone_has_an_index_of_zero_on_average() -> None:
+    rng = np.random.default_rng(8)
+    noise = {f"q{i}": rng.normal(size=60) for i in range(300)}
+    found = first_order(noise, rng.normal(size=60), permutations=2)
+    assert np.mean(list(found.indices.values())) == pytest.approx(0.0, abs=0.02)
+
+
 def test_a_switch_is_found() -> None:
     rng = np.random.default_rng(2)
     switch = (rng.uniform(size=200) < 0.3).astype(float)

@@ -167,6 +167,16 @@ def test_export_without_a_table_by_number_gives_no_sizes_and_says_so(summary):
     assert "not converted" in export.warnings[0].message
 
 
+def test_export_made_without_sizes_is_read_and_says_so(summary):
+    def strip(text: str) -> str:
+        return text[: text.index("Size distribution")] + ",\r\n,\r\n"
+
+    export = read_nanosight(summary(change=strip))
+    assert export.bins is None
+    assert [c.tracks for c in export.captures] == [2700, 2700]
+    assert codes(export.warnings) == ["SIZE_MISSING"]
+
+
 def test_tables_against_diffusion_are_not_read_as_sizes(summary):
     def add(text: str) -> str:
         table = text[text.index("[Size Data]") :].replace("[Size Data]", "[Diffusion Data]")
@@ -179,7 +189,7 @@ def test_tables_against_diffusion_are_not_read_as_sizes(summary):
 
 def test_capture_without_tracks_is_excluded_whatever_its_concentration(summary):
     export = read_nanosight(
-        summary([("a_00", 3e8, 900), ("a_01", 0.0, 0, "Unreliable"), ("a_02", 2.9e8, 900)])
+        summary([("a_00", 3e8, 900), ("a_01", 2e8, 0, "Unreliable"), ("a_02", 2.9e8, 900)])
     )
     assert [c.excluded for c in export.captures] == [False, True, False]
 
@@ -213,6 +223,11 @@ def test_bins_that_do_not_sum_to_the_concentration_are_said(summary):
         (lambda t: t[: t.index("Filename:")], "TRUNCATED", "Filename:"),
         (lambda t: t[: t.index("[Results]")], "TRUNCATED", r"\[Results\]"),
         (lambda t: t[: t.index("[Data Inc")], "TRUNCATED", r"\[Size Data\]"),
+        (lambda t: t[: t.index("Size dist")], "TRUNCATED", r"\[Size Data\]"),
+        (lambda t: t[: t.index("Size dist") + 7], "TRUNCATED", r"\[Size Data\]"),
+        (lambda t: t[: t.index("Weighting,")], "TRUNCATED", "weighted by number"),
+        (lambda t: t[: t.index("Weighting,") + 12], "TRUNCATED", "weighted by number"),
+        (lambda t: t[: t.index("Bin centre")], "TRUNCATED", "table of bins"),
         (lambda t: t[: t.index("\r\n50.5,")], "TRUNCATED", "percentiles"),
         (lambda t: t[: t.index("\r\n50,")], "TRUNCATED", "50 of 101 percentiles"),
         (

@@ -54,7 +54,7 @@ def test_interval_of_the_median_covers_the_truth(writer):
     for seed in range(24):
         video = writer.Video(name="a", per_ml=1e8, tracks=400)
         bins = video.bins(seed)
-        fit = fit_sizes(CENTRES, bins, 400, FLOOR)
+        fit = fit_sizes(CENTRES, bins, 400, replace(FLOOR, spread=()))
         hits += abs(math.log(fit.median_nm / writer.MEDIAN_NM)) < 1.645 * fit.se_log_median
     assert 17 <= hits <= 24
 

@@ -15,12 +15,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from exocast.engine.library import Fragment, load_fragment
+from exocast.engine.library import MODULE, Fragment, load_fragment
 from exocast.engine.sbml_units import TIME, VOLUME, ensure_same_unit, ensure_unit
 from exocast.engine.site import (
     Instance,
     Site,
-    condition_names,
     find_site,
     load_condition,
     load_site,
@@ -78,7 +77,8 @@ class AssembledModel:
     rows
         Rows that the model uses, with their ``.between`` rows, in the order of the tables.
     observables, routes
-        As in the site file; a route maps size class or part to the species that is dosed.
+        As in the site file; a route maps size class or part to the species that is dosed. With
+        several joints a route's name ends in the joint's, such as ``intra-articular left``.
     negative
         States that may be negative.
     """
@@ -242,7 +242,7 @@ def _collect(
             raise type(e)(e.message, code=e.code, where=place) from None
         fragments[instance.fragment] = fragment
         problems += [_error("TABLE", problem) for problem in fragment.problems]
-    stems = [fragment.model for fragment in fragments.values()]
+    stems = [fragment.stem for fragment in fragments.values()]
     for stem in sorted({stem for stem in stems if stems.count(stem) > 1}):
         problems.append(_error("NAME_CLASH", f"two fragments are called '{stem}'", where))
     chosen = condition if condition is not None else loaded.default_condition
@@ -252,7 +252,7 @@ def _collect(
             + nearest(chosen, loaded.conditions),
             where=where if condition is None else "condition",
         )
-    replaced = {}
+    replaced: dict[str, Row] = {}
     if chosen is not None:
         replaced, more = _replacements(chosen, prior, fragments, libraries)
         problems += more
@@ -279,7 +279,7 @@ def _replacements(
         raise InvalidInput("numbers is the name of a table beside the condition.", where=str(path))
     rows, problems = parse_table(file)
     found = [_error("TABLE", problem, str(file)) for problem in problems]
-    stems = {fragment.model for fragment in fragments.values()}
+    stems = {fragment.stem for fragment in fragments.values()}
     known = {row.key for fragment in fragments.values() for row in fragment.rows}
     result: dict[str, Row] = {}
     for row in under_prior(rows, prior):
@@ -369,13 +369,13 @@ def _flatten(parts: _Parts) -> tuple[str, _Naming, list[Finding]]:
         if antimony.loadAntimonyString(texts) < 0:
             return "", _Naming(), [_antimony_error(parts)]
         symbols = {
-            path: tuple(antimony.getSymbolNamesOfType(fragment.model, 0))
+            path: tuple(antimony.getSymbolNamesOfType(fragment.module, 0))
             for path, fragment in parts.fragments.items()
         }
         naming, problems = _names(site, parts, symbols)
         lines = [f"model *{MAIN}()"]
         lines += [
-            f"  {name}: {parts.fragments[instance.fragment].model}();"
+            f"  {name}: {parts.fragments[instance.fragment].module}();"
             for name, instance in site.instances.items()
         ]
         ports = list(_bindings(site, parts, naming, problems))
@@ -398,7 +398,7 @@ def _antimony_error(parts: _Parts) -> Finding:
     import antimony
 
     files = ", ".join(fragment.file.name for fragment in parts.fragments.values())
-    message = antimony.getLastError().strip()
+    message = antimony.getLastError().strip().replace(MODULE, "")
     return _error("ANTIMONY", f"{message} (in one of {files})", parts.where)
 
 
@@ -428,11 +428,11 @@ def _names(
                 )
             naming.places[flat] = (name, local)
     for group, names in (("sums", site.sums), ("observables", site.observables)):
-        for name in names:
-            if name in naming.places or (group == "observables" and name in site.sums):
-                problems.append(
-                    _error("NAME_CLASH", f"'{name}' exists already", f"{parts.where}, {group}")
-                )
+        problems += [
+            _error("NAME_CLASH", f"'{name}' exists already", f"{parts.where}, {group}")
+            for name in names
+            if name in naming.places or (group == "observables" and name in site.sums)
+        ]
     return naming, problems
 
 
@@ -446,9 +446,11 @@ def _bindings(
     }
     for name, instance in site.instances.items():
         where = f"{parts.where}, instances.{name}.ports"
-        for port in ports_of[name]:
-            if port not in instance.ports:
-                problems.append(_error("PORT", f"port '{port}' is not bound", where))
+        problems += [
+            _error("PORT", f"port '{port}' is not bound", where)
+            for port in ports_of[name]
+            if port not in instance.ports
+        ]
         for port, target in instance.ports.items():
             if port not in ports_of[name]:
                 problems.append(
@@ -510,7 +512,7 @@ def _add_formulas(model: Any, parts: _Parts) -> list[Finding]:
 
     found: list[Finding] = []
     groups = (("sums", parts.site.sums), ("observables", parts.site.observables))
-    entries = [(group, n, e) for group, named in groups for n, e in named.items()]  # type: ignore[attr-defined]
+    entries = [(group, n, e) for group, named in groups for n, e in named.items()]
     for group, name, entry in entries:
         where = f"{parts.where}, {group}.{name}"
         parameter = model.getParameter(name) or model.createParameter()
@@ -528,14 +530,11 @@ def _add_formulas(model: Any, parts: _Parts) -> list[Finding]:
             message = libsbml.getLastParseL3Error().splitlines()
             found.append(_error("FORMULA", f"'{entry.formula}': {' '.join(message)}", where))
             continue
-        for unknown in sorted(_names_in(math) - _all_names(model)):
-            found.append(
-                _error(
-                    "UNKNOWN_NAME",
-                    f"'{unknown}' does not exist." + nearest(unknown, _all_names(model)),
-                    where,
-                )
-            )
+        known = _all_names(model)
+        found += [
+            _error("UNKNOWN_NAME", f"'{unknown}' does not exist." + nearest(unknown, known), where)
+            for unknown in sorted(_names_in(math) - known)
+        ]
         rule = model.createAssignmentRule()
         rule.setVariable(name)
         rule.setMath(math)
@@ -613,9 +612,13 @@ class _Numbers:
         if row is not None:
             self._give(species, row, species.setInitialAmount, species.setSubstanceUnits, started)
         elif species.getId() not in started:
-            species.setInitialAmount(species.getInitialAmount() if species.isSetInitialAmount() else 0.0)
+            species.setInitialAmount(
+                species.getInitialAmount() if species.isSetInitialAmount() else 0.0
+            )
 
-    def _give(self, element: Any, row: Row, set_value: Any, set_unit: Any, started: set[str]) -> None:
+    def _give(
+        self, element: Any, row: Row, set_value: Any, set_unit: Any, started: set[str]
+    ) -> None:
         name = element.getId()
         try:
             set_unit(ensure_unit(self.model, row.unit))
@@ -632,7 +635,9 @@ class _Numbers:
         if row is None:
             instance, local = self._place(element.getId())
             if instance is None:
-                self._complain(element, "ROW_MISSING", f"the {what} '{element.getId()}' has no formula")
+                self._complain(
+                    element, "ROW_MISSING", f"the {what} '{element.getId()}' has no formula"
+                )
                 return None
             fragment = self.parts.fragments[instance.fragment]
             near = nearest(local, [r.id for r in fragment.rows])
@@ -657,7 +662,7 @@ class _Numbers:
         instance, local = self._place(name)
         if instance is None:
             return None
-        stem = self.parts.fragments[instance.fragment].model
+        stem = self.parts.fragments[instance.fragment].stem
         options = [f"{stem}.{instance.variant}.{local}"] if instance.variant else []
         for key in (*options, f"{stem}.{local}"):
             if key in rows:
@@ -714,10 +719,14 @@ def _unknown_states(model: Any, parts: _Parts) -> list[Finding]:
         for part, target in targets.items()
     ]
     wanted += [("negative", name, everything) for name in parts.site.negative]
-    wanted += [(f"alternatives.{n}", a.switch, everything) for n, a in parts.site.alternatives.items()]
+    wanted += [
+        (f"alternatives.{n}", a.switch, everything) for n, a in parts.site.alternatives.items()
+    ]
     return [
         _error(
-            "UNKNOWN_NAME", f"'{name}' does not exist." + nearest(name, known), f"{parts.where}, {place}"
+            "UNKNOWN_NAME",
+            f"'{name}' does not exist." + nearest(name, known),
+            f"{parts.where}, {place}",
         )
         for place, name, known in wanted
         if name not in known

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 from exocast.engine.assemble import AssembledModel, consistency
 from exocast.engine.model import dose_events
 from exocast.engine.sbml import describe, text_of
-from exocast.errors import CheckFailed, InvalidInput, NotFound, UnknownName, UnsupportedModel, nearest
+from exocast.errors import (
+    CheckFailed,
+    InvalidInput,
+    NotFound,
+    UnknownName,
+    UnsupportedModel,
+    nearest,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

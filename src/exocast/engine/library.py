@@ -11,6 +11,10 @@ from exocast.engine.site import find, roots
 from exocast.errors import InvalidInput, NotFound, UnknownName, nearest
 from exocast.evidence.rows import Row, parse_table, under_prior
 
+# Put before a fragment's name in Antimony, where no symbol may have the name of a model.
+MODULE = "exocast_fragment_"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fragment:
     """One mechanism: its equations, its ports, and the rows of its table.
@@ -19,8 +23,8 @@ class Fragment:
     ----------
     path
         Name in a library, such as ``body/joint_vesicles``.
-    model
-        Name of the Antimony model, the same as the file's stem.
+    stem
+        Name of the Antimony model in the file, of the file, and of its table.
     text
         Antimony without comments and without the list of ports.
     ports
@@ -34,13 +38,18 @@ class Fragment:
     """
 
     path: str
-    model: str
+    stem: str
     text: str
     ports: tuple[str, ...]
     rows: tuple[Row, ...]
     file: Path
     table_file: Path
     problems: tuple[str, ...] = ()
+
+    @property
+    def module(self) -> str:
+        """Name of the Antimony model in ``text``."""
+        return MODULE + self.stem
 
 
 def load_fragment(path: str, *, prior: str, libraries: Sequence[str | Path] = ()) -> Fragment:
@@ -73,7 +82,7 @@ def load_fragment(path: str, *, prior: str, libraries: Sequence[str | Path] = ()
     rows, problems = parse_table(table_file)
     return Fragment(
         path=path,
-        model=stem,
+        stem=stem,
         text=text,
         ports=ports,
         rows=under_prior(rows, prior),
@@ -110,7 +119,6 @@ def _equations(file: Path) -> tuple[str, tuple[str, ...]]:
             where=str(file),
         )
     ports = tuple(port.strip() for port in heads[0][2].split(",") if port.strip())
-    body = re.sub(
-        r"^\s*model\s+\*?(\w+)\s*(?:\([^)]*\))?", r"model \1()", text, flags=re.MULTILINE
-    )
+    head = r"^\s*model\s+\*?(\w+)\s*(?:\([^)]*\))?"
+    body = re.sub(head, rf"model {MODULE}\1()", text, flags=re.MULTILINE)
     return body.strip() + "\n", ports

@@ -189,7 +189,9 @@ class Model:
         if not 1e-13 <= rtol <= 0.1:
             raise InvalidInput(f"rtol {rtol:g} lies outside 1e-13 to 0.1.", where="rtol")
         if processes is not None and processes < 1:
-            raise InvalidInput(f"{processes} processes cannot work; use 1 or more.", where="processes")
+            raise InvalidInput(
+                f"{processes} processes cannot work; use 1 or more.", where="processes"
+            )
         numbers = _numbers(varied, len(self.varied))
         table = _dose_table(doses, self.description)
         n_runs = _n_runs(numbers, table)
@@ -217,8 +219,12 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True)
 class _Doses:
-    """Doses as arrays, sorted by run, then time."""
+    """Doses as arrays, sorted by run, then time; those of nothing are left out.
 
+    ``last_run`` is the largest run that the table names, -1 without a table.
+    """
+
+    last_run: int
     run: NDArray[np.int64]
     time: Array
     target: NDArray[np.int64]
@@ -249,12 +255,12 @@ def _numbers(varied: ArrayLike | None, n_varied: int) -> Array | None:
 
 
 def _n_runs(numbers: Array | None, doses: _Doses) -> int:
-    last = int(doses.run.max()) if len(doses.run) else 0
     if numbers is None:
-        return last + 1
-    if last >= len(numbers) and len(doses.run):
+        return max(doses.last_run, 0) + 1
+    if doses.last_run >= len(numbers):
         raise DoseError(
-            f"a dose is for run {last}, and the runs are 0 to {len(numbers) - 1}.", where="doses.run"
+            f"a dose is for run {doses.last_run}, and the runs are 0 to {len(numbers) - 1}.",
+            where="doses.run",
         )
     return len(numbers)
 
@@ -263,7 +269,7 @@ def _dose_table(doses: pd.DataFrame | None, description: Description) -> _Doses:
     if doses is None or not len(doses):
         none = np.empty(0)
         empty = none.astype(np.int64)
-        return _Doses(run=empty, time=none, target=empty, amount=none, targets=())
+        return _Doses(last_run=-1, run=empty, time=none, target=empty, amount=none, targets=())
     columns = [str(column) for column in doses.columns]
     for column in DOSE_COLUMNS:
         if column not in columns:
@@ -289,7 +295,9 @@ def _dose_table(doses: pd.DataFrame | None, description: Description) -> _Doses:
     time, amount = _dose_numbers(doses, "time"), _dose_numbers(doses, "amount")
     run = _dose_numbers(doses, "run")
     if (time < 0).any():
-        raise DoseError(f"a dose at time {time.min():g} lies before the start, 0.", where="doses.time")
+        raise DoseError(
+            f"a dose at time {time.min():g} lies before the start, 0.", where="doses.time"
+        )
     if (run < 0).any() or (run != np.floor(run)).any():
         raise DoseError("runs are whole numbers from 0.", where="doses.run")
     names = doses["target"].astype(str).to_numpy()
@@ -306,7 +314,9 @@ def _dose_table(doses: pd.DataFrame | None, description: Description) -> _Doses:
     # Within a run and time by target and amount, so that the order of rows does not matter.
     ranks = np.array([sorted(targets).index(name) for name in targets], dtype=np.int64)
     order = np.lexsort((amount, ranks[target] if len(target) else target, time, run))
+    order = order[amount[order] != 0]
     return _Doses(
+        last_run=int(run.max()) if len(run) else -1,
         run=run.astype(np.int64)[order],
         time=time[order],
         target=target[order],
@@ -377,6 +387,8 @@ def dose_events(
     """
     table = _dose_table(doses, description)
     if len(set(table.run.tolist())) > 1:
-        raise DoseError("the doses of one run are needed; the table is for several.", where="doses.run")
+        raise DoseError(
+            "the doses of one run are needed; the table is for several.", where="doses.run"
+        )
     entries = zip(table.time, table.target, table.amount, strict=True)
     return tuple((float(t), table.targets[int(target)], float(a)) for t, target, a in entries)

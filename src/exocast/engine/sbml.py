@@ -29,6 +29,8 @@ class Description:
         Whatever an initial assignment starts.
     never_negative
         States that must not be negative; none unless the model says so.
+    concentrations
+        Initial concentrations of species that start from one.
     units
         Unit of every species and parameter, as the model names it; may be empty.
     """
@@ -38,11 +40,10 @@ class Description:
     compartments: frozenset[str]
     reactions: frozenset[str]
     moving: frozenset[str]
-    constant: frozenset[str]
     computed: frozenset[str]
     started: frozenset[str]
-    ruled: frozenset[str]
     never_negative: tuple[str, ...]
+    concentrations: Mapping[str, float]
     units: Mapping[str, str]
 
     @property
@@ -119,7 +120,9 @@ def describe(sbml: str) -> Description:
             else libsbml.LIBSBML_SEV_ERROR,
         )
         text = " ".join(error.getMessage().split())
-        raise InvalidInput(f"this is not a readable SBML model: {text}", where=f"line {error.getLine()}")
+        raise InvalidInput(
+            f"this is not a readable SBML model: {text}", where=f"line {error.getLine()}"
+        )
     model = document.getModel()
     if model is None:
         raise InvalidInput("there is no model in this SBML text.")
@@ -133,6 +136,7 @@ def describe(sbml: str) -> Description:
         s.getId() for s in species if not s.getBoundaryCondition() and not s.getConstant()
     )
     moving = (floating | rated) - computed
+    started = frozenset(i.getSymbol() for i in model.getListOfInitialAssignments())
     units = {s.getId(): s.getSubstanceUnits() for s in species}
     units |= {p.getId(): p.getUnits() for p in parameters}
     return Description(
@@ -141,10 +145,13 @@ def describe(sbml: str) -> Description:
         compartments=frozenset(c.getId() for c in model.getListOfCompartments()),
         reactions=frozenset(r.getId() for r in model.getListOfReactions()),
         moving=moving,
-        constant=frozenset(s.getId() for s in species if s.getConstant()),
         computed=computed,
-        started=frozenset(i.getSymbol() for i in model.getListOfInitialAssignments()),
-        ruled=rated,
+        started=started,
+        concentrations={
+            s.getId(): s.getInitialConcentration()
+            for s in species
+            if s.isSetInitialConcentration() and s.getId() not in started | computed
+        },
         never_negative=_never_negative(model, moving),
         units=units,
     )
@@ -204,7 +211,9 @@ def _maths(model: Any) -> list[tuple[str, Any]]:
     for event in model.getListOfEvents():
         trigger = event.getTrigger()
         found += [(f"event {event.getId()}", trigger.getMath())] if trigger is not None else []
-        found += [(f"event {event.getId()}", a.getMath()) for a in event.getListOfEventAssignments()]
+        found += [
+            (f"event {event.getId()}", a.getMath()) for a in event.getListOfEventAssignments()
+        ]
     return [(where, math) for where, math in found if math is not None]
 
 

@@ -72,12 +72,10 @@ def sbml_unit(text: str) -> tuple[str, tuple[Factor, ...]]:
     if text.strip() == "1":
         return "dimensionless", (("dimensionless", 1.0, 0, 1.0),)
     try:
-        units = registry().Unit(text)
-        # Containers of pint hold full names: milliliter, day.
-        parts = sorted(units._units.items())  # noqa: SLF001
+        parts = _parts(registry().Unit(text))
     except (pint.PintError, ValueError, AttributeError, TypeError) as e:
         raise UnitError(f"'{text}' is not a known unit ({e}).") from None
-    factors = tuple(f for name, power in parts for f in _factors(name, float(power), text))
+    factors = tuple(f for name, power in parts for f in _factors(name, power, text))
     if not factors:
         return "dimensionless", (("dimensionless", 1.0, 0, 1.0),)
     if factors == (("item", 1.0, 0, 1.0),):
@@ -149,32 +147,40 @@ def _factors(name: str, power: float, text: str) -> tuple[Factor, ...]:
     for prefix, base, suffix in registry().parse_unit_name(name):
         if not suffix and base in KINDS and prefix in SCALES:
             return ((KINDS[base], power, SCALES[prefix], 1.0),)
-    factor, base_units = registry().get_base_units(name)
-    parts = sorted(base_units._units.items())  # noqa: SLF001
-    if name == "vial" or any(b not in ("meter", "kilogram", "second", "mole", "kelvin") for b, _ in parts):
+    found, base_units = registry().get_base_units(name)
+    factor = float(found)  # type: ignore[arg-type]  # pint's numbers include complex ones
+    parts = _parts(base_units)
+    if name == "vial" or any(
+        b not in ("meter", "kilogram", "second", "mole", "kelvin") for b, _ in parts
+    ):
         raise UnitError(f"'{name}' in '{text}' has no place in a model.")
     if not parts:
-        return (("dimensionless", power, 0, float(factor)),)
-    first = float(parts[0][1])
+        return (("dimensionless", power, 0, factor),)
+    first = parts[0][1]
     kinds = {"meter": "metre", "kilogram": "kilogram"}
     return tuple(
         (
             kinds.get(base, base),
-            float(inner) * power,
+            inner * power,
             0,
-            float(factor) ** (1.0 / first) if i == 0 else 1.0,
+            factor ** (1.0 / first) if i == 0 else 1.0,
         )
         for i, (base, inner) in enumerate(parts)
     )
 
 
-def _name(parts: list[tuple[str, Any]]) -> str:
+def _parts(units: Any) -> list[tuple[str, float]]:
+    """Full names, such as milliliter, and powers of a pint unit."""
+    return sorted((str(name), float(power)) for name, power in units._units.items())  # noqa: SLF001
+
+
+def _name(parts: list[tuple[str, float]]) -> str:
     above = [_word(name, power) for name, power in parts if power > 0]
     below = [_word(name, -power) for name, power in parts if power < 0]
     return "_per_".join(["_".join(above), *below]).lstrip("_")
 
 
-def _word(name: str, power: Any) -> str:
+def _word(name: str, power: float) -> str:
     symbol = registry().get_symbol(name)
     plain = symbol if name not in ("day", "hour", "week", *COUNTS) and symbol.isascii() else name
     word = re.sub(r"\W", "", plain)

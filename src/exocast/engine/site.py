@@ -257,9 +257,14 @@ def parse(model: type[Model], data: Mapping[str, Any], *, where: str) -> Model:
 
 
 def _fields_at(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
-    blocks = {"instances": Instance, "sums": Sum, "observables": Observed}
-    inner = blocks.get(str(location[0])) if location else model
-    return list((inner or model).model_fields)
+    blocks: dict[str, type[BaseModel]] = {
+        "instances": Instance,
+        "sums": Sum,
+        "observables": Observed,
+        "alternatives": Alternative,
+    }
+    inner = blocks.get(str(location[0]), model) if location else model
+    return list(inner.model_fields)
 
 
 def _merged(path: Path, libraries: Sequence[str | Path], seen: tuple[Path, ...]) -> dict[str, Any]:
@@ -302,7 +307,9 @@ def _write_out(value: Any, joints: Sequence[str], *, where: str) -> Any:
 
 def _fill(value: Any, joint: str | None, joints: Sequence[str], *, where: str) -> Any:
     if isinstance(value, Mapping):
-        return {key: _fill(inner, joint, joints, where=f"{where}.{key}") for key, inner in value.items()}
+        return {
+            key: _fill(inner, joint, joints, where=f"{where}.{key}") for key, inner in value.items()
+        }
     if not isinstance(value, str) or JOINT not in value:
         return value
     if joint is None:

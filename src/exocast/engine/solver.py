@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,8 @@ NEGATIVE_TOLERANCES = 10.0
 NEGATIVE_SHARE = 1e-3
 MOST_STEPS = 20_000  # between two outputs
 TIGHTER = 100.0  # of the second integration that gives the error estimate
+SMALLEST_SCALE = 1e-60  # below it CVODE's weights overflow
+SHORTEST_SHARE = 1e-12  # of the time reached: a shorter stretch takes no time
 UNCHECKED = np.nan
 
 
@@ -80,6 +83,18 @@ class ChunkResult:
     time_reached: Array
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Starts:
+    """Which column of the varied numbers goes to which initial value, compartments first.
+
+    ``kept`` are initial concentrations of the model, written again when a compartment varies:
+    libRoadRunner would keep the amount.
+    """
+
+    varied: tuple[list[int], list[str]]
+    kept: tuple[tuple[str, float], ...]
+
+
 @functools.lru_cache(maxsize=8)
 def solver_of(sbml: str) -> Solver:
     """The solver of a model text; compiled once in a process."""
@@ -92,6 +107,9 @@ class Solver:
     def __init__(self, sbml: str) -> None:
         import roadrunner
 
+        # CVODE writes failures to the error output of the process; they are told by the status.
+        os.environ.setdefault("SUNLOGGER_ERROR_FILENAME", os.devnull)
+        os.environ.setdefault("SUNLOGGER_WARNING_FILENAME", os.devnull)
         roadrunner.Logger.setLevel(roadrunner.Logger.LOG_CRITICAL)
         roadrunner.Logger.disableConsoleLogging()
         self.description: Description = describe(sbml)
@@ -101,21 +119,15 @@ class Solver:
         self._integrator = self._runner.integrator
         self._integrator.setValue("stiff", True)
         self._integrator.setValue("maximum_num_steps", MOST_STEPS)
-        record = roadrunner.SelectionRecord
-        # Not DEPENDENT_INITIAL_GLOBAL_PARAMETER: it puts parameters back to their initial value.
-        self._restart = record.TIME | record.RATE | record.FLOATING | record.BOUNDARY
         model = self._runner.model
         count = len(self._integrator.getAbsoluteToleranceVector())
         self.states: tuple[str, ...] = tuple(model.getStateVectorId(i) for i in range(count))
         units = np.array([self.description.unit(name) for name in self.states])
         self._of_unit = {str(unit): np.flatnonzero(units == unit) for unit in set(units)}
-        self._parameters = {name: i for i, name in enumerate(model.getGlobalParameterIds())}
-        self._compartments = {name: i for i, name in enumerate(model.getCompartmentIds())}
         self._selected: tuple[str, ...] = ()
+        self._original: dict[str, float] = {}  # initial values before any run wrote its own
 
-    def run_chunk(
-        self, varied: Sequence[str], observe: Sequence[str], chunk: Chunk
-    ) -> ChunkResult:
+    def run_chunk(self, varied: Sequence[str], observe: Sequence[str], chunk: Chunk) -> ChunkResult:
         """Runs of a chunk, one after the other."""
         count = len(chunk.varied)
         values = np.full((count, len(chunk.times), len(observe)), np.nan)
@@ -123,12 +135,12 @@ class Solver:
         estimate = np.full(count, UNCHECKED)
         reached = np.zeros(count)
         self._select(observe)
-        setter = _Setter.of(self, varied)
+        starts = self._starts(varied)
         edges = np.searchsorted(chunk.dose_run, np.arange(count + 1))
         for run in range(count):
             doses = slice(edges[run], edges[run + 1])
             one = _Run(
-                solver=self, setter=setter, chunk=chunk, numbers=chunk.varied[run], doses=doses
+                solver=self, starts=starts, chunk=chunk, numbers=chunk.varied[run], doses=doses
             )
             values[run], status[run], reached[run] = one.integrate(chunk.rtol)
             if status[run] == OK and _is_checked(chunk, chunk.varied[run], doses):
@@ -139,8 +151,14 @@ class Solver:
             values=values, status=status, error_estimate=estimate, time_reached=reached
         )
 
-    def begin(self, setter: _Setter, numbers: Array, given: dict[str, float], rtol: float,
-              atol: float | None) -> Array:
+    def begin(
+        self,
+        starts: _Starts,
+        numbers: Array,
+        given: dict[str, float],
+        rtol: float,
+        atol: float | None,
+    ) -> Array:
         """Puts the model at time 0 under a run's numbers; returns the lowest value of each state.
 
         Parameters
@@ -150,17 +168,15 @@ class Solver:
         rtol, atol
             Relative tolerance, and one absolute tolerance for all states or None.
         """
-        runner, model = self._runner, self._runner.model
-        runner.resetAll()
-        columns, positions = setter.parameters
-        if columns:
-            model.setGlobalParameterValues(positions, numbers[columns])
-        columns, positions = setter.compartments
-        if columns:
-            model.setCompartmentVolumes(positions, numbers[columns])
-        for column, name in zip(*setter.initial, strict=True):
-            runner.setValue(name, float(numbers[column]))
-        runner.reset(self._restart)
+        # Values are written as initial ones and the model reset to them: only so does every
+        # initial assignment follow, exactly as in a model loaded with these numbers.
+        write = self._runner.model.setValue
+        columns, names = starts.varied
+        for column, name in zip(columns, names, strict=True):
+            write(name, float(numbers[column]))
+        for name, value in starts.kept:
+            write(name, value)
+        self._runner.resetAll()
         scale = self._scale(given)
         tolerance = np.full(len(scale), atol) if atol is not None else RESOLVED_SHARE * rtol * scale
         self._integrator.setValue("relative_tolerance", rtol)
@@ -175,29 +191,30 @@ class Solver:
 
     def advance(self, grid: Sequence[float], *, carefully: bool) -> tuple[int, Array]:
         """Selected values on a grid of times that begins now; fewer rows when it fails."""
-        now = np.array([self._runner.getSelectedValues()])
-        pieces = list(zip(grid[:-1], grid[1:], strict=True)) if carefully else [tuple(grid)]
-        rows = [now]
-        for piece in pieces:
+        kept, place = _apart(grid)
+        rows = [np.array([self._runner.getSelectedValues()])]
+        for piece in itertools.pairwise(kept) if carefully else [tuple(kept)]:
             if len(piece) < 2:
                 continue
             try:
                 rows.append(np.array(self._runner.simulate(times=list(piece)))[1:])
             except RuntimeError as e:
-                return _status_of(str(e)), np.concatenate(rows)
-        return OK, np.concatenate(rows)
+                found = np.concatenate(rows)
+                return _status_of(str(e)), found[place[place < len(found)]]
+        return OK, np.concatenate(rows)[place]
 
     def judge(self, rows: Array, lowest: Array) -> tuple[int, int]:
         """Status of rows, and how many of them are good."""
-        bad = ~np.isfinite(rows).all(axis=1)
+        finite = np.asarray(np.isfinite(rows).all(axis=1))
         negative = (rows[:, self.n_observed :] < lowest[self.watched]).any(axis=1)
-        if not (bad | negative).any():
+        wrong = np.flatnonzero(~finite | negative)
+        if not len(wrong):
             return OK, len(rows)
-        first = int(np.argmax(bad | negative))
-        return (NON_FINITE if bad[first] else NEGATIVE_STATE), first
+        first = int(wrong[0])
+        return (NEGATIVE_STATE if finite[first] else NON_FINITE), first
 
     def _scale(self, given: dict[str, float]) -> Array:
-        """Typical magnitude of each state: its start, else the largest start or dose of its unit."""
+        """Magnitude of each state: its start, else the largest start or dose of its unit."""
         value = self._runner.model.getValue
         start = np.abs(np.array([value(name) for name in self.states]))
         start[~np.isfinite(start)] = 0.0
@@ -207,7 +224,24 @@ class Solver:
         group = np.ones(len(start))
         for unit, places in self._of_unit.items():
             group[places] = largest[unit] or 1.0
-        return np.where(start > 0, start, group)
+        return np.maximum(np.where(start > 0, start, group), SMALLEST_SCALE)
+
+    def _starts(self, varied: Sequence[str]) -> _Starts:
+        """What a run writes; initial values that other batches wrote are put back first."""
+        known, model = self.description, self._runner.model
+        places = {known.initial(name) for name in known.compartments}
+        for name in sorted(self._original, key=lambda name: name not in places):
+            model.setValue(name, self._original[name])
+        order = sorted(range(len(varied)), key=lambda i: varied[i] not in known.compartments)
+        names = [known.initial(varied[i]) for i in order]
+        for name in names:
+            self._original.setdefault(name, model.getValue(name))
+        kept = known.concentrations.items() if known.compartments & set(varied) else ()
+        self._original |= {known.initial(n): value for n, value in kept}
+        return _Starts(
+            varied=(order, names),
+            kept=tuple((known.initial(n), value) for n, value in kept if n not in varied),
+        )
 
     def _select(self, observe: Sequence[str]) -> None:
         watched = self.description.never_negative
@@ -220,38 +254,12 @@ class Solver:
         self.watched = np.array([index[name] for name in watched], dtype=np.int64)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Setter:
-    """Which column of the varied numbers goes where in the solver."""
-
-    parameters: tuple[list[int], list[int]]  # columns, positions
-    compartments: tuple[list[int], list[int]]
-    initial: tuple[list[int], list[str]]
-
-    @staticmethod
-    def of(solver: Solver, varied: Sequence[str]) -> _Setter:
-        parameters: tuple[list[int], list[int]] = ([], [])
-        compartments: tuple[list[int], list[int]] = ([], [])
-        initial: tuple[list[int], list[str]] = ([], [])
-        for column, name in enumerate(varied):
-            if name in solver._compartments:
-                compartments[0].append(column)
-                compartments[1].append(solver._compartments[name])
-            elif name in solver._parameters and name not in solver.description.moving:
-                parameters[0].append(column)
-                parameters[1].append(solver._parameters[name])
-            else:
-                initial[0].append(column)
-                initial[1].append(solver.description.initial(name))
-        return _Setter(parameters=parameters, compartments=compartments, initial=initial)
-
-
 @dataclass(kw_only=True)
 class _Run:
     """One run: its numbers and its doses."""
 
     solver: Solver
-    setter: _Setter
+    starts: _Starts
     chunk: Chunk
     numbers: Array
     doses: slice
@@ -274,7 +282,7 @@ class _Run:
         """
         times = self.chunk.times
         lowest = self.solver.begin(
-            self.setter, self.numbers, self._given_scale(), rtol, self.chunk.atol
+            self.starts, self.numbers, self._given_scale(), rtol, self.chunk.atol
         )
         done = 0
         for start, end, doses in self._segments():
@@ -311,6 +319,16 @@ class _Run:
             unit = self.solver.description.unit(self.chunk.targets[self.chunk.dose_target[i]])
             result[unit] = result.get(unit, 0.0) + abs(float(self.chunk.dose_amount[i]))
         return result
+
+
+def _apart(grid: Sequence[float]) -> tuple[list[float], NDArray[np.int64]]:
+    """Times far enough apart to be integrated between, and which of them stands for each time."""
+    kept, place = [grid[0]], [0]
+    for time in grid[1:]:
+        if time - kept[-1] > SHORTEST_SHARE * max(1.0, time):
+            kept.append(time)
+        place.append(len(kept) - 1)
+    return kept, np.array(place, dtype=np.int64)
 
 
 def _is_checked(chunk: Chunk, numbers: Array, doses: slice) -> bool:

@@ -21,13 +21,14 @@ from exocast.errors import TableError
 from exocast.evidence.chance import draw
 from exocast.evidence.grades import grades
 from exocast.evidence.rows import Row, package_table, under_prior
-from exocast.patient.population import MM_PER_LOGIT
+from exocast.patient.population import per_logit
 
 Array = NDArray[np.float64]
 WEIGHT = "effect.translation.slab_weight"
 SLAB = "effect.translation.slab"
 GAIN = "effect.pain_gain"
 PAIN_SD = "effect.pain_sd"
+PAIN_MEAN = "effect.pain_mean"
 EC50 = "effect.assay.ec50_per_cell"
 MAX_LN_FALL = "effect.assay.max_ln_fall"
 PRIOR_WORLDS = 20_000
@@ -119,7 +120,8 @@ def pain_shift(ln_inflammation: Array, values: Mapping[str, Array]) -> Array:
     values
         Draws of :func:`rows`, each of shape ``(worlds, patients)``.
     """
-    size = values[GAIN] * values[PAIN_SD] / MM_PER_LOGIT
+    sd = values[PAIN_SD]
+    size = values[GAIN] * sd / per_logit(values[PAIN_MEAN], sd)
     return np.asarray(size[..., None] * ln_inflammation)
 
 

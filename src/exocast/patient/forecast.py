@@ -419,7 +419,7 @@ def _integrate(
 
 
 def _dose_table(plan: Plan, worlds: NDArray[np.int64]) -> pd.DataFrame:
-    """One line an injection, run and target."""
+    """One line an injection, run and target; nothing for an injection without particles."""
     import pandas as pd
 
     targets = plan.model.routes[plan.scenario.regimen.route]
@@ -435,6 +435,7 @@ def _dose_table(plan: Plan, worlds: NDArray[np.int64]) -> pd.DataFrame:
         for k, time in enumerate(plan.scenario.regimen.times_days)
     ]
     table = pd.concat(tables, ignore_index=True)
+    table = table[table["amount"] > 0]
     return table.sort_values(["run", "time", "target"], ignore_index=True)
 
 

@@ -20,7 +20,7 @@ from scipy.special import expit, logit
 from exocast.evidence.chance import correlated_scores, normal_scores
 from exocast.evidence.correlations import package_correlations
 from exocast.evidence.rows import Row, package_table, under_prior
-from exocast.patient.population import FULL, MM_PER_LOGIT, Patients, reliability
+from exocast.patient.population import FULL, Patients, per_logit, reliability
 
 Array = NDArray[np.float64]
 MINUTES_PER_DAY = 1440
@@ -149,7 +149,8 @@ def natural_course(
     is at entry. Shape ``(worlds, patients, times)``.
     """
     settled = 1 - 0.5 ** (times_days / values["natural.half_time"][..., None])
-    drift = -values["natural.drift"] * values["natural.pain_sd"] / MM_PER_LOGIT
+    sd = values["natural.pain_sd"]
+    drift = -values["natural.drift"] * sd / per_logit(values["natural.pain_mean"], sd)
     every = float(values["natural.wander_days"].flat[0])
     weights = knot_weights(np.asarray(times_days, dtype=np.float64), every)
     worlds, n = drift.shape
@@ -217,9 +218,13 @@ def time_course(
 
 
 def pain_error(patients: Patients, values: Mapping[str, Array]) -> Array:
-    """Standard error of measurement of the entry scale, on the logit scale."""
+    """Standard error of measurement of the entry scale, on the logit scale.
+
+    On 0-100 it is what the row says, on average over the people who enter.
+    """
     name = "vas" if patients.entry.instrument == "pain_vas" else "womac_pain"
-    return np.asarray(values[f"outcomes.error_{name}"] / MM_PER_LOGIT)
+    before = patients.unselected
+    return np.asarray(values[f"outcomes.error_{name}"] / per_logit(before.mean, before.sd))
 
 
 def measured_cartilage(
@@ -265,9 +270,15 @@ def _womac(
     reference = logit(values["outcomes.vas_reference"] / FULL)
     slope = values[f"outcomes.{name}_slope"]
     level = (at_reference - slope * reference + own)[..., None] + slope[..., None] * pain
-    error = (values[f"outcomes.error_{name}"] / MM_PER_LOGIT)[..., None]
+    error = _womac_error(name, full, values)[..., None]
     noise = _errors(seed, name, times, pain.shape[1], knee)
     return np.asarray(full * expit(level + error * noise))
+
+
+def _womac_error(name: str, full: float, values: Mapping[str, Array]) -> Array:
+    """Standard error of measurement of a WOMAC scale on the logit scale, from its row on 0-100."""
+    slope = per_logit(values[f"outcomes.{name}_mean"], values[f"outcomes.{name}_sd"], full)
+    return np.asarray(values[f"outcomes.error_{name}"] / FULL * full / slope)
 
 
 def _own_womac(values: Mapping[str, Array], seed: int, n: int, knee: str) -> dict[str, Array]:
@@ -275,16 +286,17 @@ def _own_womac(values: Mapping[str, Array], seed: int, n: int, knee: str) -> dic
     keys = [f"outcomes.{name}" for name in WOMAC_RANGE]
     scores = correlated_scores(seed, keys, package_correlations(), n)
     share = values["outcomes.knees_alike"]
-    reference = values["outcomes.vas_reference"] / FULL
-    error = values["outcomes.error_vas"] / MM_PER_LOGIT
-    measured = values["outcomes.vas_reference_sd"] / FULL / (reference * (1 - reference))
+    reference = values["outcomes.vas_reference"]
+    sd = values["outcomes.vas_reference_sd"]
+    error = values["outcomes.error_vas"] / per_logit(reference, sd)
+    measured = sd / per_logit(reference, sd)
     shared = np.maximum(measured**2 - error**2, 0.0)
     own = {}
     for name, full in WOMAC_RANGE.items():
-        mean = values[f"outcomes.{name}_mean"] / full
-        total = values[f"outcomes.{name}_sd"] / full / (mean * (1 - mean))
+        spread = values[f"outcomes.{name}_sd"]
+        total = spread / per_logit(values[f"outcomes.{name}_mean"], spread, full)
         slope = values[f"outcomes.{name}_slope"]
-        noise = values[f"outcomes.error_{name}"] / MM_PER_LOGIT
+        noise = _womac_error(name, full, values)
         left = np.sqrt(np.maximum(total**2 - slope**2 * shared - noise**2, 0.0))
         score = scores[f"outcomes.{name}"][None, :]
         if knee:

@@ -29,9 +29,10 @@ from exocast.evidence.rows import Row, package_table
 from exocast.patient import outcomes
 from exocast.patient.population import (
     FULL,
-    MM_PER_LOGIT,
     Entry,
+    Unselected,
     draw_patients,
+    per_logit,
     reliability,
     unselected,
 )
@@ -158,7 +159,7 @@ def moments(arm: Arm, procedure: Procedure) -> Moments:
     natural = package_table("patient", "natural")
     days = np.array(arm.days)
     before = unselected(arm.mean, arm.sd, arm.threshold, arm.ceiling)
-    error = _error(arm)
+    error = _error(arm, before)
     reliable = float(reliability(before, np.array(error)))
     at_entry = before.quantile((np.arange(ENTRY_NODES) + 0.5) / ENTRY_NODES)
     shape = outcomes.time_course(
@@ -166,7 +167,8 @@ def moments(arm: Arm, procedure: Procedure) -> Moments:
     )
     settled = 1 - 0.5 ** (days / natural["half_time"].value)
     pain_sd = natural["pain_sd"].value
-    drift = -natural["drift"].value * pain_sd / MM_PER_LOGIT * settled
+    slope = per_logit(natural["pain_mean"].value, pain_sd)
+    drift = -natural["drift"].value * pain_sd / slope * settled
     weights = outcomes.knot_weights(days, natural["wander_days"].value)
     true_variance = reliable * (1 - reliable) * before.sigma**2
     kept = (
@@ -188,7 +190,7 @@ def moments(arm: Arm, procedure: Procedure) -> Moments:
     change = pain - FULL * expit(at_entry)[:, None, None]
     mean = (change @ gauss).mean(axis=0)
     second = (change**2 @ gauss).mean(axis=0)
-    slope = (FULL * share * (1 - share) @ gauss).mean(axis=0)
+    steepness = (FULL * share * (1 - share) @ gauss).mean(axis=0)
     level_second = (pain**2 @ gauss).mean(axis=0) - (pain @ gauss).mean(axis=0) ** 2
     entry_variance = float((FULL * expit(at_entry)).var())
     across = np.var(centre - at_entry) + kept
@@ -197,7 +199,7 @@ def moments(arm: Arm, procedure: Procedure) -> Moments:
     np.fill_diagonal(correlation, 1.0)
     return Moments(
         mean=mean,
-        by_study=-slope * shape,
+        by_study=-steepness * shape,
         sd=np.sqrt(second - mean**2),
         correlation=correlation,
         pooled_sd=np.sqrt((entry_variance + level_second) / 2),
@@ -392,9 +394,10 @@ def fitted_rows(result: Fit) -> tuple[Row, ...]:
     )
 
 
-def _error(arm: Arm) -> float:
+def _error(arm: Arm, before: Unselected) -> float:
     name = "vas" if arm.instrument == "pain_vas" else "womac_pain"
-    return package_table("patient", "outcomes")[f"error_{name}"].value / MM_PER_LOGIT
+    error = package_table("patient", "outcomes")[f"error_{name}"].value
+    return error / float(per_logit(before.mean, before.sd))
 
 
 def _arm_likelihood(arm: Arm, procedure: Procedure) -> float:

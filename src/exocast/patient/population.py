@@ -24,8 +24,6 @@ from exocast.evidence.rows import package_table
 
 Array = NDArray[np.float64]
 FULL = 100.0
-# Derivative of the 0-100 scale by the logit at its middle: error in mm over this is on the logit.
-MM_PER_LOGIT = 25.0
 SYNOVITIS = ("none", "mild", "moderate", "severe")
 INSTRUMENTS = ("pain_vas", "womac_pain")
 COVARIATES = ("age", "bmi", "pain", "synovitis")
@@ -253,7 +251,7 @@ def unselected(mean: float, sd: float, threshold: float, ceiling: float = FULL) 
         values = FULL * expit(_truncated(x[0], float(np.exp(x[1])), low, high, share))
         return np.array([values.mean() - mean, values.std() - sd])
 
-    start = np.array([logit(mean / FULL), np.log(sd / MM_PER_LOGIT)])
+    start = np.array([logit(mean / FULL), np.log(sd / (FULL / 4))])
     found = least_squares(miss, start, bounds=BOUNDS)
     off = miss(found.x)
     return Unselected(
@@ -265,6 +263,23 @@ def unselected(mean: float, sd: float, threshold: float, ceiling: float = FULL) 
         sd=float(sd + off[1]),
         attained=bool(np.abs(off).max() < SHORTFALL_MM),
     )
+
+
+def per_logit(mean: Array | float, sd: Array | float, full: float = FULL) -> Array:
+    """Mean move of a bounded score for a move of one on the logit scale.
+
+    The slope of the scale is ``full p (1 - p)`` at the share ``p`` of its length; its mean over
+    people whose score has this mean and SD is ``full (m (1 - m) - s^2)`` in shares.
+
+    Parameters
+    ----------
+    mean, sd
+        Of the score between people, in its own unit.
+    full
+        Length of the scale.
+    """
+    share = np.asarray(mean, dtype=np.float64) / full
+    return np.asarray(full * (share * (1 - share) - (np.asarray(sd) / full) ** 2))
 
 
 def reliability(before: Unselected, error: Array) -> Array:

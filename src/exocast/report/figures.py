@@ -427,8 +427,8 @@ def _stoichiometry(result: Result, numbers: Numbers, story: Story) -> Figure | N
         svg = finished(drawing, "stoichiometry")
     return Figure(
         svg=svg,
-        alt="For each channel what a recipient cell gets over what it needs, as a dot with a bar on "
-        "a logarithmic axis, and an upright line where it is enough; the table below gives the "
+        alt="For each channel what a recipient cell gets over what it needs, as a dot with a bar "
+        "on a logarithmic axis, and an upright line where it is enough; the table below gives the "
         "numbers.",
         caption="What a recipient cell gets, over what it takes to change it.",
     )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from exocast.evidence.sources import sources
+from exocast.evidence.sources import NOT_SOURCES, sources
 from exocast.report.numbers import NBSP, Numbers, as_given, days_in_words, decimal, large, percent
 from exocast.study.result import Result
 from exocast.study.sensitivity import (
@@ -38,6 +38,7 @@ PLACES = {
     "degraded_particles": "taken apart",
 }
 NO_SCATTER = "no scatter seen"
+NOT_SOURCES_TEXT = "rows marked 'assumption' rest on no source."
 MOMENTS_DAYS = (1 / 24, 6 / 24, 1.0, 3.0, 7.0)
 SHORT = {
     "pain_vas": "Pain (VAS)",
@@ -241,7 +242,7 @@ def _answer(result: Result, numbers: Numbers) -> tuple[str, ...]:
         share = value(pair, "p_exceeds_mid")
         sentences.append(
             f"A difference between groups counts as important from {decimal(group, 1)}{NBSP}mm; "
-            f"the mean difference reaches it in {percent(share)} of the {result.n_worlds} worlds, "
+            f"the mean difference reaches it in {_worlds(share, result)}, "
             "each one guess at everything that is not known."
         )
     prior = result.manifest.get("effect_prior", {})
@@ -353,7 +354,7 @@ def _first_time(result: Result, numbers: Numbers, what: str, observables: tuple[
         if math.isfinite(day):
             reached.append(
                 f"{SHORT[observable]} after {days_in_words(day)} (at some time in "
-                f"{percent(share)} of worlds)"
+                f"{_worlds(share, result)})"
             )
         else:
             missed.append((SHORT[observable], share))
@@ -361,8 +362,8 @@ def _first_time(result: Result, numbers: Numbers, what: str, observables: tuple[
     if missed:
         most = max(share for _, share in missed)
         names = ", ".join(name for name, _ in missed)
-        often = f"in at most {percent(most)}" if len(missed) > 1 else f"in {percent(most)}"
-        parts.append(f"not reached by {names} (at some time {often} of worlds)")
+        limit = "at most " if len(missed) > 1 and most > 0 else ""
+        parts.append(f"not reached by {names} (at some time in {limit}{_worlds(most, result)})")
     if not parts:
         return (
             f"Time to the first important difference over {result.control}, {what}: no agreed "
@@ -373,6 +374,11 @@ def _first_time(result: Result, numbers: Numbers, what: str, observables: tuple[
         + "; ".join(parts)
         + "."
     )
+
+
+def _worlds(share: float, result: Result) -> str:
+    """``none of the 50 worlds``, ``12 % of the 50 worlds``."""
+    return f"{percent(share) if share else 'none'} of the {result.n_worlds} worlds"
 
 
 def _outcome_table(result: Result, numbers: Numbers, observable: str) -> Table:
@@ -763,7 +769,7 @@ def _weakest(
                             f"{as_given(w.value)} {w.unit if w.unit != '1' else ''}".strip(),
                             w.grade,
                             w.source,
-                            percent(max(w.share, 0.0)) if math.isfinite(w.share) else "–",
+                            percent(w.share) if w.stands_out else "not above chance",
                         )
                         for w in weak
                     ),
@@ -905,6 +911,8 @@ def _making(result: Result, numbers: Numbers) -> Section:
         + ", ".join(f"{grades[g]} of grade {g}" for g in "ABCDE" if g in grades.index)
         + "."
     )
+    named = sorted(set(result.rows["source"]) - set(NOT_SOURCES))
+    words.append("Sources: " + (", ".join(named) or "none") + "; " + NOT_SOURCES_TEXT)
     warnings = tuple(
         (str(w.get("code", "")), _near(str(w.get("where") or "")), str(w.get("message", "")))
         for w in manifest.get("warnings", ())

@@ -160,7 +160,7 @@ class Weak:
     """One of the weakest numbers of a forecast.
 
     ``share`` is the largest share of variance over the weeks looked at, ``nan`` where it is not
-    known; ``week`` the week of it.
+    known; ``week`` the week of it; ``stands_out`` whether it is above what chance reaches there.
     """
 
     key: str
@@ -172,6 +172,7 @@ class Weak:
     note: str
     share: float
     week: int | None
+    stands_out: bool = False
 
 
 def weakest_by_grade(
@@ -179,7 +180,8 @@ def weakest_by_grade(
 ) -> tuple[Weak, ...]:
     """Rows behind the difference with the worst grade.
 
-    Among equals the larger share of the variance comes first, then the wider spread.
+    Among equals the larger share of the variance comes first, where it stands above chance, then
+    the wider spread.
 
     Rows that do not act on the difference between arms are left out: those that the manifest does
     not name under ``difference_rows``, where it has that, else those of the tables :data:`CANCEL`.
@@ -195,7 +197,7 @@ def weakest_by_grade(
         every,
         key=lambda pair: (
             -ord(pair[0].grade),
-            -np.nan_to_num(pair[0].share),
+            -pair[0].share if pair[0].stands_out else 0.0,
             -pair[1],
             pair[0].key,
         ),
@@ -257,6 +259,7 @@ def _together(key: str, members: list[pd.Series], found: Mapping[int, Sensitivit
         note="",
         share=share,
         week=week,
+        stands_out=True,
     )
 
 
@@ -282,4 +285,5 @@ def _weak(row: pd.Series, found: Mapping[int, Sensitivity]) -> Weak:
         note=str(row["note"]),
         share=share,
         week=week,
+        stands_out=week is not None and share > found[week].threshold,
     )

@@ -211,14 +211,14 @@ def summarise(result: Result) -> pd.DataFrame:
     Returns
     -------
     Columns ``arm`` (an arm, or ``"a minus b"``), ``observable``, ``time`` (days), ``statistic``,
-    ``level`` and ``value``. For outcomes, ``mean``, ``low`` and ``high`` are of the change from
-    baseline, over worlds (``median`` is the middle world's); ``mc_error_patients`` and ``mc_error_worlds`` are standard errors of
-    the ends from the finite number of each; ``spread_low`` and ``spread_high`` are between
-    patients; ``responders`` is the share of patients (all worlds together) whose change passes
-    the threshold for a person; ``p_exceeds_mid`` is the share of worlds whose mean difference
-    passes the threshold for groups; ``first_important_*`` is about the first time from which it
-    stays so. For every observable, ``value_median``, ``value_low`` and ``value_high`` are over
-    all runs of an arm.
+    ``level`` and ``value``. For outcomes, ``mean``, ``median``, ``low`` and ``high`` are of the
+    change from baseline, over worlds; ``mc_error_patients`` and ``mc_error_worlds`` are standard
+    errors of the ends from the finite number of each; ``spread_low`` and ``spread_high`` are
+    between patients; ``responders`` is the share of patients (all worlds together) whose change
+    passes the threshold for a person; ``p_exceeds_mid`` is the share of worlds whose mean
+    difference passes the threshold for groups; ``first_important_*`` is about the first time from
+    which it stays so. For every observable, ``value_median``, ``value_low`` and ``value_high`` are
+    over all runs of an arm.
     """
     import pandas as pd
 

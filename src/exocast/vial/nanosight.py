@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -427,14 +428,20 @@ def _number_table(
     sheet: _Sheet, names: Sequence[str]
 ) -> tuple[Bins | None, tuple[float, ...] | None, list[VialWarning]]:
     """Bins and valid tracks of the table weighted by number."""
-    included = " ".join(line.cell(0) for line in sheet.section("data included")).lower()
+    announced = sheet.section("data included")
+    included = " ".join(line.cell(0) for line in announced[1:]).lower().strip()
     section = sheet.section("size data")
     if not section:
-        if "size distribution" in included or not sheet.section("data included"):
+        # A file that was exported without sizes goes on behind its list of what is included.
+        ends_here = not announced or announced[0].number >= sheet.lines[-1].number - 1
+        begun = included and "size distribution".startswith(included[:17])
+        if ends_here or begun:
             raise _cut_short(sheet, "the section [Size Data] is missing")
         return None, None, [_warning("SIZE_MISSING", "the export holds no sizes", sheet, 0)]
     table = _weighted_by_number(section)
     if not table:
+        if "number weighting" in included or not included:
+            raise _cut_short(sheet, "the table of sizes weighted by number is missing")
         message = "no table of sizes is weighted by number, and another weighting is not converted"
         return None, None, [_warning("SIZE_MISSING", message, sheet, section[0].number)]
     owners = _named_line(sheet, table, "filename")
@@ -456,7 +463,7 @@ def _number_table(
 
 def _weighted_by_number(section: Sequence[Line]) -> tuple[Line, ...]:
     starts = [i for i, line in enumerate(section) if line.cell(0).lower() == "weighting"]
-    for start, stop in zip(starts, [*starts[1:], len(section)], strict=True):
+    for start, stop in pairwise([*starts, len(section)]):
         if section[start].cell(1).lower() == "number":
             return tuple(section[start:stop])
     return ()

@@ -164,9 +164,10 @@ def _fit(
     kept = centres - width / 2 >= floor - 1e-9
     if (weights[kept] > 0).sum() < 3:
         return None
+    log_floor = math.log(float(centres[kept][0]) - width / 2)
+    kept &= weights > 0
     low, high = np.log(centres[kept] - width / 2), np.log(centres[kept] + width / 2)
     counts = n_effective * weights[kept] / weights.sum()
-    log_floor = float(low[0])
 
     def misfit(point: Array) -> float:
         middle, sd = float(point[0]), math.exp(float(point[1]))

@@ -284,7 +284,9 @@ def load_vial(
         export = read_nanosight(base / description.file)
         factor = description.dilution if dilution is None else dilution
         measurement = measure(export, factor, sample or description.sample)
-        warnings += export.warnings
+        # Once a sample is named, the question that merged files raise is answered.
+        merged = len(export.samples) > 1
+        warnings += [w for w in export.warnings if not (merged and w.code == "MIXED_SAMPLES")]
         warnings += measurement.warnings
         contents, doubts = _contents(description, export.texts, export.file)
         warnings += doubts

@@ -1,0 +1,335 @@
+"""The engine's face: names, doses, repeatability, failures, and what is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import Mock
+
+import antimony
+import numpy as np
+import pandas as pd
+import pytest
+
+from exocast import engine
+from exocast.errors import DoseError, InvalidInput, NotFound, UnknownName, UnsupportedModel
+
+TIGHT = 1e-10
+TIMES = np.array([0.0, 0.5, 1.0, 2.0, 5.0, 10.0])
+
+# Initial assignments in a chain, an amount and a concentration, a resizable compartment.
+CHAIN = """
+model chain()
+  compartment v = {v}, w = 3;
+  species S in v, Q in v; substanceOnly species Z in w;
+  k = {k}; p = 2*k; q = p + v; S = {S}; Q = 4*k; Z = 3*q;
+  z' = -k*z; z = p; y := S + z;
+  J: S => Q; k*S*v; J2: Z => ; k*Z*p;
+end
+"""
+START = {"k": 0.3, "v": 2.0, "S": 10.0}
+SEEN = ("S", "Q", "Z", "z", "y", "p", "q", "J", "v")
+DECAY = """
+model decay()
+  compartment c = 1; substanceOnly species A in c, B in c;
+  A = 0; B = 0; k = 1; A => B; k*A;
+end
+"""
+# Explodes at time 1/x: the step size has nowhere to go.
+BLAST = "model blast() x' = a*x^2; x = 1; a = 0.01; y' = -y; y = 1; end"
+
+
+def sbml(text: str) -> str:
+    antimony.clearPreviousLoads()
+    assert antimony.loadAntimonyString(text) >= 0, antimony.getLastError()
+    return str(antimony.getSBMLString(antimony.getMainModuleName()))
+
+
+def table(*rows: tuple[int, float, float, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["run", "time", "amount", "target"])
+
+
+@pytest.mark.parametrize("change", [{}, {"k": 0.6}, {"v": 5.0}, {"S": 20.0}, {"k": 0.1, "v": 0.5}])
+def test_a_varied_number_does_what_the_same_number_in_the_model_does(change) -> None:
+    numbers = START | change
+    varied = engine.compile(sbml(CHAIN.format(**START)), varied=tuple(START), observe=SEEN)
+    other = [START | {"k": 0.9, "v": 7.0, "S": 1.0}]
+    rows = [[n[name] for name in START] for n in (*other, numbers, *other)]
+    runs = varied.run(TIMES, np.array(rows), rtol=TIGHT)
+    fresh = engine.compile(sbml(CHAIN.format(**numbers)), observe=SEEN).run(TIMES, rtol=TIGHT)
+    assert np.array_equal(runs.values[1], fresh.values[0])
+
+
+def batch(n_runs: int) -> tuple[np.ndarray, pd.DataFrame]:
+    rng = np.random.default_rng(5)
+    doses = [
+        (run, t, a, "A")
+        for run in range(n_runs)
+        for t, a in ((0.0, 10 ** rng.uniform(2, 9)), (3.0, 10 ** rng.uniform(2, 9)))
+    ]
+    return rng.lognormal(0.0, 1.0, (n_runs, 1)), table(*doses)
+
+
+def test_processes_batch_and_order_leave_every_bit_as_it_was() -> None:
+    model = engine.compile(sbml(DECAY), varied=("k",), observe=("A", "B"))
+    numbers, doses = batch(260)
+    one = model.run(TIMES, numbers, doses, processes=1)
+    two = model.run(TIMES, numbers, doses, processes=2)
+    again = model.run(TIMES, numbers, doses, processes=2)
+    assert np.array_equal(one.values, two.values)
+    assert np.array_equal(one.values, again.values)
+    assert np.array_equal(one.error_estimate, two.error_estimate, equal_nan=True)
+    order = np.random.default_rng(1).permutation(260)
+    place = np.argsort(order)
+    shuffled = doses.assign(run=place[doses["run"]]).sample(frac=1.0, random_state=2)
+    mixed = model.run(TIMES, numbers[order], shuffled, processes=1)
+    assert np.array_equal(mixed.values, one.values[order])
+    assert np.array_equal(mixed.error_estimate, one.error_estimate[order], equal_nan=True)
+    alone = model.run(TIMES, numbers[7:8], doses[doses["run"] == 7].assign(run=0))
+    assert np.array_equal(alone.values[0], one.values[7])
+
+
+def test_a_failing_run_disturbs_no_other_and_is_named() -> None:
+    model = engine.compile(sbml(BLAST), varied=("a",), observe=("x", "y"))
+    runs = model.run(TIMES, np.array([[0.01], [0.3], [0.02], [np.nan]]))
+    names = [engine.STATUS[int(s)] for s in runs.status]
+    assert names[0] == names[2] == "ok"
+    assert names[1] in ("too_many_steps", "step_underflow", "non_finite")
+    assert names[3] == "non_finite"
+    assert np.isfinite(runs.values[[0, 2]]).all()
+    assert np.isfinite(runs.values[1, :4]).all()  # until 1/0.3 = 3.3 days
+    assert np.isnan(runs.values[1, 4:]).all()
+    assert runs.time_reached.tolist() == [10.0, 2.0, 10.0, 0.0]
+    assert np.isnan(runs.values[3]).all()
+    alone = model.run(TIMES, np.array([[0.02]]))
+    assert np.array_equal(alone.values[0], runs.values[2])
+
+
+def test_an_output_at_the_time_of_a_dose_is_just_after_it() -> None:
+    model = engine.compile(sbml(DECAY), observe=("A", "B"))
+    runs = model.run(TIMES, doses=table((0, 0.0, 5.0, "A"), (0, 2.0, 7.0, "A")), rtol=TIGHT)
+    expected = 5 * np.exp(-TIMES) + np.where(TIMES >= 2, 7 * np.exp(-(TIMES - 2)), 0)
+    assert np.allclose(runs.values[0, :, 0], expected, rtol=1e-7)
+    assert runs.values[0, 0, 0] == 5.0
+
+
+def test_doses_at_one_time_add_up_and_those_after_the_end_do_nothing() -> None:
+    model = engine.compile(sbml(DECAY), observe=("A", "B"))
+    whole = model.run(TIMES, doses=table((0, 1.0, 3.0, "A")), rtol=TIGHT).values
+    parts = table((0, 11.0, 9.0, "A"), (0, 1.0, 1.0, "A"), (0, 1.0, 2.0, "A"))
+    assert np.allclose(model.run(TIMES, doses=parts, rtol=TIGHT).values, whole, rtol=1e-12)
+    last = model.run(TIMES, doses=table((0, 10.0, 3.0, "A")), rtol=TIGHT).values[0, :, 0]
+    assert last.tolist() == [0, 0, 0, 0, 0, 3.0]
+    none = model.run(TIMES, doses=table((0, 0.0, 0.0, "A")), rtol=TIGHT).values
+    assert not none.any()
+
+
+def test_the_output_grid_does_not_matter() -> None:
+    model = engine.compile(sbml(DECAY), varied=("k",), observe=("A", "B"))
+    numbers, doses = batch(3)
+    coarse = model.run([1.7, 9.0], numbers, doses, rtol=1e-8)
+    fine = model.run(np.union1d(np.linspace(0, 9, 181), [1.7]), numbers, doses, rtol=1e-8)
+    at = np.flatnonzero(np.isin(fine.times, [1.7, 9.0]))
+    assert np.allclose(coarse.values, fine.values[:, at], rtol=1e-6)
+    assert np.array_equal(model.run([0.0], numbers).values[:, 0], np.zeros((3, 2)))
+
+
+def test_after_wash_out_a_run_neither_crawls_nor_loses_its_last_digits() -> None:
+    text = DECAY.replace("A = 0", "A = 1e10").replace("k = 1", "k = 40")
+    runs = engine.compile(sbml(text), observe=("A",)).run([0.1, 0.5, 400.0])
+    assert runs.status[0] == 0
+    assert runs.values[0, 0, 0] == pytest.approx(1e10 * np.exp(-4), rel=1e-4)
+    assert abs(runs.values[0, 2, 0]) < 1.0
+
+
+def test_the_error_estimate_follows_the_tolerance() -> None:
+    model = engine.compile(sbml(DECAY), varied=("k",), observe=("A",))
+    numbers, doses = batch(4)
+    coarse = model.run(TIMES, numbers, doses, rtol=1e-4, checked_share=1.0).error_estimate
+    fine = model.run(TIMES, numbers, doses, rtol=1e-8, checked_share=1.0).error_estimate
+    assert (fine < coarse / 50).all()
+    assert (coarse < 1e-2).all()
+    assert np.isnan(model.run(TIMES, numbers, doses, checked_share=0.0).error_estimate).all()
+
+
+def test_a_negative_amount_is_a_failure_where_amounts_are_declared(library) -> None:
+    change = ("k_leave*fish;", "k_leave*half;")  # fish leave a pond that is empty
+    folder = library({"body/pond.ant": change})
+    model = engine.assemble("water", libraries=[folder])
+    runs = engine.compile(model.sbml, observe=("north_fish",)).run([0.0, 2.0, 5.0, 8.0])
+    assert engine.STATUS[int(runs.status[0])] == "negative_state"
+    assert runs.values[0, :2, 0] == pytest.approx([10.0, 5.0], rel=1e-6)
+    assert np.isnan(runs.values[0, 2:]).all()
+    file = folder / "tissue/water.yaml"
+    file.write_text(file.read_text() + "negative: [north_fish]\n")
+    allowed = engine.assemble("water", libraries=[folder])
+    runs = engine.compile(allowed.sbml, observe=("north_fish",)).run([0.0, 8.0])
+    assert engine.STATUS[int(runs.status[0])] == "ok"
+    assert runs.values[0, 1, 0] == pytest.approx(-10.0, rel=1e-6)
+
+
+def test_progress_counts_every_run() -> None:
+    model = engine.compile(sbml(DECAY), varied=("k",), observe=("A",))
+    for n_runs, processes in ((70, 1), (230, 2)):
+        numbers, doses = batch(n_runs)
+        calls = Mock()
+        model.run(TIMES, numbers, doses, processes=processes, progress=calls)
+        seen = [call.args for call in calls.call_args_list]
+        assert seen[-1] == (n_runs, n_runs)
+        assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+
+def test_an_interrupt_ends_the_batch_and_the_next_one_runs() -> None:
+    model = engine.compile(sbml(DECAY), varied=("k",), observe=("A",))
+    numbers, doses = batch(250)
+
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.run(TIMES, numbers, doses, processes=2, progress=stop)
+    again = model.run(TIMES, numbers, doses, processes=2)
+    assert (again.status == 0).all()
+
+
+def test_a_worker_that_dies_costs_its_run_only(monkeypatch) -> None:
+    from exocast.engine import pool
+
+    def dead() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-c", "pass"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    monkeypatch.setattr(pool, "_start", dead)
+    monkeypatch.setattr("exocast.engine.model.FEWEST_FOR_PROCESSES", 1)
+    monkeypatch.setattr("exocast.engine.model.RUNS_PER_CHUNK", 2)
+    model = engine.compile(sbml(DECAY.replace("decay", "dead")), varied=("k",), observe=("A",))
+    runs = model.run(TIMES, np.ones((3, 1)), processes=2)
+    assert [engine.STATUS[int(s)] for s in runs.status] == ["crashed"] * 3
+    assert np.isnan(runs.values).all()
+
+
+def test_a_script_without_a_guard_may_use_processes(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    model = tmp_path / "decay.xml"
+    model.write_text(sbml(DECAY))
+    script.write_text(
+        "import numpy as np\nfrom exocast import engine\n"
+        f"model = engine.compile({str(model)!r}, varied=('k',), observe=('A',))\n"
+        "runs = model.run([0.0, 1.0], np.ones((250, 1)), processes=2)\n"
+        "print(int((runs.status == 0).sum()))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("250\n", "")
+
+
+def test_importing_the_engine_loads_no_simulator() -> None:
+    code = (
+        "import sys, exocast.engine; "
+        "print([m for m in ('roadrunner', 'libsbml', 'antimony', 'pandas', 'pint') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_model_is_compiled_once() -> None:
+    text = sbml(DECAY)
+    assert engine.compile(text, ("k",), ("A",)) is engine.compile(text, ["k"], ["A"])
+
+
+@pytest.mark.parametrize(
+    ("varied", "observe", "error", "words"),
+    [
+        (("kk",), (), UnknownName, "nothing called 'kk'"),
+        ((), ("SS",), UnknownName, "nothing called 'SS'"),
+        (("p",), (), UnsupportedModel, "'p' cannot be varied: it starts from an expression"),
+        (("y",), (), UnsupportedModel, "'y' cannot be varied: the model computes it"),
+        (("k", "k"), (), InvalidInput, "'k' stands twice"),
+    ],
+)
+def test_names_that_cannot_be_used_are_refused(varied, observe, error, words: str) -> None:
+    with pytest.raises(error, match=words):
+        engine.compile(sbml(CHAIN.format(**START)), varied, observe)
+
+
+@pytest.mark.parametrize(
+    ("row", "error", "words"),
+    [
+        ({"target": "C"}, UnknownName, "dose target 'C' does not exist"),
+        ({"target": "k"}, UnknownName, "dose target 'k' cannot be dosed"),
+        ({"time": -1.0}, DoseError, "before the start"),
+        ({"amount": np.nan}, DoseError, "finite number"),
+        ({"amount": "many"}, DoseError, "every entry is a number"),
+        ({"run": 4}, DoseError, "for run 4, and the runs are 0 to 0"),
+        ({"run": 0.5}, DoseError, "whole numbers"),
+        ({"rate": 2.0}, UnsupportedModel, "infusions"),
+        ({"duration": 2.0}, UnsupportedModel, "infusions"),
+        ({"evid": 3}, DoseError, "evid 3 is not supported"),
+        ({"amont": 3}, UnknownName, "no column 'amont'.*'amount'"),
+    ],
+)
+def test_a_dose_that_cannot_be_given_is_refused(row, error, words: str) -> None:
+    model = engine.compile(sbml(DECAY), varied=("k",), observe=("A",))
+    doses = pd.DataFrame([{"run": 0, "time": 0.0, "amount": 1.0, "target": "A"} | row])
+    with pytest.raises(error, match=words):
+        model.run(TIMES, np.ones((1, 1)), doses)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"times": []}, "one or more output times"),
+        ({"times": [1.0, 1.0]}, "rising"),
+        ({"times": [-1.0, 1.0]}, "zero or more"),
+        ({"varied": np.ones((2, 2))}, r"\(2, 2\); \(n_runs, 1\) is needed"),
+        ({"varied": None}, "no numbers were given"),
+        ({"rtol": 1.0}, "rtol 1 lies outside"),
+        ({"device": "cuda"}, "runs on 'cpu'"),
+        ({"processes": 0}, "0 processes"),
+    ],
+)
+def test_a_run_that_makes_no_sense_is_refused(arguments, words: str) -> None:
+    model = engine.compile(sbml(DECAY), varied=("k",), observe=("A",))
+    with pytest.raises(InvalidInput, match=words):
+        model.run(**({"times": TIMES, "varied": np.ones((1, 1))} | arguments))
+
+
+def test_constructs_that_are_not_supported_are_named() -> None:
+    plain = sbml("model m() x' = -k*x; x = 1; k = 1; y = 2; end")
+    rule = "<listOfRules><algebraicRule><math xmlns='http://www.w3.org/1998/Math/MathML'><apply><minus/><ci>x</ci><ci>y</ci></apply></math></algebraicRule>"
+    with pytest.raises(UnsupportedModel, match="algebraic rule '0 = x - y'"):
+        engine.compile(plain.replace("<listOfRules>", rule))
+    late = (
+        "<csymbol encoding='text' definitionURL='http://www.sbml.org/sbml/symbols/delay'> d "
+        "</csymbol><ci> x </ci><cn> 1 </cn>"
+    )
+    delayed = plain.replace("<times/>", "<times/><apply>" + late + "</apply>")
+    with pytest.raises(UnsupportedModel, match="the delay symbol") as raised:
+        engine.compile(delayed)
+    assert "rule for x" in str(raised.value)
+    fast = (
+        sbml(DECAY).replace("version2/core", "version1/core").replace('version="2"', 'version="1"')
+    )
+    with pytest.raises(UnsupportedModel, match="the fast reaction '_J0'"):
+        engine.compile(fast.replace('reversible="false"', 'reversible="false" fast="true"'))
+
+
+def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="not a readable SBML model"):
+        engine.compile("<sbml>")
+    with pytest.raises(NotFound, match="no such SBML file"):
+        engine.compile(tmp_path / "none.xml")
+    (tmp_path / "latin.xml").write_bytes("<sbml name='é'/>".encode("latin-1"))
+    with pytest.raises(InvalidInput, match="not UTF-8"):
+        engine.compile(tmp_path / "latin.xml")
+
+
+def test_simulate_sbml_gives_amounts_or_concentrations_as_the_model_says(tmp_path: Path) -> None:
+    file = tmp_path / "chain.xml"
+    file.write_text(sbml(CHAIN.format(**START)))
+    found = engine.simulate_sbml(file, [0.0, 1.0], ["S", "Z"], rtol=TIGHT)
+    assert found["S"][0] == 10.0  # a concentration, in a compartment of 2
+    assert found["Z"][0] == pytest.approx(3 * 2.6)  # an amount, in a compartment of 3
+    assert found["S"][1] == pytest.approx(10 * np.exp(-0.3), rel=1e-8)
