@@ -111,8 +111,8 @@ MUTANTS = (
     Mutant(
         name="steady: macrophages are recruited twice",
         file="src/exocast/tissue/inflammation.ant",
-        old="recruitment := 1 - feedback + feedback*(tnf/tnf_baseline + il1/il1_baseline)/2;",
-        new="recruitment := 1 - feedback + feedback*(tnf/tnf_baseline + il1/il1_baseline);",
+        old="feedback*2*cytokine_drive/(1 + cytokine_drive)",
+        new="feedback*4*cytokine_drive/(1 + cytokine_drive)",
         test="tests/laws/test_knee_laws.py::test_an_untreated_knee_stays_where_it_is",
     ),
     Mutant(
@@ -197,6 +197,20 @@ MUTANTS = (
         old="            deviation = value_of(between, people[between.key])[patient]",
         new="            deviation = value_of(between, normal_scores(seed, key, len(patient)))",
         test="tests/evidence/test_chance.py::test_a_patient_keeps_their_score_in_every_world",
+    ),
+    Mutant(
+        name="arm: saline gets the vesicles too",
+        file="src/exocast/patient/forecast.py",
+        old='_dose_table(plan, worlds) if arm == "vial" else None',
+        new="_dose_table(plan, worlds)",
+        test="tests/laws/test_forecast_laws.py::test_only_the_vial_arm_brings_vesicles",
+    ),
+    Mutant(
+        name="dose: an injection replaces what is there",
+        file="src/exocast/engine/solver.py",
+        old="model.setValue(name, model.getValue(name) + amount)",
+        new="model.setValue(name, amount)",
+        test="tests/analytic/test_closed_forms.py::test_one_compartment_with_repeated_doses",
     ),
     Mutant(
         name="arm: the difference is control minus product",

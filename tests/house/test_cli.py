@@ -341,6 +341,30 @@ def test_beads_are_forecast_only_when_asked_for(tmp_path: Path) -> None:
     assert called.stdout.count(f"NOTE: {made.story.labels[0]}") >= len(made.story.sections)
 
 
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("beads_nta34-ExperimentSummary.csv", ()),
+        (
+            "beads_nta32_combined12-ExperimentSummary.csv",
+            ("--sample", "std_10000_yes_2", "--dilution", "10000"),
+        ),
+    ],
+)
+def test_real_exports_of_beads_are_forecast_with_their_label(
+    reference: Path, tmp_path: Path, name: str, known: tuple[str, ...]
+) -> None:
+    file = reference / "samples" / "nanosight_nta" / name
+    out = tmp_path / "out"
+    short = ("--vial", file, *known, "--set", "horizon=2 week")
+    _refused(_run(SCENARIO, out, *short), 65, "beads", "--assume-vesicles")
+    called = _run(SCENARIO, out, *short, "--assume-vesicles")
+    assert called.exit_code == 0, called.output
+    page = (out / "report.html").read_text(encoding="utf-8")
+    sections = page.count("<section")
+    assert page.count("Calibration beads, forecast as if they were vesicles") == sections + 1
+
+
 # Output --------------------------------------------------------------------------------------
 
 

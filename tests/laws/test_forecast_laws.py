@@ -98,6 +98,11 @@ def test_units_of_the_scenario_do_not_matter(texts: dict[str, str]) -> None:
         assert np.allclose(found[name], plain()[name], rtol=1e-6, atol=1e-6), name
 
 
+def test_only_the_vial_arm_brings_vesicles() -> None:
+    assert plain().query("arm == 'vial'")["fluid_particles"].max() > 1e6
+    assert plain().query("arm == 'saline'")["fluid_particles"].max() == 0
+
+
 def test_a_dose_of_no_particles_is_the_procedure() -> None:
     found = table(scenario('regimen.dose="0 particle"'))
     for name in plain().columns[4:]:

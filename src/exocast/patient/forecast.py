@@ -61,6 +61,8 @@ MEASURED = {
     "womac_function": ("1", "WOMAC function, 0-68", "lower"),
     "womac_total": ("1", "WOMAC total, 0-96", "lower"),
 }
+# Pure numbers in the model that are shares of a hundred.
+PERCENT = ("aggrecan", "collagen", "cartilage_volume")
 ARM_TEXTS = {
     "vial": "the vial's vesicles",
     "saline": "saline by the same needle",
@@ -133,8 +135,13 @@ def prepare(
     model = engine.assemble(scenario.site, condition=scenario.condition, prior=scenario.prior)
     check_route(regimen, model.routes, model.joints)
     rows = (*model_rows(model, scenario.prior), *vial.rows)
-    shape = {"worlds": scenario.worlds, "patients": scenario.patients}
-    values = draw(rows, seed=scenario.seed, correlations=package_correlations(), **shape)
+    values = draw(
+        rows,
+        seed=scenario.seed,
+        worlds=scenario.worlds,
+        patients=scenario.patients,
+        correlations=package_correlations(),
+    )
     patients = people(scenario, scenario.patients)
     values |= synovitis(values, patients)
     volume_ml = injection_volume_ml(regimen, vial)
@@ -329,13 +336,12 @@ def run_forecast(
     done = 0
     for number, worlds in enumerate(blocks):
         for place, arm in enumerate(scenario.arms):
-            before = done
             tissue, record = _integrate(
                 plan,
                 arm,
                 worlds,
                 processes,
-                None if progress is None else lambda d, _n, b=before: progress(b + d, total),
+                _shifted(progress, done, total),
             )
             done += len(record)
             observed = _outcomes(plan, arm, worlds, tissue)
@@ -348,6 +354,14 @@ def run_forecast(
     manifest = _manifest(plan, [parts[i] for i in sorted(parts)], _reached(out, plan))
     _write_text(out / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False))
     return out
+
+
+def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """Progress of one batch as progress of the whole."""
+    if progress is None:
+        return None
+    report = progress
+    return lambda done, _: report(before + done, total)
 
 
 def _blocks(worlds: int, patients: int, most: int) -> Iterator[NDArray[np.int64]]:
@@ -475,6 +489,8 @@ def _observables(plan: Plan) -> dict[str, dict[str, str]]:
     for name, o in plan.model.observables.items():
         found[name.removeprefix(joint)] = {"unit": o.unit, "text": o.text, "better": o.better}
     found.pop("blood_degraded_particles")
+    for name in PERCENT:
+        found[name]["unit"] = "percent"
     found["degraded_particles"]["text"] = "given vesicles digested by cells"
     found["cartilage_volume"]["text"] = "cartilage volume in percent of baseline, as scans show it"
     found["rna_threshold_ratio"] = {

@@ -183,14 +183,12 @@ def weakest_by_grade(
     Among equals the larger share of the variance comes first, where it stands above chance, then
     the wider spread.
 
-    Rows that do not act on the difference between arms are left out: those that the manifest does
-    not name under ``difference_rows``, where it has that, else those of the tables :data:`CANCEL`.
-    So are values fixed by choice, unless they are the chance of a structure.
+    Rows that do not act on the difference between arms are left out: those of the tables
+    :data:`CANCEL`. So are values fixed by choice, unless they are the chance of a structure.
     """
     rows = result.rows
-    feeding = set(result.manifest.get("difference_rows", ()))
     stem = rows["key"].str.partition(".")[0]
-    rows = rows[rows["key"].isin(feeding) if feeding else ~stem.isin(CANCEL)]
+    rows = rows[~stem.isin(CANCEL)]
     rows = rows[(rows["spread_kind"] != "fixed") | (rows["varies"] == "structure")]
     every = [(_weak(row, found), _looseness(row)) for _, row in rows.iterrows()]
     rank = sorted(
