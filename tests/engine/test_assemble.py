@@ -127,8 +127,8 @@ def test_the_same_content_is_assembled_once(library) -> None:
         ("body/pond.csv", ("0.5,1/day", "0.5,1/hour"), "expected|k_leave"),
         ("body/pond.csv", ("0.5,1/day", "0.5,item/day"), "expected|k_leave"),
         ("body/pond.csv", ("0.5,1/day", "0.5,1/dya"), "'1/dya' is not a known unit"),
-        ("body/pond.csv", ("10,item", "10,pg"), "fish"),
-        ("tissue/river.csv", ("100,mL", "100,pg"), "river_bed"),
+        ("body/pond.csv", ("10,item", "10,pg/mL"), r"pond\.fish: pg/mL is not a number, a mass"),
+        ("tissue/river.csv", ("100,mL", "100,pg"), r"row river\.bed: pg is not a volume"),
         (
             "body/pond.csv",
             ("half,fish for", "hlaf,fish for"),
@@ -170,6 +170,11 @@ def test_the_same_content_is_assembled_once(library) -> None:
         ),
         ("tissue/water.yaml", ("all_fish:", "river_fish:"), "'river_fish' exists already"),
         ("body/pond.ant", ("substanceOnly species", "species"), "amounts are the states"),
+        (
+            "tissue/river.ant",
+            ("algae = ", "fish = 7; algae = "),
+            "the start 7 stands in the equations",
+        ),
         ("body/pond.ant", ("leave: fish", "leave: fish fish"), "pond.ant"),
         ("body/pond.ant", ("model pond", "model lake"), "one model with the name of its file"),
     ],

@@ -169,6 +169,21 @@ def test_a_negative_amount_is_a_failure_where_amounts_are_declared(library) -> N
     assert runs.values[0, 1, 0] == pytest.approx(-10.0, rel=1e-6)
 
 
+def test_events_of_a_model_start_anew_in_every_run() -> None:
+    text = DECAY.replace("k*A;\nend", "k*A;\n  at (time > 1): k = 3;\nend")
+    model = engine.compile(sbml(text), observe=("A", "k"))
+    runs = model.run([0.0, 1.0, 2.0], doses=table((0, 0, 5, "A"), (1, 0, 5, "A")), rtol=TIGHT)
+    assert np.array_equal(runs.values[0], runs.values[1])
+    assert runs.values[0, :, 1].tolist() == [1.0, 1.0, 3.0]
+    assert runs.values[0, 2, 0] == pytest.approx(5 * np.exp(-4), rel=1e-6)
+
+
+def test_a_model_without_states_gives_its_formulas() -> None:
+    text = sbml("model still() a = 2; b := a*time; end")
+    runs = engine.compile(text, varied=("a",), observe=("b",)).run([0.0, 2.0], [[3.0], [4.0]])
+    assert runs.values[:, :, 0].tolist() == [[0.0, 6.0], [0.0, 8.0]]
+
+
 def test_progress_counts_every_run() -> None:
     model = engine.compile(sbml(DECAY), varied=("k",), observe=("A",))
     for n_runs, processes in ((70, 1), (230, 2)):

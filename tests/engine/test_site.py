@@ -67,6 +67,7 @@ def test_an_unknown_site_offers_the_nearest(library) -> None:
     ("text", "words"),
     [
         ("a: &x 1\nb: *x\n", "anchors"),
+        ("a: !!python/object:os.system 1\n", "tags such as"),
         ("a: 1\na: 2\n", "not readable YAML"),
         ("- 1\n- 2\n", "mapping with named fields"),
         ("a: [1, 2\n", "not readable YAML"),

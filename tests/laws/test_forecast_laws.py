@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exocast.documents import read_mapping
 from exocast.patient.forecast import run_forecast
 from exocast.patient.scenario import (
     Scenario,
     load_scenario,
     parse_scenario,
-    read_yaml,
     with_changes,
 )
 from exocast.study.result import open_result
@@ -91,7 +91,7 @@ SAME = {
 @settings(max_examples=6)
 @given(st.fixed_dictionaries({k: st.sampled_from(v) for k, v in SAME.items()}))
 def test_units_of_the_scenario_do_not_matter(texts: dict[str, str]) -> None:
-    data = read_yaml(EXAMPLE / "scenario.yaml")
+    data = read_mapping(EXAMPLE / "scenario.yaml")
     changes = [*SMALL, *(f'{k}="{v}"' for k, v in texts.items())]
     found = table(parse_scenario(with_changes(data, changes)))
     for name in plain().columns[4:]:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exocast.documents import read_mapping
 from exocast.errors import ExocastError, InvalidInput, NotFound, UnknownName
-from exocast.patient.scenario import load_scenario, parse_scenario, read_yaml
+from exocast.patient.scenario import load_scenario, parse_scenario
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "knee" / "scenario.yaml"
 
@@ -91,18 +92,18 @@ def test_a_scenario_of_ten_megabytes_is_refused_unread(tmp_path: Path) -> None:
 )
 def test_yaml_tricks_are_refused(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
-        read_yaml(written(tmp_path, text))
+        read_mapping(written(tmp_path, text))
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "scenario.yaml"
     path.write_bytes(b"\xff\xfe\x00a")
     with pytest.raises(InvalidInput, match="UTF-8"):
-        read_yaml(path)
+        read_mapping(path)
 
 
 def test_a_number_of_yaml_1_2_stays_a_number(tmp_path: Path) -> None:
-    assert read_yaml(written(tmp_path, "a: 1e10\nb: NO\n")) == {"a": 1e10, "b": "NO"}
+    assert read_mapping(written(tmp_path, "a: 1e10\nb: NO\n")) == {"a": 1e10, "b": "NO"}
 
 
 def test_a_change_replaces_one_field() -> None:
@@ -132,7 +133,7 @@ plain = st.recursive(
 
 @given(st.sampled_from(["patient", "regimen", "vial", "horizon", "arms", "seed"]), plain)
 def test_any_value_is_taken_or_refused_in_our_words(field: str, value: object) -> None:
-    data = read_yaml(EXAMPLE) | {field: value}
+    data = read_mapping(EXAMPLE) | {field: value}
     with contextlib.suppress(ExocastError):
         parse_scenario(data)
 
@@ -145,4 +146,4 @@ def test_any_text_is_read_or_refused_in_our_words(text: str) -> None:
         path = Path(folder) / "s.yaml"
         path.write_text(text, encoding="utf-8", errors="replace")
         with contextlib.suppress(ExocastError):
-            read_yaml(path)
+            read_mapping(path)

@@ -142,7 +142,7 @@ def test_zetaview_file_is_told_apart(synthetic):
         {"change": lambda text: text.replace("Concentration (p", " Concentration (p", 1)},
         {"change": lambda text: "\n".join(line.rstrip(",\r") for line in text.split("\n"))},
     ],
-    ids=str,
+    ids=lambda options: " ".join(f"{k} {v!r}" for k, v in options.items() if k != "change"),
 )
 def test_numbers_do_not_depend_on_the_layout(summary, options):
     plain = read_nanosight(summary(dilution="200"))

@@ -8,6 +8,7 @@ has to say is an error, and all of it is said together.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from exocast.engine.library import MODULE, Fragment, load_fragment
-from exocast.engine.sbml_units import TIME, VOLUME, ensure_same_unit, ensure_unit
+from exocast.engine.sbml_units import TIME, VOLUME, ensure_same_unit, ensure_unit, sbml_unit
 from exocast.engine.site import (
     Instance,
     Site,
@@ -27,9 +28,11 @@ from exocast.engine.site import (
 )
 from exocast.errors import ExocastError, InvalidInput, TableError, UnitError, UnknownName, nearest
 from exocast.evidence.rows import Row, parse_table, under_prior
+from exocast.units import same_dimension
 
 MAIN = "exocast_assembled_model"
 NAMESPACE = "urn:exocast:engine:1"
+AMOUNTS = ("item", "cell", "copy", "pg", "pmol", "1")
 CACHED_MODELS = 32
 _antimony_lock = threading.Lock()
 _models: dict[str, tuple[AssembledModel | None, tuple[Finding, ...]]] = {}
@@ -586,6 +589,7 @@ class _Numbers:
             if row is not None and not compartment.isSetConstant():
                 compartment.setConstant(True)
             if row is not None:
+                self._measured(compartment, row, ("mL",), "a volume")
                 self._give(compartment, row, compartment.setSize, compartment.setUnits, started)
         for species in model.getListOfSpecies():
             self._species(species, rows, started, moving)
@@ -610,11 +614,21 @@ class _Numbers:
             self._row(species, rows, "state")
         species.setSubstanceUnits("item")
         if row is not None:
+            self._measured(species, row, AMOUNTS, "a number, a mass or moles")
             self._give(species, row, species.setInitialAmount, species.setSubstanceUnits, started)
         elif species.getId() not in started:
-            species.setInitialAmount(
-                species.getInitialAmount() if species.isSetInitialAmount() else 0.0
-            )
+            if species.isSetInitialAmount() and species.getInitialAmount() != 0:
+                what = f"the start {species.getInitialAmount():g} stands in the equations"
+                self._complain(species, "NUMBER", f"{what}; numbers are rows of the table")
+            species.setInitialAmount(0.0)
+
+    def _measured(self, element: Any, row: Row, units: tuple[str, ...], what: str) -> None:
+        """Complains when a row is of another dimension than all of some units."""
+        with contextlib.suppress(UnitError):  # an unknown unit is told where it is written
+            sbml_unit(row.unit)
+            if any(same_dimension(row.unit, unit) for unit in units):
+                return
+            self._complain(element, "UNIT", f"row {row.key}: {row.unit} is not {what}")
 
     def _give(
         self, element: Any, row: Row, set_value: Any, set_unit: Any, started: set[str]

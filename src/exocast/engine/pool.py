@@ -65,37 +65,45 @@ class Pool:
         self._task = (sbml, varied, observe)
         self._workers: list[subprocess.Popen[bytes] | None] = [None] * workers
         self._in_use = threading.Lock()
+        self._stopped = threading.Event()
         weakref.finalize(self, _end, self._workers)
 
     def map(
         self, chunks: Sequence[Chunk], progress: Callable[[int, int], None] | None = None
     ) -> list[ChunkResult]:
         """Results of the chunks, in their order, whatever the order they were done in."""
-        with self._in_use:
-            try:
-                return self._map(chunks, progress)
-            except BaseException:
-                _end(self._workers)
-                raise
-
-    def _map(
-        self, chunks: Sequence[Chunk], progress: Callable[[int, int], None] | None
-    ) -> list[ChunkResult]:
         waiting: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         done: queue.SimpleQueue[tuple[int, ChunkResult | BaseException]] = queue.SimpleQueue()
-        for i in range(len(chunks)):
+        for i in (*range(len(chunks)), *[None] * len(self._workers)):
             waiting.put(i)
-        threads = []
-        for place in range(len(self._workers)):
-            waiting.put(None)
-            thread = threading.Thread(
-                target=self._serve, args=(place, chunks, waiting, done), daemon=True
-            )
-            thread.start()
-            threads.append(thread)
-        results: list[ChunkResult | None] = [None] * len(chunks)
-        runs = sum(len(chunk.varied) for chunk in chunks)
-        finished = 0
+        with self._in_use:
+            self._stopped.clear()
+            threads = [
+                threading.Thread(target=self._serve, args=(place, chunks, waiting, done))
+                for place in range(len(self._workers))
+            ]
+            for thread in threads:
+                thread.start()
+            try:
+                return self._gathered(chunks, done, progress)
+            except BaseException:
+                self._stopped.set()
+                _end(self._workers)
+                raise
+            finally:
+                for thread in threads:
+                    thread.join()
+                if self._stopped.is_set():
+                    _end(self._workers)  # a thread may have started one meanwhile
+
+    def _gathered(
+        self,
+        chunks: Sequence[Chunk],
+        done: queue.SimpleQueue[tuple[int, ChunkResult | BaseException]],
+        progress: Callable[[int, int], None] | None,
+    ) -> list[ChunkResult]:
+        results: dict[int, ChunkResult] = {}
+        runs, finished = sum(len(chunk.varied) for chunk in chunks), 0
         for _ in chunks:
             i, result = self._next(done)
             if isinstance(result, BaseException):
@@ -104,9 +112,7 @@ class Pool:
             finished += len(chunks[i].varied)
             if progress is not None:
                 progress(finished, runs)
-        for thread in threads:
-            thread.join()
-        return [result for result in results if result is not None]
+        return [results[i] for i in range(len(chunks))]
 
     @staticmethod
     def _next(done: queue.SimpleQueue[Any]) -> Any:
@@ -121,7 +127,7 @@ class Pool:
         waiting: queue.SimpleQueue[int | None],
         done: queue.SimpleQueue[tuple[int, ChunkResult | BaseException]],
     ) -> None:
-        while (i := waiting.get()) is not None:
+        while (i := waiting.get()) is not None and not self._stopped.is_set():
             try:
                 done.put((i, self._done(place, chunks[i])))
             except BaseException as e:  # noqa: BLE001 - handed to the caller's thread
@@ -134,6 +140,8 @@ class Pool:
             return self._ask(place, chunk)
         except (EOFError, BrokenPipeError, ConnectionError):
             _end_one(self._workers, place)
+            if self._stopped.is_set():
+                raise
         if len(chunk.varied) > 1:
             return _together([self._done(place, run) for run in _singly(chunk)])
         try:
@@ -165,7 +173,8 @@ def _start() -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": paths},
-        start_new_session=True,
+        start_new_session=True,  # Ctrl-C goes to the parent alone; on Windows by the next line
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
 
 

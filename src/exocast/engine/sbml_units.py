@@ -7,6 +7,7 @@ number, and cells may be multiplied by an amount per cell. Time is in days, volu
 from __future__ import annotations
 
 import re
+import tokenize
 from typing import Any
 
 from exocast.errors import UnitError
@@ -73,7 +74,7 @@ def sbml_unit(text: str) -> tuple[str, tuple[Factor, ...]]:
         return "dimensionless", (("dimensionless", 1.0, 0, 1.0),)
     try:
         parts = _parts(registry().Unit(text))
-    except (pint.PintError, ValueError, AttributeError, TypeError) as e:
+    except (pint.PintError, tokenize.TokenError, ValueError, AttributeError, TypeError) as e:
         raise UnitError(f"'{text}' is not a known unit ({e}).") from None
     factors = tuple(f for name, power in parts for f in _factors(name, power, text))
     if not factors:

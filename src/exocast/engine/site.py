@@ -6,6 +6,9 @@ every joint of the site; ``extends`` takes everything from another site and chan
 
 from __future__ import annotations
 
+import copy
+import functools
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -196,10 +199,6 @@ def read_mapping(path: Path) -> dict[str, Any]:
     InvalidInput
         When the text is no such YAML, naming the line.
     """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-    from ruamel.yaml.events import AliasEvent
-
     if path.stat().st_size > MOST_BYTES:
         raise InvalidInput(
             f"the file has {path.stat().st_size / 1e6:.1f} MB; at most "
@@ -207,32 +206,48 @@ def read_mapping(path: Path) -> dict[str, Any]:
             code="TOO_LARGE",
             where=str(path),
         )
-    yaml = YAML(typ="safe", pure=True)
     try:
         text = path.read_text(encoding="utf-8")
-        for event in yaml.parse(text):
-            if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-                raise InvalidInput(
-                    "anchors and aliases are not used here; write the value out.",
-                    code="YAML",
-                    where=f"{path}, line {event.start_mark.line + 1}",
-                )
-        data = yaml.load(text)
     except UnicodeDecodeError as e:
         raise InvalidInput(
             f"the file is not UTF-8 text (byte {e.start}); save it as UTF-8.",
             code="ENCODING",
             where=str(path),
         ) from None
+    return copy.deepcopy(_plain_mapping(text, str(path)))
+
+
+@functools.lru_cache(maxsize=64)
+def _plain_mapping(text: str, where: str) -> dict[str, Any]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.events import AliasEvent
+
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        for event in yaml.parse(text) if re.search(r"[&*!]", text) else ():
+            if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+                raise InvalidInput(
+                    "anchors and aliases are not used here; write the value out.",
+                    code="YAML",
+                    where=f"{where}, line {event.start_mark.line + 1}",
+                )
+            if getattr(event, "tag", None):
+                raise InvalidInput(
+                    f"tags such as {event.tag} are not used here; write plain values.",
+                    code="YAML",
+                    where=f"{where}, line {event.start_mark.line + 1}",
+                )
+        data = yaml.load(text)
     except (YAMLError, RecursionError, ValueError) as e:
         mark = getattr(e, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         problem = getattr(e, "problem", None) or str(e).splitlines()[0]
         raise InvalidInput(
-            f"this is not readable YAML: {problem}.", code="YAML", where=f"{path}{line}"
+            f"this is not readable YAML: {problem}.", code="YAML", where=f"{where}{line}"
         ) from None
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
-        raise InvalidInput("a mapping with named fields is needed.", code="YAML", where=str(path))
+        raise InvalidInput("a mapping with named fields is needed.", code="YAML", where=where)
     return data
 
 

@@ -13,6 +13,7 @@ import functools
 import hashlib
 import itertools
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -124,11 +125,18 @@ class Solver:
         self.states: tuple[str, ...] = tuple(model.getStateVectorId(i) for i in range(count))
         units = np.array([self.description.unit(name) for name in self.states])
         self._of_unit = {str(unit): np.flatnonzero(units == unit) for unit in set(units)}
+        self._in_use = threading.Lock()
         self._selected: tuple[str, ...] = ()
         self._original: dict[str, float] = {}  # initial values before any run wrote its own
 
     def run_chunk(self, varied: Sequence[str], observe: Sequence[str], chunk: Chunk) -> ChunkResult:
-        """Runs of a chunk, one after the other."""
+        """Runs of a chunk, one after the other; one chunk at a time, whatever the threads."""
+        with self._in_use:
+            return self._run_chunk(varied, observe, chunk)
+
+    def _run_chunk(
+        self, varied: Sequence[str], observe: Sequence[str], chunk: Chunk
+    ) -> ChunkResult:
         count = len(chunk.varied)
         values = np.full((count, len(chunk.times), len(observe)), np.nan)
         status = np.zeros(count, dtype=np.int8)

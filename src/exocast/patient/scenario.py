@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from exocast.documents import parse, read_mapping
 from exocast.dose import Regimen
-from exocast.errors import InvalidInput, NotFound, UnitError, UnknownName, nearest
+from exocast.errors import InvalidInput, UnitError, UnknownName, nearest
 from exocast.units import magnitude
 from exocast.vial import VialDescription
 
-MOST_BYTES = 1_000_000
-MOST_LEVELS = 20
 ARMS = ("vial", "saline", "no injection")
 
 
@@ -134,16 +133,7 @@ def load_scenario(path: Path, changes: Sequence[str] = ()) -> Scenario:
         When the file is no plain YAML mapping, has an unknown or missing field, or a value
         that cannot be used; all findings are listed together.
     """
-    if not path.is_file():
-        raise NotFound("There is no such scenario file.", where=str(path))
-    if path.stat().st_size > MOST_BYTES:
-        raise InvalidInput(
-            f"a scenario of {path.stat().st_size / 1e6:.1f} MB is refused; "
-            f"the most is {MOST_BYTES / 1e6:.0f} MB.",
-            code="TOO_LARGE",
-            where=str(path),
-        )
-    return parse_scenario(with_changes(read_yaml(path), changes), where=str(path))
+    return parse_scenario(with_changes(read_mapping(path), changes), where=str(path))
 
 
 def with_changes(data: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
@@ -156,74 +146,7 @@ def with_changes(data: Mapping[str, Any], changes: Sequence[str]) -> dict[str, A
 
 def parse_scenario(data: Mapping[str, Any], *, where: str = "scenario") -> Scenario:
     """Scenario from a mapping; see :func:`load_scenario` for what is refused."""
-    try:
-        return Scenario.model_validate(data)
-    except ValidationError as e:
-        raise InvalidInput("\n".join(_findings(e, Scenario)), where=where) from None
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Mapping from a YAML 1.2 file.
-
-    Plain data only: no tags, no anchors or aliases, no duplicate keys; numbers such as ``1e10``
-    stay what YAML 1.2 says they are.
-
-    Raises
-    ------
-    InvalidInput
-        When the text is no such YAML, naming the line.
-    """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-    from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
-
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as e:
-        raise InvalidInput(
-            f"the file is not UTF-8 text (byte {e.start}); save it as UTF-8.",
-            code="ENCODING",
-            where=str(path),
-        ) from None
-    yaml = YAML(typ="safe", pure=True)
-    try:
-        depth = 0
-        for event in yaml.parse(text):
-            line = event.start_mark.line + 1
-            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-            if depth > MOST_LEVELS:
-                raise InvalidInput(
-                    f"more than {MOST_LEVELS} levels of nesting; a scenario has a few.",
-                    code="YAML",
-                    where=f"{path}, line {line}",
-                )
-            if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-                raise InvalidInput(
-                    "anchors and aliases are not used here; write the value out.",
-                    code="YAML",
-                    where=f"{path}, line {line}",
-                )
-            if getattr(event, "tag", None):
-                raise InvalidInput(
-                    f"tags such as {event.tag} are not used here; write plain values.",
-                    code="YAML",
-                    where=f"{path}, line {line}",
-                )
-        data = yaml.load(text)
-    except (YAMLError, RecursionError, ValueError) as e:
-        mark = getattr(e, "problem_mark", None)
-        line_text = f", line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(e, "problem", None) or str(e).splitlines()[0]
-        raise InvalidInput(
-            f"this is not readable YAML: {problem}.", code="YAML", where=f"{path}{line_text}"
-        ) from None
-    if not isinstance(data, dict) or not all(isinstance(k, str) for k in data):
-        raise InvalidInput(
-            "a mapping with named fields is needed; 'exocast init DIR' writes an example.",
-            code="YAML",
-            where=str(path),
-        )
-    return data
+    return parse(Scenario, data, where=where)
 
 
 def _within(text: str, unit: str, low: float, high: float) -> str:
@@ -260,42 +183,3 @@ def _plain(text: str) -> Any:
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as e:
         raise InvalidInput(f"'{text}' is not a readable value: {e}", where="--set") from None
-
-
-def _findings(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    lines = []
-    for finding in error.errors():
-        field = ".".join(str(part) for part in finding["loc"])
-        kind = finding["type"]
-        if kind == "extra_forbidden":
-            known = _fields_at(model, finding["loc"][:-1])
-            near = nearest(str(finding["loc"][-1]), known)
-            lines.append(f"{field}: there is no such field.{near}")
-        elif kind == "missing":
-            lines.append(f"{field}: this field is missing.")
-        elif kind == "string_type" and isinstance(finding["input"], int | float):
-            lines.append(
-                f"{field}: the number {finding['input']!r} has no unit; "
-                "write a quantity as text with its unit, such as 65 mm or 4 week."
-            )
-        else:
-            message = finding["msg"].removeprefix("Value error, ")
-            given = finding["input"]
-            shown = f" (found {given!r})" if isinstance(given, str | int | float | bool) else ""
-            lines.append(f"{field}: {message}{shown}")
-    return lines
-
-
-def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    import typing
-
-    for part in loc:
-        field = model.model_fields.get(str(part))
-        if field is None:
-            return list(model.model_fields)
-        options = [field.annotation, *typing.get_args(field.annotation)]
-        inner = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
-        if not inner:
-            return []
-        model = inner[0]
-    return list(model.model_fields)

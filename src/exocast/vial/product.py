@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from exocast.documents import parse, read_mapping
 from exocast.errors import InvalidInput, UnknownName, nearest
 
 FOLDER = Path(__file__).parent / "products"
-MOST_BYTES = 100_000
 
 
 class Product(BaseModel):
@@ -73,23 +73,7 @@ def load_product(name: str, folders: Sequence[Path] = ()) -> Product:
 
 
 def _read(path: Path) -> Product:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    if path.stat().st_size > MOST_BYTES:
-        raise InvalidInput("a product file of this size is refused.", where=str(path))
-    try:
-        data = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-        product = Product.model_validate(data)
-    except (YAMLError, UnicodeDecodeError) as e:
-        problem = getattr(e, "problem", None) or "it is not UTF-8 text"
-        raise InvalidInput(f"this is not readable YAML: {problem}.", where=str(path)) from None
-    except ValidationError as e:
-        findings = [
-            f"{'.'.join(str(p) for p in f['loc']) or 'file'}: {f['msg'].lower()}"
-            for f in e.errors()
-        ]
-        raise InvalidInput("\n".join(findings), where=str(path)) from None
+    product = parse(Product, read_mapping(path), where=str(path))
     if product.name != path.stem:
         raise InvalidInput(
             f"the product calls itself '{product.name}' and its file '{path.stem}'; "
