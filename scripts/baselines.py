@@ -115,15 +115,20 @@ def write_cartilage() -> None:
 def write_two_knees() -> None:
     """Copies of the two-knee trial under each prior."""
     lines = [TWO_KNEES_HEAD.rstrip()]
+    verdicts = {}
     for name, how in (
         ("inert", {"inert": True}),
         ("default", {}),
         ("literature", {"prior": "literature"}),
     ):
         found = paired_trial(pain_differences(copies=COPIES, **how))
+        verdicts[name] = found.p_values < found.alpha
+        gained = int((verdicts[name] & ~verdicts["inert"]).sum())
+        lost = int((verdicts["inert"] & ~verdicts[name]).sum())
         lines.append(
             f"{name}: {{copies: {COPIES}, significant: {found.significant}, "
             f"share: {found.share:.3f}, low: {found.low:.3f}, high: {found.high:.3f}, "
+            f"gained_on_inert: {gained}, lost_on_inert: {lost}, "
             f"mean_difference_mm: {found.mean_differences.mean():.2f}, "
             f"contradicted_by_the_trial: {_yes(found.share > 0.5)}}}"
         )
