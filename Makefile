@@ -58,7 +58,9 @@ demo: $(VENV)/.run ## set up and forecast examples/knee; ends with the summary a
 test: $(VENV)/.dev ## set up and run all tests
 	@$(BIN)/python -m pytest -q -n $(WORKERS)
 
-check: format lint types imports evidence fast ## format, lint, types, import order, units, fast tests
+check: $(VENV)/.dev ## format, lint, types, import order, units, fast tests
+	@$(MAKE) --no-print-directory -j 2 format lint types imports evidence
+	@$(MAKE) --no-print-directory fast
 
 format: $(VENV)/.dev
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ." >&2; exit 1; }
@@ -77,8 +79,7 @@ evidence: $(VENV)/.dev ## tables complete; every site assembled without a unit w
 	@$(BIN)/exocast evidence check
 
 fast: $(VENV)/.dev
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not literature" \
-		--deselect tests/engine/test_assemble.py::test_every_site_of_the_package_is_clean
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not literature"
 
 literature: $(VENV)/.dev ## published studies, in full size
 	@EXOCAST_FULL=1 $(BIN)/python -m pytest -q -n $(WORKERS) tests/literature

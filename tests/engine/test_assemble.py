@@ -24,6 +24,7 @@ def parse(sbml: str):
 
 
 @pytest.mark.parametrize(("site", "condition", "prior"), CASES)
+@pytest.mark.slow
 def test_every_site_of_the_package_is_clean(site: str, condition: str, prior: str) -> None:
     model = engine.assemble(site, condition=condition, prior=prior)
     document, content = parse(model.sbml)

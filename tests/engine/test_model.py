@@ -22,14 +22,14 @@ TIMES = np.array([0.0, 0.5, 1.0, 2.0, 5.0, 10.0])
 CHAIN = """
 model chain()
   compartment v = {v}, w = 3;
-  species S in v, Q in v; substanceOnly species Z in w;
+  species S in v, Q in v; substanceOnly species Z in w, D in v;
   k = {k}; p = 2*k; q = p + v; S = {S}; Q = 4*k; Z = 3*q;
-  z' = -k*z; z = p; y := S + z;
+  D = 7; D => ; k*D/v; z' = -k*z; z = p; y := S + z;
   J: S => Q; k*S*v; J2: Z => ; k*Z*p;
 end
 """
 START = {"k": 0.3, "v": 2.0, "S": 10.0}
-SEEN = ("S", "Q", "Z", "z", "y", "p", "q", "J", "v")
+SEEN = ("S", "Q", "Z", "D", "z", "y", "p", "q", "J", "v")
 DECAY = """
 model decay()
   compartment c = 1; substanceOnly species A in c, B in c;
@@ -235,7 +235,9 @@ def test_a_script_without_a_guard_may_use_processes(tmp_path: Path) -> None:
         "runs = model.run([0.0, 1.0], np.ones((250, 1)), processes=2)\n"
         "print(int((runs.status == 0).sum()))\n"
     )
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, encoding="utf-8", check=False
+    )
     assert (done.stdout, done.stderr) == ("250\n", "")
 
 
@@ -245,7 +247,9 @@ def test_importing_the_engine_loads_no_simulator() -> None:
         "print([m for m in ('roadrunner', 'libsbml', 'antimony', 'pandas', 'pint') "
         "if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=True
+    )
     assert done.stdout.strip() == "[]"
 
 
@@ -348,3 +352,9 @@ def test_simulate_sbml_gives_amounts_or_concentrations_as_the_model_says(tmp_pat
     assert found["S"][0] == 10.0  # a concentration, in a compartment of 2
     assert found["Z"][0] == pytest.approx(3 * 2.6)  # an amount, in a compartment of 3
     assert found["S"][1] == pytest.approx(10 * np.exp(-0.3), rel=1e-8)
+
+
+def test_a_dose_is_an_amount_also_where_the_id_means_a_concentration() -> None:
+    model = engine.compile(sbml(CHAIN.format(**START)), observe=("S",))
+    runs = model.run([0.0], doses=table((0, 0.0, 4.0, "S")))
+    assert runs.values[0, 0, 0] == pytest.approx(10.0 + 4.0 / 2.0)

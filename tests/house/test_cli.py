@@ -94,6 +94,7 @@ def test_forecast_prints_the_summary_and_where_the_report_is(made: tuple[Path, C
     }
 
 
+@pytest.mark.slow
 def test_forecast_json_is_what_its_schema_says(made: tuple[Path, Called], tmp_path: Path) -> None:
     import jsonschema
 
@@ -107,6 +108,7 @@ def test_forecast_json_is_what_its_schema_says(made: tuple[Path, Called], tmp_pa
         assert again[key] == printed["result"][key]
 
 
+@pytest.mark.slow
 def test_a_second_forecast_replaces_the_first_whole(made: tuple[Path, Called]) -> None:
     out, _ = made
     (out / "note.txt").write_text("of the first")
@@ -116,6 +118,7 @@ def test_a_second_forecast_replaces_the_first_whole(made: tuple[Path, Called]) -
     assert not list(out.parent.glob(".out*"))
 
 
+@pytest.mark.slow
 def test_init_gives_a_scenario_that_runs(tmp_path: Path) -> None:
     called = _call("init", tmp_path / "mine")
     assert called.exit_code == 0
@@ -320,6 +323,7 @@ def test_an_unknown_sample_is_refused(tmp_path: Path) -> None:
     _refused(_run(SCENARIO, tmp_path / "out", "--sample", "other"), 65, "no sample 'other'")
 
 
+@pytest.mark.slow
 def test_beads_are_forecast_only_when_asked_for(tmp_path: Path) -> None:
     _refused(
         _run(SCENARIO, tmp_path / "out", "--set", "vial.contents=beads"), 65, "--assume-vesicles"
@@ -351,6 +355,7 @@ def test_beads_are_forecast_only_when_asked_for(tmp_path: Path) -> None:
         ),
     ],
 )
+@pytest.mark.slow
 def test_real_exports_of_beads_are_forecast_with_their_label(
     reference: Path, tmp_path: Path, name: str, known: tuple[str, ...]
 ) -> None:
@@ -437,6 +442,8 @@ def test_help_is_quick_and_heavy_parts_stay_unloaded() -> None:
         " 'pyarrow', 'scipy', 'jinja2'} & set(sys.modules)\n"
         "sys.exit(f'loaded: {heavy}' if heavy else 0)"
     )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=False
+    )
     assert ran.returncode == 0, ran.stderr
     assert _call("--version").stdout.strip() == __version__

@@ -95,8 +95,8 @@ def test_links_and_pictures_lead_somewhere(page: Path) -> None:
 def test_a_page_opens_with_its_question_and_answers_it(page: Path) -> None:
     paragraphs = page.read_text(encoding="utf-8").split("\n\n")
     assert paragraphs[0].startswith("# ")
-    question, mark, answer = paragraphs[1].partition("?**")
-    assert question.startswith("**")
+    question, mark, answer = paragraphs[1].partition("?")
+    assert len(question.split()) > 3
     assert mark
     assert len(answer.split()) > 8
 

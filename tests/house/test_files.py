@@ -30,7 +30,9 @@ def files(root: Path) -> list[Path]:
     """Files that are, or would be, in the repository."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     try:
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command, cwd=root, capture_output=True, text=True, encoding="utf-8", check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("not a git working tree: the files of the repository are not known")
     return [p for line in done.stdout.splitlines() if (p := root / line).is_file()]

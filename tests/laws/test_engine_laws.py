@@ -21,10 +21,11 @@ model closed()
 end
 """
 rates = st.floats(min_value=1e-3, max_value=50.0)
+amounts = st.just(0.0) | st.floats(min_value=1.0, max_value=1e12)  # nothing, or one at least
 dose_lists = st.lists(
     st.tuples(
         st.floats(min_value=0.0, max_value=10.0),
-        st.floats(min_value=0.0, max_value=1e12),
+        amounts,
         st.sampled_from(["A", "B"]),
     ),
     max_size=4,

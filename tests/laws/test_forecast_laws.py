@@ -90,6 +90,7 @@ SAME = {
 
 @settings(max_examples=6)
 @given(st.fixed_dictionaries({k: st.sampled_from(v) for k, v in SAME.items()}))
+@pytest.mark.slow
 def test_units_of_the_scenario_do_not_matter(texts: dict[str, str]) -> None:
     data = read_mapping(EXAMPLE / "scenario.yaml")
     changes = [*SMALL, *(f'{k}="{v}"' for k, v in texts.items())]
@@ -147,6 +148,7 @@ def test_a_damaged_result_is_refused(tmp_path: Path, damage: str) -> None:
     shutil.rmtree(out)
 
 
+@pytest.mark.slow
 def test_twice_the_patients_do_not_narrow_what_is_not_known(tmp_path: Path) -> None:
     """400 worlds: the ends of the interval stay within two Monte Carlo standard errors."""
     asked = load_scenario(

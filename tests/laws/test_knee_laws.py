@@ -161,6 +161,7 @@ def test_nothing_goes_negative(given_doses: dict[float, float], translation: flo
     assert runs.values.min() >= -1e-6 * scale
 
 
+@pytest.mark.slow
 def test_the_two_knees_of_a_person_are_alike_and_share_their_blood() -> None:
     model = engine.assemble("knees", condition="knee_oa")
     observe = ("left_fluid_particles", "right_fluid_particles", "plasma_particles")

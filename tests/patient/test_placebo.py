@@ -23,6 +23,7 @@ def fit() -> placebo.Fit:
     return placebo.fit()
 
 
+@pytest.mark.slow
 def test_the_table_holds_what_the_fit_gives(fit) -> None:
     table = package_table("patient", "placebo")
     for row in placebo.fitted_rows(fit):
@@ -32,6 +33,7 @@ def test_the_table_holds_what_the_fit_gives(fit) -> None:
     assert r == pytest.approx(fit.correlation, abs=0.02)
 
 
+@pytest.mark.slow
 def test_the_fit_is_a_maximum(fit) -> None:
     best = placebo.log_likelihood(fit.procedure, arms_for("calibration"))
     assert best == pytest.approx(fit.log_likelihood)
@@ -74,6 +76,7 @@ def test_a_larger_study_is_predicted_more_narrowly() -> None:
         assert large_line.high - large_line.low < 0.95 * (small_line.high - small_line.low)
 
 
+@pytest.mark.slow
 def test_pools_disagree_about_tau_more_than_its_curvature_says(fit) -> None:
     assert fit.disagreement > 2 * fit.errors["study"]
     assert package_table("patient", "placebo")["study_sd"].spread[0] == pytest.approx(

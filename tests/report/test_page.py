@@ -89,6 +89,7 @@ def test_text_of_a_scenario_is_never_markup(make: Callable[..., Forecast]) -> No
     assert "<script>" not in made._repr_html_()
 
 
+@pytest.mark.slow
 def test_dollar_signs_are_text_in_figures(make: Callable[..., Forecast]) -> None:
     channel = {
         "channel": "a$_b$",
@@ -159,6 +160,7 @@ def test_not_advice_is_said_once(page: str) -> None:
     assert page.count(DISCLAIMER) == 1
 
 
+@pytest.mark.slow
 def test_the_same_result_gives_the_same_bytes(forecast: Forecast, page: str) -> None:
     again = report(forecast.directory)
     assert (again.directory / "report.html").read_text(encoding="utf-8") == page

@@ -30,6 +30,7 @@ CORRELATIONS = "correlations.csv"
 CORRELATION_COLUMNS = ["id_a", "id_b", "r", "system", "source", "place", "grade"]
 SOURCES = "sources.bib"
 NEVER_USED = ("_unverified", "_secondhand")
+BY_PROGRAM = ("measured",)  # the source of rows that a vial's own measurement makes
 ALIKE = 9  # columns that a damaged table of rows still has of its twelve
 ORDER = ("error", "warning", "info")
 
@@ -427,6 +428,8 @@ def _check_sources(shelf: _Shelf) -> None:
                 where,
             )
     dois: dict[str, str] = {}
+    told = (row.note for row, _ in (*shelf.rows.values(), *shelf.conditions))
+    notes = set(re.findall(r"\w+", " ".join(told)))
     for key, (entry, where) in shelf.sources.items():
         if not entry.title:
             shelf.add("error", "FIELD_MISSING", f"'{key}' has no title.", where)
@@ -439,7 +442,7 @@ def _check_sources(shelf: _Shelf) -> None:
             other = dois[entry.doi.lower()]
             shelf.add("info", "SOURCE_TWICE", f"'{key}' and '{other}' have one DOI.", where)
         dois.setdefault(entry.doi.lower(), key)
-        if key not in shelf.cited:
+        if key not in shelf.cited and key not in BY_PROGRAM and key not in notes:
             shelf.add("info", "SOURCE_UNUSED", f"no row cites '{key}' yet.", where)
 
 
