@@ -342,8 +342,18 @@ def evidence_check() -> dict[str, Any]:
     return dict(check_package())
 
 
-def export_sbml(scenario: str | Path, path: str | Path, *, prior: str | None = None) -> Path:
-    """Write the model of a scenario's site and condition as SBML Level 3 Version 2.
+def export_sbml(
+    scenario: str | Path,
+    path: str | Path,
+    *,
+    prior: str | None = None,
+    world: int = 0,
+    patient: int = 0,
+) -> Path:
+    """Write one run of a scenario's product arm as SBML Level 3 Version 2.
+
+    The file holds the equations, the numbers that this world and patient have in the forecast,
+    and the injections as events, all with units.
 
     Parameters
     ----------
@@ -353,16 +363,13 @@ def export_sbml(scenario: str | Path, path: str | Path, *, prior: str | None = N
         The file to write.
     prior
         ``default`` or ``literature``, in place of the scenario's.
+    world, patient
+        Which run, counted from zero; patient 0 is the person described.
     """
-    from exocast import engine
+    from exocast.patient.forecast import export_run
 
-    parsed, _ = _scenario(scenario, _changes(None, {"prior": prior}))
-    model = engine.assemble(parsed.site, condition=parsed.condition, prior=parsed.prior)
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise NotFound("There is no such folder to write into.", where=str(target.parent))
-    target.write_text(model.sbml, encoding="utf-8")
-    return target
+    parsed, base = _scenario(scenario, _changes(None, {"prior": prior}))
+    return export_run(parsed, Path(path), base=base, world=world, patient=patient)
 
 
 def _existing(path: str | Path) -> Path:

@@ -226,13 +226,15 @@ def export(
     prior: Annotated[
         str | None, typer.Option(help="Prior of the effect: default or literature.")
     ] = None,
+    world: Annotated[int, typer.Option(help="World of the run, from 0.")] = 0,
+    patient: Annotated[int, typer.Option(help="Patient of the run, from 0.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Write the model of a scenario as SBML Level 3 Version 2."""
+    """Write one run of a scenario as SBML Level 3 Version 2, doses included."""
     with _door("export", as_json):
         from exocast import api
 
-        path = api.export_sbml(scenario, sbml, prior=prior)
+        path = api.export_sbml(scenario, sbml, prior=prior, world=world, patient=patient)
         if as_json:
             from exocast.report.envelopes import envelope
 

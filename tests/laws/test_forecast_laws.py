@@ -167,3 +167,18 @@ def test_twice_the_patients_do_not_narrow_what_is_not_known(tmp_path: Path) -> N
     assert whole.high[0] - whole.low[0] > 2
     for end, other in ((half.low, whole.low), (half.high, whole.high)):
         assert abs(end[0] - other[0]) < 2 * np.hypot(half.error_patients[0], half.error_worlds[0])
+
+
+def test_an_exported_run_gives_the_tissue_of_the_forecast(tmp_path: Path) -> None:
+    from exocast import engine
+    from exocast.patient.forecast import export_run
+
+    file = export_run(scenario(), tmp_path / "run.xml", base=EXAMPLE, world=1, patient=1)
+    among = plain().query("arm == 'vial' and world == 1 and patient == 1")
+    names = ("fluid_particles", "cell_particles", "synovial_inflammation", "tnf", "aggrecan")
+    alone = engine.simulate_sbml(
+        file, among["time"].to_numpy(), [f"knee_{name}" for name in names], rtol=1e-8
+    )
+    for name in names:
+        largest = among[name].abs().max()
+        assert np.allclose(alone[f"knee_{name}"], among[name], rtol=1e-3, atol=1e-5 * largest)

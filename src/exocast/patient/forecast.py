@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from exocast import engine
 from exocast.dose import check_route, detected_particles, injection_volume_ml
+from exocast.errors import InvalidInput
 from exocast.evidence.chance import PATIENT_LEVELS, WORLD_LEVELS, draw, draw_at
 from exocast.evidence.correlations import package_correlations
 from exocast.evidence.rows import COLUMNS, Row, package_table, under_prior
@@ -362,6 +363,43 @@ def _shifted(progress: Progress | None, before: int, total: int) -> Progress | N
         return None
     report = progress
     return lambda done, _: report(before + done, total)
+
+
+def export_run(
+    scenario: Scenario, path: Path, *, base: Path, world: int = 0, patient: int = 0
+) -> Path:
+    """The model of one run of the product arm as SBML: its numbers, and its doses as events.
+
+    Another solver gives the tissue that the forecast has for this world and patient.
+
+    Parameters
+    ----------
+    scenario, base
+        As in :func:`run_forecast`.
+    path
+        File to write.
+    world, patient
+        Which run; patient 0 is the person described.
+
+    Raises
+    ------
+    InvalidInput
+        When the scenario has no such world or patient.
+    """
+    for name, asked, most in (
+        ("world", world, scenario.worlds),
+        ("patient", patient, scenario.patients),
+    ):
+        if not 0 <= asked < most:
+            raise InvalidInput(
+                f"there is no {name} {asked}; this scenario has 0 to {most - 1}.", where=name
+            )
+    plan = prepare(scenario, base=base)
+    numbers = varied_numbers(plan.model, plan.rows, plan.values, plan.model.joints)
+    doses = _dose_table(plan, np.array([world]))
+    doses = doses[doses["run"] == patient].assign(run=0)
+    values = {name: float(value[world, patient]) for name, value in numbers.items()}
+    return engine.export_sbml(plan.model, path, values=values, doses=doses)
 
 
 def _blocks(worlds: int, patients: int, most: int) -> Iterator[NDArray[np.int64]]:
