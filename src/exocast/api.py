@@ -337,9 +337,15 @@ def evidence_check() -> dict[str, Any]:
     -------
     ``{"tables": ..., "rows": ..., "findings": [{"severity", "code", "message", "where"}]}``.
     """
+    from exocast import engine
     from exocast.evidence.checks import check_package
 
-    return dict(check_package())
+    found: dict[str, Any] = dict(check_package())
+    more = [
+        {"severity": f.severity, "code": f.code, "message": f.message, "where": f.where}
+        for f in engine.findings()
+    ]
+    return {**found, "findings": [*found["findings"], *more]}
 
 
 def export_sbml(

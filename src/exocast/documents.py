@@ -6,6 +6,8 @@ the same sentences.
 
 from __future__ import annotations
 
+import copy
+import functools
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,7 +52,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
             code="ENCODING",
             where=str(path),
         ) from None
-    data = _load(text, str(path))
+    data = copy.deepcopy(_load(text, str(path)))
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise InvalidInput(
             "a mapping with named fields is needed; 'exocast init DIR' writes an example.",
@@ -75,7 +77,9 @@ def parse(model: type[Model], data: Mapping[str, Any], *, where: str) -> Model:
         raise InvalidInput("\n".join(_findings(e, model)), where=where) from None
 
 
+@functools.lru_cache(maxsize=64)
 def _load(text: str, where: str) -> Any:
+    """Data of a text; kept, since the pure reader is slow and sites are read again and again."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
     from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exocast.engine.site import load_site, read_mapping, site_names
+from exocast.engine.site import load_site, site_names
 from exocast.errors import InvalidInput, NotFound, UnknownName
 
 
@@ -61,31 +61,6 @@ def test_an_unknown_site_offers_the_nearest(library) -> None:
         load_site("nowhere/water.yaml")
     with pytest.raises(NotFound, match="no such library folder"):
         load_site("water", ["/nowhere/at/all"])
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("a: &x 1\nb: *x\n", "anchors"),
-        ("a: !!python/object:os.system 1\n", "tags such as"),
-        ("a: 1\na: 2\n", "not readable YAML"),
-        ("- 1\n- 2\n", "mapping with named fields"),
-        ("a: [1, 2\n", "not readable YAML"),
-    ],
-)
-def test_yaml_tricks_are_refused_with_the_line(tmp_path, text: str, words: str) -> None:
-    file = tmp_path / "x.yaml"
-    file.write_text(text)
-    with pytest.raises(InvalidInput, match=words) as raised:
-        read_mapping(file)
-    assert str(file) in str(raised.value)
-
-
-def test_a_huge_file_is_refused_unread(tmp_path) -> None:
-    file = tmp_path / "x.yaml"
-    file.write_text("a: 1\n" + "# filler\n" * 200_000)
-    with pytest.raises(InvalidInput, match=r"1\.8 MB; at most 1 MB"):
-        read_mapping(file)
 
 
 def test_a_name_in_a_site_cannot_leave_its_library(library) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,13 +129,14 @@ def _give_units(math: Any, unit: str) -> None:
 
 
 def _replace(target: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    """Write beside the target and rename: whole or not at all."""
+    temporary = target.with_name(f".{target.name}.partial")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with temporary.open("w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(name).replace(target)
+        temporary.replace(target)
     except OSError as e:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise InvalidInput(f"the file could not be written: {e}", where=str(target)) from e

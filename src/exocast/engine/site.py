@@ -6,22 +6,18 @@ every joint of the site; ``extends`` takes everything from another site and chan
 
 from __future__ import annotations
 
-import copy
-import functools
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from exocast.documents import parse, read_mapping
 from exocast.errors import InvalidInput, NotFound, UnknownName, nearest
 
 PACKAGE = Path(__file__).parent.parent
-MOST_BYTES = 1_000_000
 NAME = r"^[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*$"
 JOINT = "{joint}"
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class _Block(BaseModel):
@@ -189,97 +185,6 @@ def write_out_joints(data: Mapping[str, Any], *, where: str) -> dict[str, Any]:
         else:
             result[field] = _write_out(value, joints, where=f"{where}, {field}")
     return result
-
-
-def read_mapping(path: Path) -> dict[str, Any]:
-    """Mapping from a YAML 1.2 file: plain data, no tags, no anchors, no duplicate keys.
-
-    Raises
-    ------
-    InvalidInput
-        When the text is no such YAML, naming the line.
-    """
-    if path.stat().st_size > MOST_BYTES:
-        raise InvalidInput(
-            f"the file has {path.stat().st_size / 1e6:.1f} MB; at most "
-            f"{MOST_BYTES / 1e6:.0f} MB are read.",
-            code="TOO_LARGE",
-            where=str(path),
-        )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as e:
-        raise InvalidInput(
-            f"the file is not UTF-8 text (byte {e.start}); save it as UTF-8.",
-            code="ENCODING",
-            where=str(path),
-        ) from None
-    return copy.deepcopy(_plain_mapping(text, str(path)))
-
-
-@functools.lru_cache(maxsize=64)
-def _plain_mapping(text: str, where: str) -> dict[str, Any]:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-    from ruamel.yaml.events import AliasEvent
-
-    yaml = YAML(typ="safe", pure=True)
-    try:
-        for event in yaml.parse(text) if re.search(r"[&*!]", text) else ():
-            if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-                raise InvalidInput(
-                    "anchors and aliases are not used here; write the value out.",
-                    code="YAML",
-                    where=f"{where}, line {event.start_mark.line + 1}",
-                )
-            if getattr(event, "tag", None):
-                raise InvalidInput(
-                    f"tags such as {event.tag} are not used here; write plain values.",
-                    code="YAML",
-                    where=f"{where}, line {event.start_mark.line + 1}",
-                )
-        data = yaml.load(text)
-    except (YAMLError, RecursionError, ValueError) as e:
-        mark = getattr(e, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(e, "problem", None) or str(e).splitlines()[0]
-        raise InvalidInput(
-            f"this is not readable YAML: {problem}.", code="YAML", where=f"{where}{line}"
-        ) from None
-    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
-        raise InvalidInput("a mapping with named fields is needed.", code="YAML", where=where)
-    return data
-
-
-def parse(model: type[Model], data: Mapping[str, Any], *, where: str) -> Model:
-    """Record from a mapping; all findings are listed together, with the nearest field names."""
-    try:
-        return model.model_validate(data)
-    except ValidationError as e:
-        lines = []
-        for finding in e.errors():
-            field = ".".join(str(part) for part in finding["loc"])
-            if finding["type"] == "extra_forbidden":
-                known = _fields_at(model, finding["loc"][:-1])
-                lines.append(
-                    f"{field}: there is no such field." + nearest(str(finding["loc"][-1]), known)
-                )
-            elif finding["type"] == "missing":
-                lines.append(f"{field}: this field is missing.")
-            else:
-                lines.append(f"{field}: {finding['msg']}.")
-        raise InvalidInput("\n".join(lines), where=where) from None
-
-
-def _fields_at(model: type[BaseModel], location: Sequence[int | str]) -> list[str]:
-    blocks: dict[str, type[BaseModel]] = {
-        "instances": Instance,
-        "sums": Sum,
-        "observables": Observed,
-        "alternatives": Alternative,
-    }
-    inner = blocks.get(str(location[0]), model) if location else model
-    return list(inner.model_fields)
 
 
 def _merged(path: Path, libraries: Sequence[str | Path], seen: tuple[Path, ...]) -> dict[str, Any]:
