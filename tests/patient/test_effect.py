@@ -39,10 +39,10 @@ def test_literature_prior_takes_the_report_at_face_value() -> None:
     assert rows[effect.SLAB].value == 1
     values = draw(effect.rows("literature"), seed=1, worlds=4000, patients=1)
     assert np.all(effect.translation(values) == 1)
-    # 1.45 SD of 26 mm where the synovium is calmed as at full engagement (ln-fall 1.577).
+    # 1.45 SD of 24 mm where the synovium is calmed as at full engagement (ln-fall 1.577).
     shift = effect.pain_shift(np.full((4000, 1, 1), -1.577), values)
-    millimetres = -shift * per_logit(39.0, 26.0)
-    assert np.median(millimetres) == pytest.approx(1.45 * 26, rel=0.03)
+    millimetres = -shift * per_logit(32.0, 24.0)
+    assert np.median(millimetres) == pytest.approx(1.45 * 24, rel=0.03)
 
 
 def test_an_inert_treatment_shifts_nothing() -> None:
@@ -55,7 +55,7 @@ def test_a_calmer_synovium_hurts_less() -> None:
     shift = effect.pain_shift(np.full((50, 3, 1), -0.5), values)
     assert np.all(shift < 0)
     gain, sd = values[effect.GAIN], values[effect.PAIN_SD]
-    assert shift[..., 0] == pytest.approx(-0.5 * gain * sd / per_logit(39.0, sd))
+    assert shift[..., 0] == pytest.approx(-0.5 * gain * sd / per_logit(32.0, sd))
 
 
 def test_the_prior_says_what_it_is_and_where_it_comes_from() -> None:

@@ -674,7 +674,7 @@ def _reached(out: Path, plan: Plan) -> dict[str, Any]:
         ),
     ]
     ratio = peak["ratio"].to_numpy()
-    given = np.moveaxis(plan.doses.sum(axis=(0, 1)), 0, 0).ravel()
+    given = plan.doses.sum(axis=(0, 1)).ravel()
     known = np.isfinite(ratio) & (ratio > 0)
     needed = float(np.median(given[known] / ratio[known])) if known.any() else None
     return {"channels": channels, "dose_to_threshold_particles": needed}
