@@ -259,8 +259,8 @@ MUTANTS = (
 )
 
 
-def run_tests(tree: Path, tests: Sequence[str]) -> int:
-    """Exit status of pytest on some tests of a tree, its own ``src`` first on the path."""
+def run_tests(tree: Path, tests: Sequence[str]) -> tuple[int, str]:
+    """Exit status of pytest on some tests of a tree, its own ``src`` first; and its last line."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(tree / "src"),
@@ -268,9 +268,11 @@ def run_tests(tree: Path, tests: Sequence[str]) -> int:
         "CI": "1",
     }
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    return subprocess.run(
-        command, cwd=tree, env=environment, capture_output=True, check=False
-    ).returncode
+    done = subprocess.run(
+        command, cwd=tree, env=environment, capture_output=True, encoding="utf-8", check=False
+    )
+    red = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return done.returncode, red[0] if red else ""
 
 
 def judge(tree: Path, mutant: Mutant) -> str:
@@ -284,7 +286,7 @@ def judge(tree: Path, mutant: Mutant) -> str:
         return "the text to change is not there; bring the mutant up to date"
     try:
         path.write_text(text.replace(mutant.old, mutant.new, 1), encoding="utf-8")
-        status = run_tests(tree, [mutant.test])
+        status, _ = run_tests(tree, [mutant.test])
     finally:
         path.write_text(text, encoding="utf-8")
     if status == RED:
@@ -300,8 +302,9 @@ def main(words: Sequence[str]) -> int:
         shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(*LEFT_OUT))
         subprocess.run(["git", "init", "-q"], cwd=tree, check=False, capture_output=True)
         print("without a fault:", end=" ", flush=True)
-        if run_tests(tree, sorted({m.test for m in chosen})) != FOUND:
-            print("a named test is red, so nothing can be said; run make test first")
+        status, red = run_tests(tree, sorted({m.test for m in chosen}))
+        if status != FOUND:
+            print(f"a named test is red, so nothing can be said; run make test first. {red}")
             return 3
         print("green")
         bad = 0
