@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from exocast.evidence.chance import (
     value_of,
 )
 from exocast.evidence.grades import grades
-from exocast.evidence.rows import Row
+from exocast.evidence.rows import Row, rows_of
 
 SEEDS = st.integers(min_value=0, max_value=2**40)
 
@@ -134,3 +135,30 @@ def test_cv_of_a_log_normal_is_its_cv() -> None:
     values = value_of(row(spread_kind="cv", spread=(0.4,)), normal_scores(1, "cv", 200_000))
     assert values.std() / values.mean() == pytest.approx(0.4, rel=0.02)
     assert math.isfinite(values.max())
+
+
+def packaged_rows() -> list[Row]:
+    import exocast
+
+    folder = Path(exocast.__file__).parent
+    tables = [
+        p for p in sorted(folder.rglob("*.csv")) if p.read_text("utf-8").startswith("id,mean")
+    ]
+    return [r for p in tables for r in rows_of(p) if r.varies != "structure"]
+
+
+def test_every_row_of_the_package_has_its_value_in_the_middle() -> None:
+    rows = packaged_rows()
+    assert len(rows) > 150
+    for one in rows:
+        (middle,) = value_of(one, np.array([0.0]))
+        assert middle == pytest.approx(one.value, rel=1e-12, abs=1e-300), one.key
+
+
+def test_no_share_of_the_package_piles_up_at_its_limits() -> None:
+    z = normal_scores(7, "limits", 4000)
+    for one in packaged_rows():
+        if one.unit == "1" and one.spread_kind == "range" and one.spread[1] < 1:
+            values = value_of(one, z)
+            assert values.min() > 0, one.key
+            assert values.max() < 1, one.key

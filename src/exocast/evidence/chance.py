@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import expit, logit, ndtr, ndtri
 
 from exocast.errors import TableError
 from exocast.evidence.grades import grades
@@ -101,8 +101,8 @@ def _blocks(
 def spread_on_scale(row: Row) -> tuple[str, float]:
     """How a row spreads, its grade's widening included: ``(scale, size)``.
 
-    ``scale`` is ``log``, ``linear``, ``log_range``, ``range`` or ``none``; ``size`` is the standard
-    deviation on that scale, or half the width of the range.
+    ``scale`` is ``log``, ``linear``, ``range`` or ``none``; ``size`` is the standard deviation on
+    that scale, and for a range the widening of each half.
     """
     widening = grades()[row.grade].widening
     kind, s = row.spread_kind, row.spread
@@ -114,23 +114,21 @@ def spread_on_scale(row: Row) -> tuple[str, float]:
         return "log", widening * math.sqrt(math.log1p(s[0] ** 2))
     if kind in ("sd", "se"):
         return "linear", widening * s[0]
+    if kind == "range":
+        return "range", widening
     low, high = s
-    logarithmic = low > 0 and high / low > 3
-    if kind == "ci95":
-        if logarithmic:
-            return "log", widening * math.log(high / low) / 3.92
-        return "linear", widening * (high - low) / 3.92
-    if logarithmic:
-        return "log_range", widening * math.log(high / low) / 2
-    return "range", widening * (high - low) / 2
+    if _spans_decades(row):
+        return "log", widening * math.log(high / low) / 3.92
+    return "linear", widening * (high - low) / 3.92
 
 
 def value_of(row: Row, score: Array) -> Array:
-    """Values of a row at standard normal scores; its centre where the score is zero.
+    """Values of a row at standard normal scores; the row's own value where the score is zero.
 
-    Ranges are uniform (log-uniform when they span more than threefold), widened about their
-    middle, and a share (unit ``1`` inside 0..1) stays inside 0..1. A ``structure`` row is a
-    switch: 1 with the probability that is its value, else 0.
+    A range has half of its probability on each side of the value, uniform there: on the logit
+    scale for a share (unit ``1``, inside 0..1), which therefore stays a share however far it is
+    widened; on the log scale when it spans more than threefold; else as it stands. A
+    ``structure`` row is a switch: 1 with the probability that is its value, else 0.
     """
     score = np.asarray(score, dtype=np.float64)
     if row.varies == "structure":
@@ -144,13 +142,25 @@ def value_of(row: Row, score: Array) -> Array:
         return np.asarray(row.value + size * score)
     low, high = row.spread
     position = 2.0 * ndtr(score) - 1.0
-    if scale == "log_range":
-        values = np.asarray(math.sqrt(low * high) * np.exp(size * position))
-    else:
-        values = np.asarray((low + high) / 2 + size * position)
-    if row.unit == "1" and low >= 0 and high <= 1:
-        return np.clip(values, 0.0, 1.0)
+    if row.unit == "1" and low > 0 and high < 1:
+        ends = float(logit(low)), float(logit(row.value)), float(logit(high))
+        return np.asarray(expit(_halves(*ends, size, position)))
+    if _spans_decades(row):
+        ends = math.log(low), math.log(row.value), math.log(high)
+        return np.asarray(np.exp(_halves(*ends, size, position)))
+    values = _halves(low, row.value, high, size, position)
     return np.maximum(values, 0.0) if low >= 0 else values
+
+
+def _spans_decades(row: Row) -> bool:
+    low, high = row.spread
+    return low > 0 and high / low > 3
+
+
+def _halves(low: float, centre: float, high: float, widening: float, position: Array) -> Array:
+    """From ``low`` at position -1 over ``centre`` at 0 to ``high`` at 1, both halves widened."""
+    reach = np.where(position < 0, centre - low, high - centre)
+    return np.asarray(centre + widening * reach * position)
 
 
 def draw(
@@ -224,7 +234,7 @@ def draw_at(
         between = pool.get(key + BETWEEN)
         if between is not None:
             deviation = value_of(between, people[between.key])[patient]
-            multiplies = spread_on_scale(between)[0] in ("log", "log_range")
+            multiplies = spread_on_scale(between)[0] == "log"
             centre = centre * deviation if multiplies else centre + deviation
         values[key] = centre
     return values

@@ -162,7 +162,8 @@ def prior(
     text = (
         f"Before any forecast, at full engagement: probability {1 - weight:.2f} that there is no "
         f"effect on pain, {over_02:.2f} that it exceeds 0.2 SD and {over_05:.2f} that it exceeds "
-        f"0.5 SD, in either direction. From {sources}."
+        f"0.5 SD, in either direction (one SD is {by_key[PAIN_SD].value:g} mm about a mean of "
+        f"{by_key[PAIN_MEAN].value:g}; where pain is worse it is more millimetres). From {sources}."
     )
     return EffectPrior(
         p_zero=1 - weight,

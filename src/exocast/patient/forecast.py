@@ -24,7 +24,15 @@ from numpy.typing import NDArray
 from exocast import engine
 from exocast.dose import check_route, detected_particles, injection_volume_ml
 from exocast.errors import InvalidInput
-from exocast.evidence.chance import PATIENT_LEVELS, WORLD_LEVELS, draw, draw_at
+from exocast.evidence.chance import (
+    BETWEEN,
+    PATIENT_LEVELS,
+    WORLD_LEVELS,
+    correlated_scores,
+    draw,
+    draw_at,
+    value_of,
+)
 from exocast.evidence.correlations import package_correlations
 from exocast.evidence.rows import COLUMNS, Row, package_table, under_prior
 from exocast.evidence.trials import Trial, related_trials, trials_of
@@ -597,6 +605,15 @@ def _write_draws(out: Path, plan: Plan) -> None:
     people_table = pd.DataFrame(plan.patients.columns())
     for row in own:
         people_table[row.key] = plan.values[row.key][0]
+    scores = correlated_scores(
+        scenario.seed,
+        [r.key for r in plan.rows if r.varies in PATIENT_LEVELS],
+        package_correlations(),
+        scenario.patients,
+    )
+    for row in plan.rows:
+        if row.id.endswith(BETWEEN):
+            people_table[row.key] = value_of(row, scores[row.key])
     people_table.to_parquet(out / "patients.parquet", index=False)
 
 
@@ -717,6 +734,14 @@ def _manifest(
     warnings += [
         {"code": "ENTRY", "message": text, "where": "patient"} for text in plan.patients.warnings
     ]
+    warnings.append(
+        {
+            "code": "COVARIATE_UNUSED",
+            "message": "age, sex, body mass index and Kellgren-Lawrence grade describe the people "
+            "and change no outcome; baseline pain and synovitis do",
+            "where": "patient",
+        }
+    )
     warnings += [
         {
             "code": "FILLED",

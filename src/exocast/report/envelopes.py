@@ -50,6 +50,7 @@ class Difference(_Model):
     """A difference of arms with its interval over worlds."""
 
     value: float | None
+    median: float | None
     low: float | None
     high: float | None
     level: float
@@ -263,6 +264,7 @@ def _outcome(
         "mean_control": value(control, "mean"),
         "difference": {
             "value": value(pair, "mean"),
+            "median": value(pair, "median"),
             "low": value(pair, "low"),
             "high": value(pair, "high"),
             "level": LEVEL,

@@ -302,7 +302,10 @@ def _monte_carlo(result: Result, numbers: Numbers, days: float) -> str:
         )
     text = (
         f"The ends of the interval of pain carry a Monte Carlo error of {decimal(patients, 1)} mm "
-        f"from {used_p:.0f} patients and {decimal(worlds, 1)} mm from {used_w:.0f} worlds."
+        f"from {used_p:.0f} patients and {decimal(worlds, 1)} mm from {used_w:.0f} worlds. "
+        "The mean of each arm by itself carries one of "
+        f"{decimal(numbers.at(result.control, 'pain_vas', 'mc_error_patients', days), 1)} mm: who "
+        "was simulated moves both arms alike, and its ups and downs are no time course."
     )
     if used_w < FEWEST_WORLDS:
         text += " So few worlds give a rough interval; ask for more with --worlds."
@@ -424,7 +427,8 @@ def _outcome_table(result: Result, numbers: Numbers, observable: str) -> Table:
         f"{pair}",
         columns=tuple(columns),
         rows=tuple(rows),
-        note="Interval over worlds. Monte Carlo error of its ends: from patients / from worlds."
+        note="Interval over worlds. Monte Carlo error of its ends: from patients / from worlds. A "
+        "mean outside its interval is pulled there by a few worlds."
         + (
             f" '{NO_SCATTER}': the worlds differ by no more than the chance of who was simulated; "
             "in brackets its Monte Carlo error."
