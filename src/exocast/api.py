@@ -124,6 +124,9 @@ class Forecast:
         )
 
 
+VIAL_RATIOS = ("protein", "cell_equivalents", "potency", "sample", "dilution")
+
+
 def forecast(
     scenario: str | Path | Mapping[str, Any] | Scenario,
     *,
@@ -150,7 +153,9 @@ def forecast(
         Where the result goes: a new or empty directory, or an older result (which is replaced).
         A temporary directory when not given.
     vial, dilution, volume, sample, assume_vesicles
-        The instrument's file in place of the scenario's, and what is known about it.
+        The instrument's file in place of the scenario's, and what is known about it. Protein,
+        cell equivalents and potency of the scenario's own vial are left behind with it; state
+        those of the new one with ``set``.
     prior, worlds, patients, seed
         In place of the scenario's.
     set
@@ -174,6 +179,9 @@ def forecast(
             "seed": seed,
         },
     )
+    if vial is not None:
+        # Ratios were measured in the scenario's own vial and say nothing about another one.
+        changes = [*(f"vial.{name}=null" for name in VIAL_RATIOS), *changes]
     parsed, base = _scenario(scenario, changes)
     target = _target(out)
     from exocast.patient.forecast import run_forecast

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from exocast import __version__
-from exocast.errors import CheckFailed, ExocastError, Interrupted
+from exocast.errors import CheckFailed, ExocastError, Interrupted, InvalidInput
 
 MOST_LINES = 24
 MOST_COLUMNS = 1000
@@ -52,6 +53,8 @@ def main(
     ] = False,
 ) -> None:
     """Forecast, inspect, check."""
+    # Ended from outside (a time limit, a scheduler) is to leave as little behind as Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @app.command()
@@ -256,6 +259,12 @@ def _door(command: str, as_json: bool) -> Iterator[None]:
         # Whoever read stdout has left; a flush at the end would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
+    except OSError as e:
+        error = InvalidInput(
+            f"the system refused: {e.strerror or e}. Check the path, its permissions and the disk.",
+            code="SYSTEM",
+            where=str(e.filename or ""),
+        )
     else:
         return
     if as_json:

@@ -112,7 +112,7 @@ def test_forecast_json_is_what_its_schema_says(made: tuple[Path, Called], tmp_pa
 def test_a_second_forecast_replaces_the_first_whole(made: tuple[Path, Called]) -> None:
     out, _ = made
     (out / "note.txt").write_text("of the first")
-    called = _call("forecast", SCENARIO, "--out", out, *SMALL, "--set", "horizon=6 week")
+    called = _call("forecast", SCENARIO, "--out", out, *SMALL, "--set", "horizon=9 week")
     assert called.exit_code == 0, called.output
     assert not (out / "note.txt").exists()
     assert not list(out.parent.glob(".out*"))
@@ -125,7 +125,7 @@ def test_init_gives_a_scenario_that_runs(tmp_path: Path) -> None:
     assert [Path(line).name for line in called.stdout.splitlines()] == sorted(
         p.name for p in EXAMPLE.iterdir()
     )
-    ran = _run(tmp_path / "mine", tmp_path / "out", "--set", "horizon=2 week")
+    ran = _run(tmp_path / "mine", tmp_path / "out", "--set", "horizon=9 week")
     assert ran.exit_code == 0, ran.output
     text = (tmp_path / "mine" / "scenario.yaml").read_text(encoding="utf-8")
     assert text.count("#") >= 10
@@ -335,7 +335,7 @@ def test_beads_are_forecast_only_when_asked_for(tmp_path: Path) -> None:
         "vial.contents=beads",
         "--assume-vesicles",
         "--set",
-        "horizon=2 week",
+        "horizon=9 week",
     )
     assert called.exit_code == 0, called.output
     made = api.open_result(tmp_path / "out")
@@ -361,7 +361,7 @@ def test_real_exports_of_beads_are_forecast_with_their_label(
 ) -> None:
     file = reference / "samples" / "nanosight_nta" / name
     out = tmp_path / "out"
-    short = ("--vial", file, *known, "--set", "horizon=2 week")
+    short = ("--vial", file, *known, "--set", "horizon=9 week")
     _refused(_run(SCENARIO, out, *short), 65, "beads", "--assume-vesicles")
     called = _run(SCENARIO, out, *short, "--assume-vesicles")
     assert called.exit_code == 0, called.output
@@ -447,3 +447,35 @@ def test_help_is_quick_and_heavy_parts_stay_unloaded() -> None:
     )
     assert ran.returncode == 0, ran.stderr
     assert _call("--version").stdout.strip() == __version__
+
+
+def test_another_vial_does_not_inherit_the_ratios_of_the_first(tmp_path: Path) -> None:
+    called = _run(SCENARIO, tmp_path / "r", "--vial", VIAL, "--set", "regimen.dose=10 ug")
+    _refused(called, 65, "RATIO_MISSING")
+
+
+def test_the_literature_prior_is_labelled(tmp_path: Path) -> None:
+    called = _run(SCENARIO, tmp_path / "r", "--prior", "literature")
+    assert called.exit_code == 0
+    assert "contradicts it" in " ".join(called.stdout.split())
+    page = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
+    assert page.count("contradicts it") > 3
+
+
+def test_one_of_two_knees_is_forecast(tmp_path: Path) -> None:
+    site = ("--set", "site=knees", "--set", "regimen.site=left")
+    route = ("--set", "regimen.route=intra-articular left")
+    assert _run(SCENARIO, tmp_path / "r", *site, *route).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("--set", "horizon=1 week"), "the last injection is on day 56"),
+        (("--patients", "900000"), "more than 1,000,000"),
+    ],
+)
+def test_a_plan_that_does_not_fit_is_refused(
+    tmp_path: Path, change: tuple[str, str], words: str
+) -> None:
+    _refused(_run(SCENARIO, tmp_path / "r", *change), 65, words)

@@ -26,7 +26,7 @@ from exocast.study.result import open_result
 from exocast.study.summary import interval
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "knee"
-SMALL = ("worlds=3", "patients=2", 'horizon="8 week"')
+SMALL = ("worlds=3", "patients=2", 'horizon="9 week"')
 
 
 def scenario(*changes: str) -> Scenario:

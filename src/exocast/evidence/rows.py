@@ -78,8 +78,12 @@ def parse_table(path: Path) -> tuple[tuple[Row, ...], list[str]]:
     """Rows of one table that can be read, and a sentence for each that cannot."""
     if not path.is_file():
         raise NotFound("There is no such table.", where=str(path))
-    reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
     problems: list[str] = []
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as e:
+        return (), [f"byte {e.start}: the table is not UTF-8 text; save it as UTF-8"]
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     header = list(reader.fieldnames or ())
     if header != COLUMNS:
         missing = [c for c in COLUMNS if c not in header]

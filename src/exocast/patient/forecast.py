@@ -70,6 +70,10 @@ MEASURED = {
     "womac_function": ("1", "WOMAC function, 0-68", "lower"),
     "womac_total": ("1", "WOMAC total, 0-96", "lower"),
 }
+LITERATURE_LABEL = (
+    "Prior 'literature': reported effects taken at face value; the one blinded trial of vesicles "
+    "in knees contradicts it"
+)
 # Pure numbers in the model that are shares of a hundred.
 PERCENT = ("aggrecan", "collagen", "cartilage_volume")
 ARM_TEXTS = {
@@ -239,7 +243,9 @@ def full_ln_fall(model: engine.AssembledModel) -> Callable[[Array], Array]:
         f"{joint}_signal_rna_carries": np.zeros_like(FULL_GRID),
         f"{joint}_signal_soluble_carries": np.zeros_like(FULL_GRID),
     }
-    target = model.routes["intra-articular"]["medium"]
+    target = next(
+        to["medium"] for to in model.routes.values() if to["medium"].startswith(f"{joint}_")
+    )
     doses = pd.DataFrame(
         [{"run": i, "time": 0.0, "amount": 1e16, "target": target} for i in range(len(FULL_GRID))]
     )
@@ -762,7 +768,7 @@ def _manifest(
         "arms": [
             {
                 "name": arm,
-                "text": ARM_TEXTS[arm],
+                "text": ARM_TEXTS[arm] + (_plan_text(scenario) if arm == "vial" else ""),
                 "injections": 0 if arm == "no injection" else injections,
             }
             for arm in scenario.arms
@@ -775,7 +781,7 @@ def _manifest(
             "rows": hashlib.blake2b(repr(plan.rows).encode(), digest_size=16).hexdigest(),
         },
         "parts": parts,
-        "labels": [vial.label] if vial.label else [],
+        "labels": _labels(plan),
         "warnings": warnings,
         "vial": _vial_record(vial, plan.volume_ml),
         "needle": _needle_record(plan),
@@ -798,6 +804,25 @@ def _manifest(
         "rows_file": "rows.csv",
         "status": "complete",
     }
+
+
+def _labels(plan: Plan) -> list[str]:
+    """What has to stand at the head of every section."""
+    labels = [plan.vial.label] if plan.vial.label else []
+    if plan.scenario.prior == "literature":
+        labels.append(LITERATURE_LABEL)
+    return labels
+
+
+def _plan_text(scenario: Scenario) -> str:
+    regimen, person = scenario.regimen, scenario.patient
+    plan = f"{regimen.injections} x {regimen.dose}"
+    if regimen.interval is not None and regimen.injections > 1:
+        plan += f", {regimen.interval} apart"
+    return (
+        f" ({plan}; {person.sex}, {person.age}, Kellgren-Lawrence {person.kellgren_lawrence}, "
+        f"pain {person.pain_vas})"
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from exocast.documents import parse, read_mapping
 from exocast.dose import Regimen
@@ -15,6 +15,7 @@ from exocast.errors import InvalidInput, UnitError, UnknownName, nearest
 from exocast.units import magnitude
 from exocast.vial import VialDescription
 
+MOST_RUNS = 1_000_000
 ARMS = ("vial", "saline", "no injection")
 
 
@@ -115,6 +116,21 @@ class Scenario(_Block):
         if "vial" not in arms or "saline" not in arms:
             raise ValueError("a forecast always shows the control: arms need 'vial' and 'saline'")
         return arms
+
+    @model_validator(mode="after")
+    def _fits(self) -> Scenario:
+        if self.worlds * self.patients > MOST_RUNS:
+            raise ValueError(
+                f"{self.worlds} worlds of {self.patients} patients are more than {MOST_RUNS:,} "
+                "runs an arm; ask for fewer"
+            )
+        last = self.regimen.times_days[-1]
+        if last >= self.horizon_days:
+            raise ValueError(
+                f"the last injection is on day {last:g} and the horizon ends on day "
+                f"{self.horizon_days:g}; lengthen the horizon or give fewer injections"
+            )
+        return self
 
     @property
     def horizon_days(self) -> float:
