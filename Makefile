@@ -12,6 +12,8 @@ UV := $(shell command -v uv 2>/dev/null)
 # Constraints hold for the versions of Python they were tried on.
 PIN := -c constraints.txt
 WORKERS ?= 2
+# A file stays with one worker, which then computes what its tests share once.
+SPREAD := -n $(WORKERS) --dist loadfile
 RESULT := results/knee-demo
 
 .PHONY: help setup demo test check format lint types imports evidence fast literature mutants \
@@ -56,7 +58,7 @@ demo: $(VENV)/.run ## set up and forecast examples/knee; ends with the summary a
 	@$(BIN)/exocast forecast examples/knee/scenario.yaml --out $(RESULT)
 
 test: $(VENV)/.dev ## set up and run all tests
-	@$(BIN)/python -m pytest -q -n $(WORKERS)
+	@$(BIN)/python -m pytest -q $(SPREAD)
 
 check: $(VENV)/.dev ## format, lint, types, import order, units, fast tests
 	@$(MAKE) --no-print-directory -j 2 format lint types imports evidence
@@ -79,10 +81,10 @@ evidence: $(VENV)/.dev ## tables complete; every site assembled without a unit w
 	@$(BIN)/exocast evidence check
 
 fast: $(VENV)/.dev
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not literature"
+	@$(BIN)/python -m pytest -q $(SPREAD) -m "not slow and not literature"
 
 literature: $(VENV)/.dev ## published studies, in full size
-	@EXOCAST_FULL=1 $(BIN)/python -m pytest -q -n $(WORKERS) tests/literature
+	@EXOCAST_FULL=1 $(BIN)/python -m pytest -q $(SPREAD) tests/literature
 
 mutants: $(VENV)/.dev ## plants faults one at a time; each must redden a named test
 	@$(BIN)/python scripts/mutants.py

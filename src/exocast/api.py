@@ -7,17 +7,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exocast.errors import InvalidInput, NotFound, UnknownName, nearest
+from exocast.documents import no_such_file
+from exocast.errors import ExocastError, InvalidInput, NotFound, UnknownName, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,6 +127,10 @@ class Forecast:
 
 
 VIAL_RATIOS = ("protein", "cell_equivalents", "potency", "sample", "dilution")
+# Option of the command line that changes a field; every other change is made by --set.
+OPTIONS = {f"vial.{name}": "--vial" for name in (*VIAL_RATIOS, "file")} | {
+    name: f"--{name}" for name in ("prior", "worlds", "patients", "seed")
+}
 
 
 def forecast(
@@ -169,26 +175,31 @@ def forecast(
     ExocastError
         With the file or field, what was found and what to do.
     """
-    changes = _changes(
-        set,
-        {
-            "vial.file": None if vial is None else str(_existing(vial)),
-            "prior": prior,
-            "worlds": worlds,
-            "patients": patients,
-            "seed": seed,
-        },
-    )
+    from exocast.patient import scenario as room
+
+    named = {
+        "vial.file": None if vial is None else str(_existing(vial)),
+        "prior": prior,
+        "worlds": worlds,
+        "patients": patients,
+        "seed": seed,
+    }
+    own = _changes({k: v for k, v in named.items() if v is not None})
+    extra = _changes(set)
     if vial is not None:
         # Ratios were measured in the scenario's own vial and say nothing about another one.
-        changes = [*(f"vial.{name}=null" for name in VIAL_RATIOS), *changes]
-    parsed, base = _scenario(scenario, changes)
+        own = [*(f"vial.{name}=null" for name in VIAL_RATIOS), *own]
+    options = room.options_of(own, OPTIONS) | room.options_of(extra)
+    parsed, base = _scenario(scenario, [*own, *extra], options)
     target = _target(out)
     from exocast.patient.forecast import run_forecast
 
-    with tempfile.TemporaryDirectory(
-        prefix=f".{target.name}.", suffix=".partial", dir=target.parent
-    ) as folder:
+    with (
+        _options_named(options),
+        tempfile.TemporaryDirectory(
+            prefix=f".{target.name}.", suffix=".partial", dir=target.parent
+        ) as folder,
+    ):
         written = run_forecast(
             parsed,
             Path(folder) / "result",
@@ -382,19 +393,24 @@ def export_sbml(
     """
     from exocast.patient.forecast import export_run
 
-    parsed, base = _scenario(scenario, _changes(None, {"prior": prior}))
+    changes = [] if prior is None else _changes({"prior": prior})
+    parsed, base = _scenario(scenario, changes, OPTIONS)
     return export_run(parsed, Path(path), base=base, world=world, patient=patient)
 
 
 def _existing(path: str | Path) -> Path:
     found = Path(path).absolute()
+    if found.is_dir():
+        return found  # the reader says which files inside it may be meant
     if not found.is_file():
-        raise NotFound("There is no such file.", where=str(path))
+        raise no_such_file(Path(path))
     return found
 
 
 def _scenario(
-    given: str | Path | Mapping[str, Any] | Scenario, changes: Sequence[str]
+    given: str | Path | Mapping[str, Any] | Scenario,
+    changes: Sequence[str],
+    options: Mapping[str, str],
 ) -> tuple[Scenario, Path]:
     """A parsed scenario, and the folder that its file names are relative to."""
     from exocast.patient import scenario as room
@@ -402,21 +418,35 @@ def _scenario(
     if isinstance(given, str | Path):
         path = Path(given)
         path = path / "scenario.yaml" if path.is_dir() else path
-        return room.load_scenario(path, changes), path.absolute().parent
+        if path.suffix.lower() == ".csv":
+            raise InvalidInput(
+                "a CSV file stands where the scenario belongs; name the scenario.yaml here, and "
+                "an instrument's export after --vial. 'exocast init DIR' writes a scenario.",
+                where=str(path),
+            )
+        return room.load_scenario(path, changes, options), path.absolute().parent
     data = given.model_dump(exclude_unset=True) if isinstance(given, room.Scenario) else dict(given)
-    return room.parse_scenario(room.with_changes(data, changes)), Path.cwd()
+    changed = room.with_changes(data, changes, options)
+    return room.parse_scenario(changed, options=options), Path.cwd()
 
 
-def _changes(
-    extra: Mapping[str, Any] | Sequence[str] | None, named: Mapping[str, Any]
-) -> list[str]:
+@contextlib.contextmanager
+def _options_named(options: Mapping[str, str]) -> Iterator[None]:
+    """Errors on a field that an option changed name the option."""
+    try:
+        yield
+    except ExocastError as e:
+        e.where = options.get(e.where or "", e.where)
+        raise
+
+
+def _changes(given: Mapping[str, Any] | Sequence[str] | None) -> list[str]:
     """Changes as ``field=value`` texts, values written so that YAML reads them back as they are."""
-    changes = [f"{k}={json.dumps(v)}" for k, v in named.items() if v is not None]
-    if isinstance(extra, Mapping):
-        changes += [f"{k}={json.dumps(v)}" for k, v in extra.items()]
-    elif extra is not None:
-        changes += [extra] if isinstance(extra, str) else list(extra)
-    return changes
+    if given is None:
+        return []
+    if isinstance(given, Mapping):
+        return [f"{k}={json.dumps(v)}" for k, v in given.items()]
+    return [given] if isinstance(given, str) else list(given)
 
 
 def _target(out: str | Path | None) -> Path:

@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import copy
 import functools
+import re
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from exocast.errors import InvalidInput, NotFound, nearest
 
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
+
 MOST_BYTES = 1_000_000
 MOST_LEVELS = 40
+MOST_SHOWN = 60
+NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -35,8 +43,12 @@ def read_mapping(path: Path) -> dict[str, Any]:
     InvalidInput
         When the text is no such YAML, naming the line; ``TOO_LARGE``, ``ENCODING`` or ``YAML``.
     """
+    if path.is_dir():
+        raise InvalidInput(
+            "this is a folder; name the YAML file inside it.", code="YAML", where=str(path)
+        )
     if not path.is_file():
-        raise NotFound("There is no such file.", where=str(path))
+        raise no_such_file(path)
     size = path.stat().st_size
     if size > MOST_BYTES:
         raise InvalidInput(
@@ -47,11 +59,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as e:
-        raise InvalidInput(
-            f"the file is not UTF-8 text (byte {e.start}); save it as UTF-8.",
-            code="ENCODING",
-            where=str(path),
-        ) from None
+        raise InvalidInput(f"{not_utf8(e)}.", code="ENCODING", where=str(path)) from None
     data = copy.deepcopy(_load(text, str(path)))
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise InvalidInput(
@@ -62,8 +70,53 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return data
 
 
-def parse(model: type[Model], data: Mapping[str, Any], *, where: str) -> Model:
+def no_such_file(path: Path) -> NotFound:
+    """Error for a file that is not there; the nearest names of its folder are offered."""
+    if path.exists():
+        return NotFound("This is no plain file; name one.", where=str(path))
+    folder = path.parent
+    if not folder.is_dir():
+        return NotFound(f"There is no folder '{folder}'; check the path.", where=str(path))
+    names = [p.name for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
+    near = nearest(path.name, names) or " Check the name and the folder."
+    return NotFound(f"There is no such file.{near}", where=str(path))
+
+
+def not_utf8(error: UnicodeDecodeError) -> str:
+    """Sentence on a file that is no UTF-8 text: its line, the byte, and what to do.
+
+    It begins ``line 3: ``, as findings on tables do, and has no full stop.
+    """
+    line = error.object.count(b"\n", 0, error.start) + 1
+    byte = error.object[error.start]
+    return f"line {line}: the byte 0x{byte:02x} is not UTF-8 text; save the file as UTF-8"
+
+
+def plain_value(text: str, *, where: str) -> Any:
+    """One value as it would stand in a file; see :func:`read_mapping` for what is refused."""
+    return copy.deepcopy(_load(text, where))
+
+
+def parse(
+    model: type[Model],
+    data: Mapping[str, Any],
+    *,
+    where: str,
+    options: Mapping[str, str] = NO_OPTIONS,
+) -> Model:
     """Record from a mapping.
+
+    Parameters
+    ----------
+    model
+        What the mapping has to be.
+    data
+        The mapping.
+    where
+        The file it was read from.
+    options
+        Option that changed a field, by the field's name: ``{"prior": "--prior"}``. A finding on
+        such a field names the option, for the file is not to blame.
 
     Raises
     ------
@@ -74,7 +127,14 @@ def parse(model: type[Model], data: Mapping[str, Any], *, where: str) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as e:
-        raise InvalidInput("\n".join(_findings(e, model)), where=where) from None
+        found = [_finding(finding, model, options) for finding in e.errors()]
+        places, sentences = zip(*found, strict=True)
+        if set(places) <= set(options.values()):
+            where, places = places[0], ("", *places[1:])
+        lines = [
+            f"{at}: {text}" if at else text for at, text in zip(places, sentences, strict=True)
+        ]
+        raise InvalidInput("\n".join(lines), where=where) from None
 
 
 @functools.lru_cache(maxsize=64)
@@ -114,41 +174,127 @@ def _load(text: str, where: str) -> Any:
         at = f", line {mark.line + 1}" if mark is not None else ""
         problem = getattr(e, "problem", None) or str(e).splitlines()[0]
         raise InvalidInput(
-            f"this is not readable YAML: {problem}.", code="YAML", where=f"{where}{at}"
+            f"this is not readable YAML: {problem}. Mend it, or put text with special signs in "
+            "quotation marks.",
+            code="YAML",
+            where=f"{where}{at}",
         ) from None
 
 
-def _findings(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    lines = []
-    for finding in error.errors():
-        field = ".".join(str(part) for part in finding["loc"]) or "file"
-        kind = finding["type"]
-        given = finding["input"]
-        if kind == "extra_forbidden":
-            near = nearest(str(finding["loc"][-1]), _fields_at(model, finding["loc"][:-1]))
-            lines.append(f"{field}: there is no such field.{near}")
-        elif kind == "missing":
-            lines.append(f"{field}: this field is missing.")
-        elif kind == "string_type" and isinstance(given, int | float):
-            lines.append(
-                f"{field}: the number {given!r} has no unit; "
-                "write a quantity as text with its unit, such as 65 mm or 4 week."
-            )
-        else:
-            message = finding["msg"].removeprefix("Value error, ")
-            shown = f" (found {given!r})" if isinstance(given, str | int | float | bool) else ""
-            lines.append(f"{field}: {message}{shown}")
-    return lines
+def _finding(
+    finding: ErrorDetails, model: type[BaseModel], options: Mapping[str, str]
+) -> tuple[str, str]:
+    """Field or option that a finding is about, and the sentence."""
+    field = ".".join(str(part) for part in finding["loc"])
+    # People count the entries of a list from one.
+    parts = [f", entry {p + 1}, " if isinstance(p, int) else f".{p}" for p in finding["loc"]]
+    shown = "".join(parts).replace(", .", ", ").strip("., ")
+    sentence = _sentence(finding, model)
+    for name, option in options.items():
+        if field == name or (finding["type"] == "extra_forbidden" and name.startswith(f"{field}.")):
+            return option, sentence
+        if field.startswith(f"{name}."):
+            return option, f"{shown}: {sentence}"
+    # A finding on a whole block may be about any of its fields: those that it speaks of.
+    block = f"{field}." if field else ""
+    changed = [
+        option
+        for name, option in options.items()
+        if name.startswith(block) and name.rpartition(".")[2] in sentence
+    ]
+    if changed and finding["type"] == "value_error":
+        sentence += f" (changed by {', '.join(dict.fromkeys(changed))})"
+    return shown, sentence
+
+
+def _sentence(finding: ErrorDetails, model: type[BaseModel]) -> str:
+    kind, loc, given = finding["type"], finding["loc"], finding["input"]
+    example = _example(_field_at(model, loc))
+    if kind == "extra_forbidden":
+        return "there is no such field." + nearest(str(loc[-1]), _fields_at(model, loc[:-1]))
+    if kind == "missing":
+        return "this field is missing" + (f"; write for instance {example}." if example else ".")
+    if kind == "literal_error":
+        known = re.findall(r"'([^']*)'|(\d+)", str(finding.get("ctx", {}).get("expected", "")))
+        names = [text or digits for text, digits in known]
+        return f"{_found(given)} is not a value of this field." + nearest(str(given), names)
+    if kind == "string_type" and isinstance(given, int | float) and re.match(r"-?\d", example):
+        return (
+            f"the number {given!r} has no unit; write a quantity as text with its unit, such as "
+            f"{example}."
+        )
+    if kind in _NEEDED:
+        such_as = f", such as {example}" if example else ""
+        return f"{_NEEDED[kind]} is needed{such_as}; {_found(given)} was found."
+    if kind in ("model_type", "model_attributes_type"):
+        fields = ", ".join(_fields_at(model, loc))
+        return f"a block with fields is needed ({fields}); {_found(given)} was found."
+    message = finding["msg"].removeprefix("Value error, ")
+    message = message.replace("Input should be", "it has to be").replace("String", "the text")
+    if isinstance(given, list | dict) or (isinstance(given, str) and given in message):
+        return message
+    return f"{message} (found {_found(given)})"
+
+
+_NEEDED = {
+    "string_type": "a text (in quotation marks where it looks like a number)",
+    "tuple_type": "a list in brackets",
+    "list_type": "a list in brackets",
+    "dict_type": "a block with fields",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a smaller whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+}
+
+
+def _found(given: Any) -> str:
+    if given is None:
+        return "nothing"
+    if isinstance(given, dict):
+        return "a block with fields"
+    if isinstance(given, list | tuple):
+        return "a list"
+    text = str(given)
+    text = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
+    return f"'{text}'"
+
+
+def _example(field: FieldInfo | None) -> str:
+    """What a field may look like, from its examples or its default; else empty."""
+    if field is None:
+        return ""
+    if field.examples:
+        return str(field.examples[0])
+    if isinstance(field.default, str):
+        return field.default
+    if isinstance(field.default, tuple) and field.default:
+        return f"[{', '.join(map(str, field.default))}]"
+    return ""
+
+
+def _field_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> FieldInfo | None:
+    """Field at a place; None in a list or where there is none."""
+    inner = _model_at(model, loc[:-1])
+    return None if inner is None or not loc else inner.model_fields.get(str(loc[-1]))
 
 
 def _fields_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """Names of the fields of the block at a place, through lists and mappings of blocks."""
+    """Names of the fields of the block at a place."""
+    inner = _model_at(model, loc)
+    return [] if inner is None else list(inner.model_fields)
+
+
+def _model_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """The block at a place, through lists and mappings of blocks."""
     inner: type[BaseModel] | None = model
     for part in loc:
         field = None if inner is None else inner.model_fields.get(str(part))
         if field is not None:
             inner = _block_in(field.annotation)
-    return [] if inner is None else list(inner.model_fields)
+    return inner
 
 
 def _block_in(annotation: Any) -> type[BaseModel] | None:

@@ -33,8 +33,10 @@ def registry() -> pint.UnitRegistry[float]:
     return units
 
 
-def quantity(text: str | float, *, where: str = "") -> pint.Quantity[float]:
+def quantity(text: str | float, *, where: str = "", example: str = "mL") -> pint.Quantity[float]:
     """Quantity read from text such as ``"1e10 particle"`` or ``"-80 degC"``.
+
+    ``example`` is the unit that is offered where one is missing.
 
     Raises
     ------
@@ -61,7 +63,7 @@ def quantity(text: str | float, *, where: str = "") -> pint.Quantity[float]:
         number, unit = head[:cut], head[cut:].strip()
     if not _is_number(number):
         raise UnitError(
-            f"'{text}' does not start with a number; write for instance \"1 mL\".",
+            f"'{text}' does not start with a number; write for instance \"1 {example}\".",
             where=where or None,
         )
     value = float(number)
@@ -69,7 +71,7 @@ def quantity(text: str | float, *, where: str = "") -> pint.Quantity[float]:
         raise UnitError(f"'{text}' is not a finite number.", where=where or None)
     if not unit.strip():
         raise UnitError(
-            f"'{text}' has no unit; write for instance \"{number} mL\".",
+            f"'{text}' has no unit; write for instance \"{number} {example}\".",
             code="UNIT_MISSING",
             where=where or None,
         )
@@ -102,7 +104,7 @@ def magnitude(text: str | float, unit: str, *, where: str = "") -> float:
     """
     import pint
 
-    found = quantity(text, where=where)
+    found = quantity(text, where=where, example=unit)
     try:
         return float(found.to(unit).magnitude)
     except pint.DimensionalityError as e:

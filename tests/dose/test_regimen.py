@@ -33,6 +33,8 @@ def test_single_injection_needs_no_interval():
         ({"interval": "0 day"}, "is none"),
         ({"interval": "-1 day"}, "is none"),
         ({"interval": "4"}, "no unit"),
+        ({"injections": 3, "interval": "5 ns"}, "'5 ns' between 3 injections is less than 1 hour"),
+        ({"injections": 2, "interval": "59 minute"}, "such as '4 week'"),
         ({"interval": "4 mL"}, "day"),
         ({"dose": "-1 mL"}, "negative"),
         ({"dose": "0 mL"}, "0 particle"),
@@ -42,6 +44,17 @@ def test_single_injection_needs_no_interval():
 def test_regimen_that_cannot_be_is_refused(fields, words):
     with pytest.raises(ValidationError, match=words):
         Regimen.model_validate({"dose": "1e10 particle", **fields})
+
+
+@pytest.mark.parametrize("interval", ["1 hour", "60 minute", "3600 second"])
+def test_an_hour_between_injections_is_enough(interval):
+    regimen = Regimen(dose="1 vial", injections=3, interval=interval)
+    assert regimen.times_days[1] == pytest.approx(1 / 24)
+
+
+def test_a_dose_without_unit_is_shown_with_one():
+    with pytest.raises(ValidationError, match="3 particle"):
+        Regimen(dose="3")
 
 
 def test_unknown_route_and_joint_offer_the_nearest():

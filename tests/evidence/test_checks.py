@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from exocast.errors import NotFound
+from exocast.errors import NotFound, TableError
 from exocast.evidence.checks import Finding, check_package, check_tables
-from exocast.evidence.rows import COLUMNS
+from exocast.evidence.correlations import correlations_of
+from exocast.evidence.rows import COLUMNS, rows_of
+from exocast.evidence.sources import sources
 
 HEADER = ",".join(COLUMNS)
 GOOD = "k,a rate,2,1/day,0.5,log_sd,uncertain,rat,someone2020,Table 1,B,"
@@ -158,3 +160,23 @@ def test_what_is_printed_counts_tables_and_rows() -> None:
     assert set(printed) == {"tables", "rows", "findings"}
     assert isinstance(printed["rows"], int)
     assert printed["rows"] > 100
+
+
+LATIN = "note,é".encode("latin-1")
+
+
+@pytest.mark.parametrize("name", ["table.csv", "other.csv", "sources.bib", "correlations.csv"])
+def test_a_file_in_another_encoding_is_a_finding_with_its_line(tmp_path: Path, name: str) -> None:
+    found(tmp_path)
+    (tmp_path / name).write_bytes(b"first\nsecond\n" + LATIN)
+    (finding,) = (f for f in check_tables(root=tmp_path) if f.code == "ENCODING")
+    assert (finding.severity, finding.where) == ("error", f"{name}, line 3")
+    assert "0xe9" in finding.message and "save the file as UTF-8" in finding.message
+
+
+def test_every_door_names_the_line_of_a_wrong_byte(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"first\n" + LATIN)
+    for door in (correlations_of, rows_of, sources):
+        with pytest.raises(TableError, match=r"x\.csv: line 2: .*save the file as UTF-8"):
+            door(path)

@@ -220,6 +220,47 @@ def test_all_findings_are_listed_together(folder: Path) -> None:
     _refused(_run(path, folder.parent / "out"), 65, "patient.sex", "patient.kellgren_lawrence")
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--prior", "lit"), ("--prior: 'lit'", "Known: default, literature")),
+        (("--set", "vial=x"), ("--set vial: a block",)),
+        (("--set", "site=kne"), ("--set site:", "Did you mean 'knee'")),
+        (("--set", "regimen.route=oral"), ("--set regimen.route:", "intra-articular")),
+        (("--set", "vial.product=msc_eve"), ("--set vial.product:", "'msc_ev'")),
+        (("--set", "regimen.interval=5 ns"), ("--set regimen.interval: '5 ns'", "1 hour")),
+        (("--patients", "2000000"), ("--patients:",)),
+        (("--prior", "default", "--set", "prior=lit"), ("--set prior: 'lit'",)),
+    ],
+)
+def test_a_bad_option_is_blamed_and_not_the_file(
+    tmp_path: Path, options: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    called = _call("forecast", SCENARIO, "--out", tmp_path / "out", *options)
+    _refused(called, 65, *words)
+    assert "scenario.yaml" not in called.stderr
+    assert "Input should" not in called.stderr
+
+
+def test_none_in_a_mapping_of_changes_empties_the_field(tmp_path: Path) -> None:
+    with pytest.raises(ExocastError, match="nobody counted"):
+        api.forecast(SCENARIO, out=tmp_path / "out", set={"vial.file": None})
+
+
+def test_a_file_stands_where_it_does_not_belong(tmp_path: Path) -> None:
+    _refused(_run(VIAL, tmp_path / "out"), 65, VIAL.name, "--vial")
+    _refused(_run(tmp_path, tmp_path / "out"), 66, "scenario.yaml")
+    _refused(_call("export", SCENARIO, "--sbml", tmp_path), 65, "this is a folder")
+
+
+@pytest.mark.slow
+def test_a_healthy_knee_in_pain_is_warned_of(tmp_path: Path) -> None:
+    healthy = ("--set", "condition=healthy_knee", "--set", "horizon=9 week")
+    called = _run(SCENARIO, tmp_path / "out", *healthy)
+    assert called.exit_code == 0, called.output
+    assert "warning CONDITION_CONTRADICTS_PATIENT: condition: 'healthy_knee'" in called.stderr
+
+
 # YAML ----------------------------------------------------------------------------------------
 
 
@@ -308,6 +349,13 @@ def test_a_file_that_is_not_there_has_its_own_code(tmp_path: Path) -> None:
     _refused(_call("report", tmp_path / "nothing"), 66, "no result here")
 
 
+def test_a_folder_in_place_of_a_vial_names_what_is_in_it(tmp_path: Path) -> None:
+    _refused(_call("vial", "inspect", EXAMPLE), 65, "this is a folder", VIAL.name)
+    _refused(_run(SCENARIO, tmp_path / "out", "--vial", EXAMPLE), 65, "this is a folder", VIAL.name)
+    missing = EXAMPLE / VIAL.name.replace("Summary", "Sumary")
+    _refused(_call("vial", "inspect", missing), 66, f"Did you mean '{VIAL.name}'")
+
+
 @pytest.mark.parametrize("dilution", ["0", "-5", "nan", "0.5"])
 def test_an_impossible_dilution_is_refused(tmp_path: Path, dilution: str) -> None:
     called = _run(SCENARIO, tmp_path / "out", "--dilution", dilution)
@@ -387,6 +435,16 @@ def test_a_damaged_result_is_refused(tmp_path: Path) -> None:
     part = directory / "parts" / "part-00000.parquet"
     part.write_bytes(part.read_bytes()[:-7])
     _refused(_call("report", directory), 65, "part-00000", "truncated")
+    for name, content in (
+        ("rows.csv", b"key,value\nk,\xe9\n"),
+        ("rows.csv", b"other\n1\n"),
+        ("worlds.parquet", b"PAR1"),
+        ("manifest.json", b'{"schema": "exocast/result/1", "status": "complete"}'),
+    ):
+        spoilt = synthetic.write(tmp_path / "s", worlds=2, patients=1)
+        (spoilt / name).write_bytes(content)
+        _refused(_call("report", spoilt), 65, "RESULT_DAMAGED", name)
+        shutil.rmtree(spoilt)
     partial = synthetic.write(tmp_path / "p", worlds=2, patients=1, changes={"status": "partial"})
     _refused(_call("report", partial), 75, "partial")
 

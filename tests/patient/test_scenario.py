@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exocast.documents import read_mapping
 from exocast.errors import ExocastError, InvalidInput, NotFound, UnknownName
-from exocast.patient.scenario import load_scenario, parse_scenario
+from exocast.patient.scenario import EntryCriteria, contradiction, load_scenario, parse_scenario
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "knee" / "scenario.yaml"
 
@@ -122,6 +122,81 @@ def test_a_change_that_is_none_is_refused(change: str) -> None:
 def test_a_misspelt_change_offers_the_nearest() -> None:
     with pytest.raises(InvalidInput, match="Did you mean 'dose'"):
         load_scenario(EXAMPLE, ["regimen.dos=2e10 particle"])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("vial=x", "--set vial: a block with fields is needed (file, product"),
+        ("arms=vial", "--set arms: a list in brackets is needed, such as [vial, saline]; 'vial'"),
+        ("prior=literatur", "--set prior: 'literatur' is not a value of this field. Did you mean"),
+        ("worlds=many", "--set worlds: a whole number is needed; 'many' was found"),
+        ("title=3", "--set title: a text (in quotation marks"),
+        ("patient={sex: male}", "--set patient: patient.age: this field is missing; write for"),
+        ('vial.storage=["x"]', "--set vial.storage: vial.storage, entry 1: a block"),
+        ("vial.fil.x=1", "--set vial.fil.x: there is no such field. Did you mean 'file'"),
+        ("title.x=3", "--set title.x: 'title' is 'Vesicles"),
+        ("title=!!x 3", "--set title, line 1: tags"),
+        ("patient.pain_vas='65'", '"65 mm"'),
+    ],
+)
+def test_a_bad_change_is_blamed_on_its_option(change: str, words: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        load_scenario(EXAMPLE, [change])
+    assert words in str(refused.value)
+    assert "scenario.yaml" not in str(refused.value)
+
+
+def test_file_and_option_are_each_blamed_for_their_own(tmp_path: Path) -> None:
+    path = changed(tmp_path, "sex: female", "sex: woman")
+    with pytest.raises(InvalidInput) as refused:
+        load_scenario(path, ["prior=x", "worlds=1"], {"prior": "--prior"})
+    assert refused.value.where == str(path)
+    lines = sorted(line.partition(":")[0] for line in refused.value.message.splitlines())
+    assert lines == ["--prior", "--set worlds", "patient.sex"]
+
+
+def test_a_finding_on_several_fields_names_the_options_it_speaks_of() -> None:
+    with pytest.raises(InvalidInput, match=r"\(changed by --set horizon\)") as refused:
+        load_scenario(EXAMPLE, ["horizon=2 week", "worlds=3"])
+    assert "worlds" not in str(refused.value)
+
+
+def test_a_healthy_knee_with_a_diseased_patient_is_told() -> None:
+    def told(*changes: str) -> str:
+        return contradiction(load_scenario(EXAMPLE, changes))
+
+    healthy = "condition=healthy_knee"
+    well = ("patient.pain_vas=5 mm", "entry.pain_vas_at_least=0 mm", "patient.kellgren_lawrence=1")
+    assert told() == told(healthy, *well) == ""
+    both = told(healthy)
+    assert "Kellgren-Lawrence grade 3 and pain of 65 mm" in both
+    assert "condition: knee_oa" in both
+    assert "pain of 65 mm" in told(healthy, "patient.kellgren_lawrence=0")
+    assert "grade 2" in told(healthy, *well, "patient.kellgren_lawrence=2")
+
+
+def test_the_entry_threshold_says_which_reading_it_means() -> None:
+    said = EntryCriteria.model_json_schema()["properties"]["pain_vas_at_least"]["description"]
+    assert "30 mm" in said and "screening" in said and "patient.pain_vas" in said
+    assert "30 mm if that came later" in EXAMPLE.read_text(encoding="utf-8")
+
+
+def test_a_folder_and_a_misspelt_file_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="this is a folder"):
+        read_mapping(tmp_path)
+    written(tmp_path, "a: 1")
+    with pytest.raises(NotFound, match=r"Did you mean 'scenario\.yaml'"):
+        read_mapping(tmp_path / "scenari.yaml")
+    with pytest.raises(NotFound, match="There is no folder"):
+        read_mapping(tmp_path / "no" / "scenario.yaml")
+
+
+def test_a_wrong_byte_is_named_by_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_bytes(b"a: 1\nb: \xe9\n")
+    with pytest.raises(InvalidInput, match=r"line 2: the byte 0xe9 is not UTF-8"):
+        read_mapping(path)
 
 
 plain = st.recursive(

@@ -72,12 +72,15 @@ def test_text_of_a_scenario_is_never_markup(make: Callable[..., Forecast]) -> No
                         "text": nasty,
                         "per_cell": {"median": 1.0, "low": 0.5, "high": 2.0},
                         "threshold": 3.0,
+                        "ratio": {"median": 0.4, "low": 0.1, "high": 0.9},
                     }
                 ]
             },
             "needle": {
                 "intended_particles": 1e9,
-                "steps": [{"name": nasty, "fraction_median": 0.5}],
+                "steps": [
+                    {"name": nasty, "fraction_median": 0.5, "share_left": {"median": 0.5}},
+                ],
                 "at_needle": {"median": 5e8},
             },
         },
@@ -96,6 +99,7 @@ def test_dollar_signs_are_text_in_figures(make: Callable[..., Forecast]) -> None
         "unit": "copy/cell",
         "threshold": 5.0,
         "per_cell": {"median": 1.0, "low": 0.5, "high": 2.0},
+        "ratio": {"median": 0.2, "low": 0.1, "high": 0.4},
     }
     made = make(page=True, worlds=3, patients=2, changes={"stoichiometry": {"channels": [channel]}})
     page = (made.directory / "report.html").read_text(encoding="utf-8")
@@ -154,6 +158,42 @@ def test_a_label_stands_at_the_top_of_every_section(make: Callable[..., Forecast
         head = section[: section.index("Beads taken as vesicles")]
         assert not re.search(r"<(p|div|figure|table|details)[ >](?!.*class=\"label)", head[:-40])
     assert page.index("Beads taken") < page.index('class="answer"')
+
+
+def test_the_figure_of_cargo_shows_the_ratio_of_runs(make: Callable[..., Forecast]) -> None:
+    channel = {
+        "channel": "miRNA",
+        "unit": "copy/cell",
+        "threshold": 100.0,
+        "per_cell": {"median": 1.0, "low": 0.5, "high": 2.0},
+        "ratio": {"median": 1e-7, "low": 1e-8, "high": 1e-6},
+    }
+    made = make(page=True, worlds=3, patients=2, changes={"stoichiometry": {"channels": [channel]}})
+    page = (made.directory / "report.html").read_text(encoding="utf-8")
+    drawing = page[page.index('aria-label="For each channel') :]
+    assert ">10⁻⁸<" in drawing[: drawing.index("</svg>")]
+
+
+def test_the_figure_of_the_needle_ends_at_the_share_shown(forecast: Forecast, page: str) -> None:
+    assert "68\u00a0%) leave the needle" in " ".join(_words(forecast, "needle"))
+    drawing = page[page.index('aria-label="Bars of the share of the intended') :]
+    assert "68\u00a0% reach the needle." in drawing[:400]
+    assert "at the needle, 68\u00a0%<" in drawing[: drawing.index("</svg>")]
+
+
+def _words(forecast: Forecast, key: str) -> tuple[str, ...]:
+    return next(s.words for s in forecast.story.sections if s.key == key)
+
+
+def test_nothing_is_drawn_or_tabled_of_a_dose_of_nothing(make: Callable[..., Forecast]) -> None:
+    needle = {"intended_particles": 0.0, "steps": [], "at_needle": {"median": 0.0}}
+    made = make(page=True, worlds=3, patients=2, changes={"needle": needle})
+    page = (made.directory / "report.html").read_text(encoding="utf-8")
+    for key in ("whereabouts", "cargo", "needle"):
+        section = page[page.index(f'<section id="{key}"') :]
+        section = section[: section.index("</section>")]
+        assert "Nothing is injected but the fluid" in section
+        assert "<table" not in section and "<figure" not in section
 
 
 def test_not_advice_is_said_once(page: str) -> None:

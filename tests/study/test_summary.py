@@ -61,6 +61,19 @@ def test_more_patients_move_the_ends_by_no_more_than_their_monte_carlo_error() -
     assert abs(whole.high[0] - half.high[0]) < 2 * error
 
 
+def test_worlds_without_an_effect_stay_at_exactly_none() -> None:
+    rng = np.random.default_rng(3)
+    acting = np.arange(2000) < 800
+    effect = np.where(acting, rng.normal(-8, 2, 2000), 0.0)
+    noise = rng.normal(0, 10, (2000, 10)) * acting[:, None]
+    found = interval((effect[:, None] + noise)[..., None])
+    assert (found.worlds[~acting] == 0.0).all()
+    truth = effect[acting]
+    assert found.worlds[acting].std() == pytest.approx(truth.std(), rel=0.15)
+    assert found.low[0] == pytest.approx(np.quantile(effect, 0.05), abs=0.4)
+    assert found.high[0] == 0.0
+
+
 def test_without_real_scatter_the_interval_closes() -> None:
     rng = np.random.default_rng(1)
     found = interval(rng.normal(3.0, 4.0, (500, 30, 1)))

@@ -7,7 +7,7 @@ import json
 import pytest
 from jsonschema import validate
 
-from exocast.errors import InstrumentFileError, InvalidInput, UnknownName
+from exocast.errors import InstrumentFileError, InvalidInput, NotFound, UnknownName
 from exocast.vial import VialInspection, inspect
 
 CONTRACT = {
@@ -114,3 +114,20 @@ def test_several_files_keep_their_order(summary, tmp_path):
 def test_nothing_to_inspect_is_refused():
     with pytest.raises(InvalidInput, match="at least one file"):
         inspect([])
+
+
+def test_a_folder_is_refused_with_the_files_in_it(tmp_path):
+    for name in ("a.csv", "b.txt", "c.csv", "z-ExperimentSummary.csv", "photo.png"):
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    with pytest.raises(InstrumentFileError, match="this is a folder") as refused:
+        inspect([tmp_path])
+    assert "such as z-ExperimentSummary.csv, a.csv, b.txt and 1 more" in str(refused.value)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InstrumentFileError, match="it holds no CSV file"):
+        inspect([tmp_path / "empty"])
+
+
+def test_a_misspelt_file_offers_the_nearest(tmp_path):
+    (tmp_path / "lot7-ExperimentSummary.csv").write_text("x", encoding="utf-8")
+    with pytest.raises(NotFound, match=r"Did you mean 'lot7-ExperimentSummary\.csv'"):
+        inspect([tmp_path / "lot7-ExperimentSumary.csv"])

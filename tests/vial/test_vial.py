@@ -20,6 +20,7 @@ from exocast.vial import (
     population_rows,
     vial_volume_ml,
 )
+from exocast.vial.vial import Syringe
 
 
 @pytest.fixture
@@ -234,3 +235,12 @@ def test_vial_without_a_file_has_no_count():
     assert vial.measurement is None
     assert vial.concentration_per_ml is None
     assert "vial.concentration" not in {r.key for r in vial.rows}
+
+
+def test_volumes_that_no_vial_or_syringe_has_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="larger than 1000 mL"):
+        load_vial(VialDescription(contents="vesicles", volume="1e9 L"), tmp_path)
+    with pytest.raises(InvalidInput, match="larger than 1000 mL"):
+        load_vial(VialDescription(contents="vesicles"), tmp_path, volume="2 L")
+    with pytest.raises(ValueError, match="no syringe for injections holds 2 L"):
+        Syringe(volume="2 L")

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from exocast.errors import DoseError, InvalidInput, UnitError, UnknownName, nearest
 from exocast.units import magnitude, quantity
 
 MOST_INJECTIONS = 100
+LEAST_HOURS = 1
 UNITS = ("item", "ug", "cell", "mL", "vial")
 WHERE = "regimen.dose"
 
@@ -24,7 +32,7 @@ class Regimen(BaseModel):
     site: str = Field(default="knee", description="which joint of the site")
     injections: int = Field(default=1, ge=1, le=MOST_INJECTIONS)
     interval: str | None = Field(
-        default=None, description="time between injections", examples=["4 week"]
+        default=None, description="time between injections, an hour or more", examples=["4 week"]
     )
 
     @field_validator("dose")
@@ -38,7 +46,7 @@ class Regimen(BaseModel):
 
     @field_validator("interval")
     @classmethod
-    def _interval(cls, text: str | None) -> str | None:
+    def _interval(cls, text: str | None, info: ValidationInfo) -> str | None:
         if text is None:
             return None
         try:
@@ -47,6 +55,13 @@ class Regimen(BaseModel):
             raise ValueError(e.message) from None
         if not days > 0:
             raise ValueError(f"an interval of '{text}' is none; give it as '4 week'")
+        injections = info.data.get("injections", 1)
+        # Closer than this they are one injection in parts, and a slip of the unit.
+        if injections > 1 and days * 24 < LEAST_HOURS * (1 - 1e-9):
+            raise ValueError(
+                f"'{text}' between {injections} injections is less than {LEAST_HOURS} hour; "
+                "lengthen it, such as '4 week', or give one injection of the whole dose"
+            )
         return text
 
     @model_validator(mode="after")
@@ -76,12 +91,16 @@ def dose_unit(dose: str, *, where: str = WHERE) -> tuple[float, str]:
     DoseError
         When the dose is negative or of none of the five kinds.
     """
-    found = quantity(dose, where=where)
+    found = quantity(dose, where=where, example="particle")
     for unit in UNITS:
         if found.is_compatible_with(unit):
             value = magnitude(dose, unit, where=where)
             if value < 0:
-                raise DoseError(f"a dose of {dose} is negative.", where=where)
+                raise DoseError(
+                    f"a dose of {dose} is negative; give what one injection brings, such as "
+                    "'2e10 particle'.",
+                    where=where,
+                )
             if value == 0 and unit != "item":
                 raise DoseError(
                     f"a dose of {dose} is nothing; for the procedure alone, write '0 particle'.",

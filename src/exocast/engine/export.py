@@ -130,6 +130,8 @@ def _give_units(math: Any, unit: str) -> None:
 
 def _replace(target: Path, text: str) -> None:
     """Write beside the target and rename: whole or not at all."""
+    if target.is_dir():
+        raise InvalidInput("this is a folder; name the file to write in it.", where=str(target))
     temporary = target.with_name(f".{target.name}.partial")
     try:
         with temporary.open("w", encoding="utf-8") as stream:
@@ -139,4 +141,8 @@ def _replace(target: Path, text: str) -> None:
         temporary.replace(target)
     except OSError as e:
         temporary.unlink(missing_ok=True)
-        raise InvalidInput(f"the file could not be written: {e}", where=str(target)) from e
+        raise InvalidInput(
+            f"the file could not be written: {e.strerror or e}. Check the path, its permissions "
+            "and the disk.",
+            where=str(target),
+        ) from e

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exocast.documents import not_utf8
 from exocast.errors import InvalidInput, NotFound, UnsupportedModel
 
 NAMESPACE = "urn:exocast:engine:1"
@@ -91,9 +92,7 @@ def text_of(sbml: str | Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as e:
-        raise InvalidInput(
-            f"the file is not UTF-8 text (byte {e.start}).", code="ENCODING", where=str(path)
-        ) from None
+        raise InvalidInput(f"{not_utf8(e)}.", code="ENCODING", where=str(path)) from None
 
 
 @functools.lru_cache(maxsize=32)

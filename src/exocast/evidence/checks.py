@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from exocast.documents import not_utf8
 from exocast.errors import NotFound, TableError, UnitError, nearest
 from exocast.evidence.chance import (
     BETWEEN,
@@ -149,8 +150,11 @@ def _read(folders: Iterable[Path]) -> _Shelf:
 def _read_csv(shelf: _Shelf, path: Path, where: str) -> None:
     try:
         records = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
-    except (UnicodeDecodeError, csv.Error) as e:
-        shelf.add("error", "TABLE", f"not a CSV table in UTF-8: {e}; save it as such.", where)
+    except UnicodeDecodeError as e:
+        _add_undecoded(shelf, e, where)
+        return
+    except csv.Error as e:
+        shelf.add("error", "TABLE", f"this is no CSV table ({e}); save it as CSV.", where)
         return
     header = records[0] if records else []
     if path.name == CORRELATIONS:
@@ -159,6 +163,11 @@ def _read_csv(shelf: _Shelf, path: Path, where: str) -> None:
         _read_rows(shelf, path, where)
     else:
         _read_other(shelf, header, records, where)
+
+
+def _add_undecoded(shelf: _Shelf, error: UnicodeDecodeError, where: str) -> None:
+    line, _, sentence = not_utf8(error).partition(": ")
+    shelf.add("error", "ENCODING", f"{sentence}.", f"{where}, {line}")
 
 
 def _read_rows(shelf: _Shelf, path: Path, where: str) -> None:
@@ -220,7 +229,12 @@ def _read_other(shelf: _Shelf, header: list[str], records: list[list[str]], wher
 
 
 def _read_sources(shelf: _Shelf, path: Path, where: str) -> None:
-    entries, problems = parse_sources(path.read_text(encoding="utf-8"))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as e:
+        _add_undecoded(shelf, e, where)
+        return
+    entries, problems = parse_sources(text)
     for line, problem in problems:
         shelf.add("error", "SOURCE", f"{problem}.", f"{where}, line {line}")
     for entry in entries:

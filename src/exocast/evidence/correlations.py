@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import functools
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from exocast.documents import not_utf8
 from exocast.errors import NotFound, TableError
 
 COLUMNS = ("id_a", "id_b", "r", "system", "source", "place", "grade")
@@ -40,7 +42,11 @@ def correlations_of(path: Path) -> tuple[Correlation, ...]:
     """
     if not path.is_file():
         raise NotFound("There is no such table of correlations.", where=str(path))
-    with path.open(encoding="utf-8", newline="") as file:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as e:
+        raise TableError(f"{not_utf8(e)}.", code="ENCODING", where=str(path)) from None
+    with io.StringIO(text, newline="") as file:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != COLUMNS:
             raise TableError(f"line 1: the columns must be {', '.join(COLUMNS)}.", where=str(path))

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from exocast.documents import not_utf8
 from exocast.errors import NotFound, TableError, UnknownName, nearest
 
 COLUMNS = "id,meaning,value,unit,spread,spread_kind,varies,system,source,place,grade,note".split(
@@ -82,7 +83,7 @@ def parse_table(path: Path) -> tuple[tuple[Row, ...], list[str]]:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as e:
-        return (), [f"byte {e.start}: the table is not UTF-8 text; save it as UTF-8"]
+        return (), [not_utf8(e)]
     reader = csv.DictReader(io.StringIO(text, newline=""))
     header = list(reader.fieldnames or ())
     if header != COLUMNS:

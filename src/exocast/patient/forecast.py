@@ -37,7 +37,7 @@ from exocast.evidence.correlations import package_correlations
 from exocast.evidence.rows import COLUMNS, Row, package_table, under_prior
 from exocast.evidence.trials import Trial, related_trials, trials_of
 from exocast.patient import effect, outcomes, population
-from exocast.patient.scenario import Scenario
+from exocast.patient.scenario import Scenario, contradiction
 from exocast.patient.thresholds import thresholds
 from exocast.vial import (
     Needle,
@@ -63,6 +63,8 @@ RTOL = 1e-6
 FULL_GRID = np.linspace(-1.5, 3.0, 19)
 FULL_DAYS = 730.0
 CYTOKINES = ("tnf", "il1", "il6")
+# First step to the needle: what the vial truly holds over what its count says.
+COUNT_STEP = "count of the vial"
 MEASURED = {
     "pain_vas": ("mm", "pain on the 0-100 scale", "lower"),
     "womac_pain": ("1", "WOMAC pain, 0-20", "lower"),
@@ -704,18 +706,26 @@ def _reached(out: Path, plan: Plan) -> dict[str, Any]:
 
 
 def _channel(name: str, unit: str, found: Array, threshold: Array, text: str) -> dict[str, Any]:
-    low, median, high = _quantiles(found)
+    """What one channel delivers, needs, and delivers over its need, run by run."""
     known = np.isfinite(found)
     return {
         "channel": name,
         "unit": unit,
-        "per_cell": {"median": median, "low": low, "high": high},
+        "per_cell": _spread(found),
         "threshold": float(np.median(threshold)),
+        "threshold_range": _spread(threshold),
+        "ratio": _spread(found / threshold),
         "reached_probability": float(np.mean(found[known] >= threshold[known]))
         if known.any()
         else None,
         "text": text,
     }
+
+
+def _spread(values: Array) -> dict[str, float]:
+    """The same three quantiles by name."""
+    low, median, high = _quantiles(values)
+    return {"median": median, "low": low, "high": high}
 
 
 def _quantiles(values: Array) -> tuple[float, float, float]:
@@ -748,6 +758,10 @@ def _manifest(
             "where": "patient",
         }
     )
+    if told := contradiction(scenario):
+        warnings.append(
+            {"code": "CONDITION_CONTRADICTS_PATIENT", "message": told, "where": "condition"}
+        )
     warnings += [
         {
             "code": "FILLED",
@@ -860,23 +874,33 @@ def _vial_record(vial: Vial, volume_ml: float) -> dict[str, Any]:
 
 
 def _needle_record(plan: Plan) -> dict[str, Any]:
-    low, median, high = _quantiles(plan.doses[0].sum(axis=0).ravel())
+    """The way of the first injection from the label to the needle.
+
+    ``share_left`` is the product of a run's own steps so far: medians of single steps do not
+    multiply. No steps where nothing is meant to be injected.
+    """
+    per_ml = plan.vial.concentration_per_ml or 0.0
+    intended = per_ml * plan.volume_ml
     steps = []
-    for name, fraction in plan.needle.steps.items():
-        step_low, step_median, step_high = _quantiles(fraction.ravel())
-        steps.append(
-            {
-                "name": name,
-                "fraction_median": step_median,
-                "fraction_low": step_low,
-                "fraction_high": step_high,
-            }
-        )
-    intended = (plan.vial.concentration_per_ml or 0.0) * plan.volume_ml
+    if intended > 0:
+        left = np.ones(plan.doses.shape[2:])
+        counted = {COUNT_STEP: plan.values["vial.concentration"] / per_ml}
+        for name, fraction in (counted | dict(plan.needle.steps)).items():
+            left = left * fraction
+            low, median, high = _quantiles(fraction)
+            steps.append(
+                {
+                    "name": name,
+                    "fraction_median": median,
+                    "fraction_low": low,
+                    "fraction_high": high,
+                    "share_left": _spread(left),
+                }
+            )
     return {
         "intended_particles": intended,
         "steps": steps,
-        "at_needle": {"median": median, "low": low, "high": high},
+        "at_needle": _spread(plan.doses[0].sum(axis=0)),
     }
 
 

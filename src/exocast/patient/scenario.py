@@ -9,14 +9,20 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from exocast.documents import parse, read_mapping
+from exocast.documents import NO_OPTIONS, parse, plain_value, read_mapping
 from exocast.dose import Regimen
 from exocast.errors import InvalidInput, UnitError, UnknownName, nearest
+from exocast.evidence.rows import package_table
 from exocast.units import magnitude
 from exocast.vial import VialDescription
 
 MOST_RUNS = 1_000_000
 ARMS = ("vial", "saline", "no injection")
+
+
+HEALTHY = "healthy_knee"
+DISEASED = "knee_oa"
+OSTEOARTHRITIS_GRADE = 2  # by definition of the Kellgren-Lawrence scale
 
 
 class _Block(BaseModel):
@@ -30,7 +36,10 @@ class Person(_Block):
     sex: Literal["female", "male"]
     bmi: str = Field(description="body mass index", examples=["29 kg/m^2"])
     kellgren_lawrence: int = Field(ge=0, le=4, description="radiographic grade of the knee")
-    pain_vas: str = Field(description="pain on the 0-100 mm scale at entry", examples=["65 mm"])
+    pain_vas: str = Field(
+        description="pain on the 0-100 mm scale at entry, the reading they were chosen by",
+        examples=["65 mm"],
+    )
     synovitis: Literal["none", "mild", "moderate", "severe"] = "moderate"
 
     @field_validator("age")
@@ -65,10 +74,19 @@ class Person(_Block):
 
 
 class EntryCriteria(_Block):
-    """How people came to be treated: regression to the mean follows from it."""
+    """How people came to be treated: regression to the mean follows from it.
+
+    The threshold applies to the very reading that ``patient.pain_vas`` is, the usual 40 mm of a
+    screening visit. Trials print a later reading as their baseline, which some pass below 40, so
+    ``evidence/entry.csv`` takes 30 where a trial's threshold is not known.
+    """
 
     pain_vas_at_least: str = Field(
-        default="40 mm", description="entry threshold of pain", examples=["40 mm"]
+        default="40 mm",
+        description="least pain on the reading that people were chosen by, which is "
+        "patient.pain_vas; where that is a later reading than the one at screening, give less "
+        "(30 mm stands in for trials that ask for 40 mm at screening)",
+        examples=["40 mm"],
     )
 
     @field_validator("pain_vas_at_least")
@@ -94,7 +112,7 @@ class Scenario(_Block):
     site: str = "knee"
     condition: str = "knee_oa"
     arms: tuple[str, ...] = ("vial", "saline")
-    horizon: str = "52 week"
+    horizon: str = Field(default="52 week", examples=["52 week"])
     worlds: int = Field(default=50, ge=2, le=100_000)
     patients: int = Field(default=20, ge=1, le=1_000_000)
     seed: int = Field(default=1, ge=0, le=2**63 - 1)
@@ -138,8 +156,19 @@ class Scenario(_Block):
         return magnitude(self.horizon, "day")
 
 
-def load_scenario(path: Path, changes: Sequence[str] = ()) -> Scenario:
+def load_scenario(
+    path: Path, changes: Sequence[str] = (), options: Mapping[str, str] = NO_OPTIONS
+) -> Scenario:
     """Scenario from a YAML file, with changes such as ``regimen.dose=2e10 particle`` applied.
+
+    Parameters
+    ----------
+    path
+        The file.
+    changes
+        Applied in their order.
+    options
+        Option that made a change, by the field's name, where it was not ``--set``.
 
     Raises
     ------
@@ -147,22 +176,54 @@ def load_scenario(path: Path, changes: Sequence[str] = ()) -> Scenario:
         When there is no such file.
     InvalidInput
         When the file is no plain YAML mapping, has an unknown or missing field, or a value
-        that cannot be used; all findings are listed together.
+        that cannot be used; all findings are listed together, each with its field or option.
     """
-    return parse_scenario(with_changes(read_mapping(path), changes), where=str(path))
+    data = with_changes(read_mapping(path), changes, options)
+    return parse_scenario(data, where=str(path), options=options_of(changes, options))
 
 
-def with_changes(data: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+def with_changes(
+    data: Mapping[str, Any], changes: Sequence[str], options: Mapping[str, str] = NO_OPTIONS
+) -> dict[str, Any]:
     """The same mapping with changes such as ``regimen.dose=2e10 particle`` applied."""
     changed: dict[str, Any] = copy.deepcopy(dict(data))
     for change in changes:
-        _apply(changed, change)
+        _apply(changed, change, options)
     return changed
 
 
-def parse_scenario(data: Mapping[str, Any], *, where: str = "scenario") -> Scenario:
+def options_of(changes: Sequence[str], options: Mapping[str, str] = NO_OPTIONS) -> dict[str, str]:
+    """Option that made each change, by field: ``--set FIELD`` where no other is known."""
+    fields = [change.partition("=")[0].strip() for change in changes]
+    return {field: options.get(field, f"--set {field}") for field in fields}
+
+
+def parse_scenario(
+    data: Mapping[str, Any], *, where: str = "scenario", options: Mapping[str, str] = NO_OPTIONS
+) -> Scenario:
     """Scenario from a mapping; see :func:`load_scenario` for what is refused."""
-    return parse(Scenario, data, where=where)
+    return parse(Scenario, data, where=where, options=options)
+
+
+def contradiction(scenario: Scenario) -> str:
+    """Sentence on a person whom the scenario's condition does not fit; empty where it fits.
+
+    Pain counts where it is more than the error of measuring it, row ``outcomes.error_vas``.
+    """
+    if scenario.condition != HEALTHY:
+        return ""
+    person = scenario.patient
+    signs = []
+    if person.kellgren_lawrence >= OSTEOARTHRITIS_GRADE:
+        signs.append(f"Kellgren-Lawrence grade {person.kellgren_lawrence}")
+    if person.pain_vas_mm > package_table("patient", "outcomes")["error_vas"].value:
+        signs.append(f"pain of {person.pain_vas}")
+    if not signs:
+        return ""
+    return (
+        f"'{HEALTHY}' takes joint fluid and cartilage from healthy knees, and this patient has "
+        f"{' and '.join(signs)}; write 'condition: {DISEASED}', or describe a healthy person"
+    )
 
 
 def _within(text: str, unit: str, low: float, high: float) -> str:
@@ -175,27 +236,23 @@ def _within(text: str, unit: str, low: float, high: float) -> str:
     return text
 
 
-def _apply(data: dict[str, Any], change: str) -> None:
+def _apply(data: dict[str, Any], change: str, options: Mapping[str, str]) -> None:
     name, sign, value = change.partition("=")
-    if not sign or not name.strip():
+    name = name.strip()
+    if not sign or not all(part.strip() for part in name.split(".")):
         raise InvalidInput(
             f"'{change}' is not of the form field=value, such as regimen.dose=\"2e10 particle\".",
             where="--set",
         )
-    *path, last = name.strip().split(".")
-    place: Any = data
+    option = options.get(name, f"--set {name}")
+    *path, last = name.split(".")
+    place = data
     for step in path:
-        place = place.setdefault(step, {}) if isinstance(place, dict) else None
-        if not isinstance(place, dict):
-            raise UnknownName(f"'{step}' in '{name}' holds no fields.", where="--set")
-    place[last] = _plain(value)
-
-
-def _plain(text: str) -> Any:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        return YAML(typ="safe", pure=True).load(text)
-    except YAMLError as e:
-        raise InvalidInput(f"'{text}' is not a readable value: {e}", where="--set") from None
+        inner = place.setdefault(step, {})
+        if not isinstance(inner, dict):
+            raise UnknownName(
+                f"'{step}' is '{inner}', which holds no fields; change '{step}' itself.",
+                where=option,
+            )
+        place = inner
+    place[last] = plain_value(value, where=option)

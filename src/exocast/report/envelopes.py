@@ -103,6 +103,60 @@ class WeakRecord(_Model):
     time_days: float | None
 
 
+class Spread(_Model):
+    """5, 50 and 95 % over runs."""
+
+    median: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class Channel(_Model):
+    """Cargo of one kind per recipient cell against what it takes."""
+
+    channel: str
+    unit: str
+    text: str = ""
+    per_cell: Spread = Field(description="delivered")
+    threshold: float | None = Field(default=None, description="needed, median; null: none known")
+    threshold_range: Spread | None = Field(default=None, description="needed; it is drawn too")
+    ratio: Spread | None = Field(default=None, description="delivered over needed, run by run")
+    reached_probability: float | None = Field(
+        default=None, description="share of runs with at least what is needed"
+    )
+
+
+class Stoichiometry(_Model):
+    """Cargo by channel."""
+
+    channels: list[Channel] = []
+    dose_to_threshold_particles: float | None = Field(
+        default=None,
+        description="particles of all injections at the needle that reach the miRNA threshold, "
+        "median; null when nothing was given",
+    )
+
+
+class NeedleStep(_Model):
+    """One step from the label to the needle."""
+
+    name: str
+    fraction_median: float | None
+    fraction_low: float | None = None
+    fraction_high: float | None = None
+    share_left: Spread | None = Field(
+        default=None, description="of the intended particles after this step, run by run"
+    )
+
+
+class NeedleRecord(_Model):
+    """Particles of the first injection, from the label to the needle."""
+
+    intended_particles: float | None = None
+    steps: list[NeedleStep] = Field(default=[], description="empty when nothing was meant")
+    at_needle: Spread | None = None
+
+
 class ForecastRecord(_Model):
     """Result of ``forecast``."""
 
@@ -120,8 +174,8 @@ class ForecastRecord(_Model):
     first_important: list[FirstImportant]
     weakest: list[WeakRecord]
     trials: list[dict[str, Any]]
-    stoichiometry: dict[str, Any]
-    needle: dict[str, Any]
+    stoichiometry: Stoichiometry
+    needle: NeedleRecord
     effect_prior: dict[str, Any]
     versions: dict[str, str]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exocast.report.numbers import SUPERSCRIPTS, Numbers, percent
+from exocast.report.numbers import SUPERSCRIPTS, Numbers, percent, weeks_in_words
 from exocast.report.story import (
     PLACES,
     SHORT,
@@ -261,8 +261,8 @@ def difference(
     at = int(np.abs(weeks - 26).argmin())
     return Figure(
         svg=svg,
-        alt=f"Line of {SHORT[observable]}, {pair}, over {weeks[-1]:.0f} weeks: "
-        f"{mean[at]:.1f} {unit} at {weeks[at]:.0f} weeks, 90 % band {low[at]:.1f} to "
+        alt=f"Line of {SHORT[observable]}, {pair}, over {weeks_in_words(round(weeks[-1]))}: "
+        f"{mean[at]:.1f} {unit} at {weeks_in_words(round(weeks[at]))}, 90 % band {low[at]:.1f} to "
         f"{high[at]:.1f}"
         + (f"; the important difference is {sign * group:g} {unit}." if group else "."),
         caption=f"{SHORT[observable]}: the mean difference between the arms, with its 90 % band "
@@ -396,20 +396,18 @@ def _whereabouts(result: Result, numbers: Numbers, *, size: tuple[float, float])
 def _stoichiometry(result: Result, numbers: Numbers, story: Story) -> Figure | None:
     """Each channel as a share of what it needs, so that unlike units stand on one axis."""
     channels = [
-        c
-        for c in result.manifest.get("stoichiometry", {}).get("channels", ())
-        if (c.get("per_cell") or {}).get("median") and c.get("threshold")
+        (str(channel["channel"]), ratio)
+        for channel in result.manifest.get("stoichiometry", {}).get("channels", ())
+        if (ratio := channel.get("ratio") or {}).get("median")
     ]
     if not channels:
         return None
     with canvas((PANEL[0], 1.0 + 0.5 * len(channels)), "stoichiometry") as (drawing, axes):
         axes.grid(axis="x")
         axes.axvline(1.0, color=ORANGE, linewidth=2)
-        for row, channel in enumerate(channels):
-            needed = float(channel["threshold"])
-            median = float(channel["per_cell"]["median"]) / needed
-            low = float(channel["per_cell"].get("low") or 0) / needed
-            high = float(channel["per_cell"].get("high") or 0) / needed
+        for row, (_, ratio) in enumerate(channels):
+            median = float(ratio["median"])
+            low, high = float(ratio.get("low") or 0), float(ratio.get("high") or 0)
             low, high = max(low, median * 1e-6), max(high, median)
             axes.plot(
                 [low, high], [row, row], color=BLUE, linewidth=3, solid_capstyle="round", alpha=0.45
@@ -418,7 +416,7 @@ def _stoichiometry(result: Result, numbers: Numbers, story: Story) -> Figure | N
         axes.set_xscale("log")
         low, high = axes.get_xlim()
         axes.set_xlim(min(low, 0.05), max(high, 5.0))
-        axes.set_yticks(range(len(channels)), [_short(str(c["channel"])) for c in channels])
+        axes.set_yticks(range(len(channels)), [_short(name) for name, _ in channels])
         axes.set_ylim(len(channels) - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
@@ -430,7 +428,8 @@ def _stoichiometry(result: Result, numbers: Numbers, story: Story) -> Figure | N
         alt="For each channel what a recipient cell gets over what it needs, as a dot with a bar "
         "on a logarithmic axis, and an upright line where it is enough; the table below gives the "
         "numbers.",
-        caption="What a recipient cell gets, over what it takes to change it.",
+        caption="What a recipient cell gets, over what it takes to change it. Both are drawn in "
+        "each run, and the ratio is taken run by run.",
     )
 
 
@@ -449,56 +448,57 @@ def _power(k: int) -> str:
 
 def _needle(result: Result, numbers: Numbers, story: Story) -> Figure | None:
     steps = needle_steps(result)
-    intended = float(result.manifest.get("needle", {}).get("intended_particles", 0) or 0)
-    if not steps or intended <= 0:
+    left = [1.0, *(step.left[0] for step in steps)]
+    if not steps or not all(math.isfinite(share) for share in left):
         return None
-    names = ["intended", *(_short(name) for name, *_ in steps), "at the needle"]
-    left = [intended]
-    for _, fraction, _, _ in steps:
-        left.append(left[-1] * fraction)
-    given = (result.manifest["needle"].get("at_needle") or {}).get("median")
-    given = left[-1] if given is None else float(given)
+    _, low, high = steps[-1].left
+    names = [
+        "intended",
+        *(_short(step.name) for step in steps),
+        f"at the needle, {percent(left[-1])}",
+    ]
     with canvas((PANEL[0], 1.0 + 0.42 * len(names)), "needle") as (drawing, axes):
         axes.grid(axis="x")
-        axes.barh(0, left[0] / intended, color=FAINT, height=0.62)
+        axes.barh(0, 1.0, color=FAINT, height=0.62)
         for row, (before, after) in enumerate(itertools.pairwise(left), start=1):
+            gain = after > before
             axes.barh(
-                row, (before - after) / intended, left=after / intended, color=ORANGE, height=0.62
+                row,
+                abs(before - after),
+                left=min(before, after),
+                color=GREEN if gain else ORANGE,
+                height=0.62,
             )
-            axes.plot([after / intended] * 2, [row - 0.5, row + 0.9], color=FAINT, linewidth=0.8)
+            axes.plot([after] * 2, [row - 0.5, row + 0.9], color=FAINT, linewidth=0.8)
             axes.annotate(
-                f"−{percent((before - after) / intended)}",
-                (after / intended, row),
+                ("+" if gain else "−") + percent(abs(before - after)),
+                (min(before, after), row),
                 xytext=(-4, 0),
                 textcoords="offset points",
                 ha="right",
                 va="center",
                 fontsize=9.5,
             )
-        axes.barh(len(names) - 1, given / intended, color=BLUE, height=0.62)
-        axes.annotate(
-            percent(given / intended),
-            (given / intended, len(names) - 1),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9.5,
-        )
+        last = len(names) - 1
+        axes.barh(last, left[-1], color=BLUE, height=0.62)
+        axes.plot([low, high], [last, last], color=INK, linewidth=1.2)
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.5, -0.6)
-        axes.set_xlim(0, 1.08)
-        axes.set_xticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "25", "50", "75", "100 %"])
+        end = max(1.0, *left, high)
+        axes.set_xlim(0, end + 0.08)
+        marks = np.arange(0, end + 0.01, 0.25 if end <= 1.5 else 0.5)
+        axes.set_xticks(marks, [f"{100 * mark:.0f}" for mark in marks])
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
-        axes.set_xlabel("share of the particles intended")
+        axes.set_xlabel("% of the particles intended\n(last bar's line: 5 to 95 %)")
         svg = finished(drawing, "needle")
     return Figure(
         svg=svg,
-        alt="Bars of the share of particles lost at each step: "
-        + ", ".join(f"{name} keeps {percent(f)}" for name, f, _, _ in steps)
-        + f"; {percent(given / intended)} reach the needle.",
-        caption="From the label to the needle: what each step takes. Medians each, which need not "
-        "multiply; the last bar also carries how well the vial was counted.",
+        alt="Bars of the share of the intended particles left after each step: "
+        + ", ".join(f"{step.name} {percent(step.left[0])}" for step in steps)
+        + f"; {percent(left[-1])} reach the needle.",
+        caption="From the label to the needle: what each step changes, as medians over runs of "
+        "what is left. The first step is how well the vial was counted.",
     )
 
 
@@ -550,8 +550,8 @@ def _sensitivity(result: Result, numbers: Numbers, story: Story) -> Figure | Non
         alt="Bars of the share of variance: "
         + ", ".join(f"{key} {percent(share)}" for key, share in shown)
         + f"; chance alone reaches {percent(found.threshold)}.",
-        caption=f"What moves the difference of pain at {week} weeks, from the forecast's own "
-        "draws.",
+        caption=f"What moves the difference of pain at {weeks_in_words(week)}, from the forecast's "
+        "own draws.",
     )
 
 

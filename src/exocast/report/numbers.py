@@ -99,6 +99,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f}{NBSP}%"
 
 
+def weeks_in_words(weeks: int) -> str:
+    """A visit's time: ``1 week``, ``26 weeks``."""
+    return f"{weeks} week" + ("" if weeks == 1 else "s")
+
+
 def days_in_words(days: float) -> str:
     """A time as people say it: ``6 hours``, ``3 days``, ``26 weeks``."""
     for size, word in ((7.0, "week"), (1.0, "day"), (1 / 24, "hour")):

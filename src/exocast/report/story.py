@@ -12,7 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exocast.evidence.sources import NOT_SOURCES, sources
-from exocast.report.numbers import NBSP, Numbers, as_given, days_in_words, decimal, large, percent
+from exocast.report.numbers import (
+    NBSP,
+    Numbers,
+    as_given,
+    days_in_words,
+    decimal,
+    large,
+    percent,
+    weeks_in_words,
+)
 from exocast.study.result import Result
 from exocast.study.sensitivity import (
     FEWEST_WORLDS,
@@ -38,6 +47,11 @@ PLACES = {
     "degraded_particles": "taken apart",
 }
 NO_SCATTER = "no scatter seen"
+MEDIAN = ", median "
+PULLED = (
+    " Where a mean lies outside its interval, a few worlds pull it there; the median stands by it."
+)
+NOTHING_INJECTED = "Nothing is injected but the fluid (the procedure arm)."
 NOT_SOURCES_TEXT = "rows marked 'assumption' rest on no source."
 MOMENTS_DAYS = (1 / 24, 6 / 24, 1.0, 3.0, 7.0)
 SHORT = {
@@ -130,7 +144,7 @@ def tell(result: Result, numbers: Numbers) -> Story:
             _symptoms(result, numbers),
             _joint(result, numbers),
             _whereabouts(result, numbers),
-            _cargo(result, numbers),
+            _cargo(result),
             _needle(result),
             _weakest(result, found, by_grade, by_share),
             _trials(result),
@@ -218,18 +232,21 @@ def _answer(result: Result, numbers: Numbers) -> tuple[str, ...]:
     low, high = value(pair, "low"), value(pair, "high")
     verb = "is forecast to be" if float(decimal(abs(mean), 1)) else "shows"
     joined = "than" if float(decimal(abs(mean), 1)) else "from that"
+    middle = (
+        f"median {_amount(result, 'pain_vas', value(pair, 'median'), none='no difference')}; "
+        if _outside(numbers, pair, "pain_vas", days, 1)
+        else ""
+    )
     first = (
-        f"At {week} weeks, mean pain after the {arm} {verb} "
+        f"At {weeks_in_words(week)}, mean pain after the {arm} {verb} "
         f"{_amount(result, 'pain_vas', mean, none='no difference')} {joined} after {control} "
-        f"({_range(result, 'pain_vas', low, high)}, on a scale of 0 to 100)."
+        f"({middle}{_range(result, 'pain_vas', low, high)}, on a scale of 0 to 100)."
     )
     sentences = [first]
-    if not low <= mean <= high and math.isfinite(low):
-        middle = _amount(result, "pain_vas", value(pair, "median"), none="no difference")
-        sentences.append(
-            "A few extreme worlds pull this mean out of its interval; the middle world shows "
-            f"{middle}."
-        )
+    if _given_nothing(result):
+        sentences.append(f"The dose is zero particles. {NOTHING_INJECTED}")
+    if middle:
+        sentences.append("A few extreme worlds pull this mean out of its interval.")
     change_arm, change_control = value(arm, "mean"), value(control, "mean")
     sentences.append(
         f"Pain itself changes by {decimal(change_arm, 1, sign=True)} mm with the {arm} and by "
@@ -262,10 +279,9 @@ def _symptoms(result: Result, numbers: Numbers) -> Section:
     for observable in ("pain_vas", "womac_total"):
         if observable not in result.observables:
             continue
-        mean = numbers.at(pair, observable, "mean", days)
         words.append(
-            f"{SHORT[observable]} at {week} weeks: {arm} minus {control} "
-            f"{decimal(mean, 1, sign=True)}{unit_text(result, observable)} "
+            f"{SHORT[observable]} at {weeks_in_words(week)}: {arm} minus {control} "
+            f"{_mean(numbers, pair, observable, days, 1, unit=unit_text(result, observable))} "
             f"({percent(LEVEL)} over worlds {_between(numbers, pair, observable, days, 1)})."
         )
     words.append(_monte_carlo(result, numbers, days))
@@ -340,7 +356,7 @@ def _importance(result: Result, numbers: Numbers) -> list[str]:
             f"{'the ' if arm == treatment(result) else ''}{arm}"
             for arm in result.arms
         )
-        words.append(f"People who improve by that much at {week} weeks: {shares}.")
+        words.append(f"People who improve by that much at {weeks_in_words(week)}: {shares}.")
     return words
 
 
@@ -392,12 +408,12 @@ def _outcome_table(result: Result, numbers: Numbers, observable: str) -> Table:
     rows = []
     for week in visits(result):
         days = 7.0 * week
-        cells = [f"{week} weeks"]
+        cells = [weeks_in_words(week)]
         cells += [
             decimal(numbers.at(arm, observable, "mean", days), digits, sign=True) for arm in shown
         ]
         cells += [
-            decimal(numbers.at(pair, observable, "mean", days), digits, sign=True),
+            _mean(numbers, pair, observable, days, digits),
             _between(numbers, pair, observable, days, digits),
             (
                 f"{decimal(numbers.at(pair, observable, 'mc_error_patients', days), digits)} / "
@@ -427,8 +443,8 @@ def _outcome_table(result: Result, numbers: Numbers, observable: str) -> Table:
         f"{pair}",
         columns=tuple(columns),
         rows=tuple(rows),
-        note="Interval over worlds. Monte Carlo error of its ends: from patients / from worlds. A "
-        "mean outside its interval is pulled there by a few worlds."
+        note="Interval over worlds. Monte Carlo error of its ends: from patients / from worlds."
+        + (PULLED if any(MEDIAN in cell for row in rows for cell in row) else "")
         + (
             f" '{NO_SCATTER}': the worlds differ by no more than the chance of who was simulated; "
             "in brackets its Monte Carlo error."
@@ -436,6 +452,24 @@ def _outcome_table(result: Result, numbers: Numbers, observable: str) -> Table:
             else ""
         ),
     )
+
+
+def _outside(numbers: Numbers, arm: str, observable: str, days: float, digits: int) -> bool:
+    """Whether a mean lies outside its interval by what is written of both."""
+    mean, low, high = (numbers.at(arm, observable, s, days) for s in ("mean", "low", "high"))
+    return not low <= mean <= high and (
+        round(mean, digits) < round(low, digits) or round(mean, digits) > round(high, digits)
+    )
+
+
+def _mean(
+    numbers: Numbers, arm: str, observable: str, days: float, digits: int, *, unit: str = ""
+) -> str:
+    """A mean with its unit; the median beside it where the mean lies outside its interval."""
+    text = decimal(numbers.at(arm, observable, "mean", days), digits, sign=True) + unit
+    if not _outside(numbers, arm, observable, days, digits):
+        return text
+    return text + MEDIAN + decimal(numbers.at(arm, observable, "median", days), digits, sign=True)
 
 
 def _between(numbers: Numbers, arm: str, observable: str, days: float, digits: int) -> str:
@@ -456,7 +490,7 @@ def _people_table(result: Result, numbers: Numbers) -> Table:
             )
             rows.append(
                 (
-                    f"{week} weeks, {arm}",
+                    f"{weeks_in_words(week)}, {arm}",
                     f"{decimal(low, 1, sign=True)} to {decimal(high, 1, sign=True)}",
                     percent(numbers.at(arm, "pain_vas", "responders", days)),
                     percent(numbers.at(arm, "womac_total", "responders", days)),
@@ -478,9 +512,9 @@ def _subscales(result: Result, numbers: Numbers) -> Table:
     rows = []
     for week in visits(result):
         days = 7.0 * week
-        cells = [f"{week} weeks"]
+        cells = [weeks_in_words(week)]
         for name in names:
-            mean = decimal(numbers.at(pair, name, "mean", days), 2, sign=True)
+            mean = _mean(numbers, pair, name, days, 2)
             cells.append(f"{mean} ({_between(numbers, pair, name, days, 2)})")
         rows.append(tuple(cells))
     return Table(
@@ -499,13 +533,13 @@ def _joint(result: Result, numbers: Numbers) -> Section:
         if observable not in result.observables:
             continue
         digits, unit = places(observable), unit_text(result, observable)
-        mean = numbers.at(pair, observable, "mean", days)
         words.append(
-            f"{SHORT[observable]} at {week} weeks: "
+            f"{SHORT[observable]} at {weeks_in_words(week)}: "
             f"{decimal(numbers.at(treatment(result), observable, 'mean', days), digits, sign=True)}"
             f"{unit} with the {treatment(result)}, "
             f"{decimal(numbers.at(result.control, observable, 'mean', days), digits, sign=True)}"
-            f"{unit} with {result.control}; difference {decimal(mean, digits, sign=True)}{unit} "
+            f"{unit} with {result.control}; difference "
+            f"{_mean(numbers, pair, observable, days, digits, unit=unit)} "
             f"({_between(numbers, pair, observable, days, digits)})."
         )
         tables.append(_outcome_table(result, numbers, observable))
@@ -536,13 +570,26 @@ def _marker_table(result: Result, numbers: Numbers, markers: list[str]) -> Table
     note = "; ".join(f"{MARKERS[n]}: {u}" for n, u in unit.items() if u not in ("1", ""))
     return Table(
         caption="Markers in the joint: median over all runs",
-        columns=("Marker and arm", *(f"{w} weeks" if w else "start" for w in weeks)),
+        columns=("Marker and arm", *(weeks_in_words(w) if w else "start" for w in weeks)),
         rows=tuple(rows),
         note=note,
     )
 
 
+def _given_nothing(result: Result) -> bool:
+    """Whether the dose is zero particles; false where the manifest does not say."""
+    intended = result.manifest.get("needle", {}).get("intended_particles")
+    return intended is not None and float(intended) == 0
+
+
+def _nothing(key: str, title: str) -> Section:
+    return Section(key=key, title=title, words=(NOTHING_INJECTED,))
+
+
 def _whereabouts(result: Result, numbers: Numbers) -> Section:
+    title = "Where the vesicles went"
+    if _given_nothing(result):
+        return _nothing("whereabouts", title)
     arm = treatment(result)
     present = [name for name in PLACES if name in result.observables]
     moments = [t for t in MOMENTS_DAYS if math.isfinite(_exact(numbers, arm, present, t))]
@@ -577,7 +624,7 @@ def _whereabouts(result: Result, numbers: Numbers) -> Section:
     )
     return Section(
         key="whereabouts",
-        title="Where the vesicles went",
+        title=title,
         words=tuple(words),
         figures=("whereabouts",),
         tables=(table,),
@@ -604,12 +651,22 @@ def _triple(record: Mapping[str, Any] | None) -> tuple[float, float, float]:
     )
 
 
-def _cargo(result: Result, numbers: Numbers) -> Section:
+def _range_text(record: Mapping[str, Any] | None) -> str:
+    """``45 (3.4 to 70)``: a median with its 5 and 95 %; without them where they are not known."""
+    median, low, high = _triple(record)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return large(median)
+    return f"{large(median)} ({large(low)} to {large(high)})"
+
+
+def _cargo(result: Result) -> Section:
+    title = "Cargo delivered to each recipient cell"
+    if _given_nothing(result):
+        return _nothing("cargo", title)
     record = result.manifest.get("stoichiometry", {})
     words, rows = [], []
     for channel in record.get("channels", ()):
         name = str(channel["channel"])
-        median, low, high = _triple(channel.get("per_cell"))
         threshold = channel.get("threshold")
         reached = channel.get("reached_probability")
         unit = (
@@ -617,72 +674,77 @@ def _cargo(result: Result, numbers: Numbers) -> Section:
             .replace("copy/cell", "copies a cell")
             .replace("item/cell", "vesicles a cell")
         )
-        rows.append(
-            (
-                name,
-                large(median),
-                f"{large(low)} to {large(high)}",
-                unit,
-                "none known" if threshold is None else large(float(threshold)),
-                "–" if reached is None else percent(float(reached)),
-            )
-        )
-        if threshold is not None and median > 0:
-            ratio = float(threshold) / median
-            compared = (
-                f"{large(ratio)} times too few"
-                if ratio > 1
-                else f"{large(1 / ratio)} times what is needed"
-            )
+        delivered = _range_text(channel.get("per_cell"))
+        # A result of an older version knows the threshold's median alone.
+        needed = _range_text(channel.get("threshold_range") or {"median": threshold})
+        ratio = _range_text(channel.get("ratio"))
+        share = "–" if reached is None else percent(float(reached))
+        if threshold is None:
+            words.append(f"{name}: {delivered} {unit}; no threshold is known.")
+            needed = "none known"
+        else:
+            compared = "" if channel.get("ratio") is None else f"; delivered over needed {ratio}"
             words.append(
-                f"{name}: {large(median)} {unit} (median; {percent(LEVEL)} "
-                f"{large(low)} to {large(high)}), against {large(float(threshold))} needed: "
-                f"{compared}"
-                + (
-                    f"; enough in {percent(float(reached))} of runs."
-                    if reached is not None
-                    else "."
-                )
+                f"{name}: {delivered} {unit}, against {needed} needed{compared}; enough in {share} "
+                "of runs."
             )
-        elif math.isfinite(median):
-            words.append(f"{name}: {large(median)} {unit} (median); no threshold is known.")
-    needed = record.get("dose_to_threshold_particles")
-    if needed is not None and math.isfinite(float(needed)):
+        rows.append((name, unit, delivered, needed, ratio, share))
+    if words:
+        words.insert(0, f"Medians over runs, in brackets the range of {percent(LEVEL)} of them.")
+    total = record.get("dose_to_threshold_particles")
+    if total is not None and math.isfinite(float(total)):
         words.append(
-            f"A dose of about {large(float(needed))} particles would bring the median cell to the "
-            "RNA threshold."
+            f"All injections together would have to bring about {large(float(total))} particles "
+            "to the needle to reach the RNA threshold (median of runs)."
         )
+    table = Table(
+        caption="Cargo per recipient cell against its threshold, by channel: median (5 to 95 % of "
+        "runs)",
+        columns=("Channel", "unit", "delivered", "needed", "delivered / needed", "P(reached)"),
+        rows=tuple(rows),
+        note="What is needed is not known either and is drawn for each run; the ratio is taken "
+        "run by run, so its median need not be the ratio of the medians.",
+    )
     return Section(
         key="cargo",
-        title="Cargo delivered to each recipient cell",
+        title=title,
         words=tuple(words) or ("No cargo was followed.",),
         figures=("stoichiometry",) if rows else (),
-        tables=(
-            Table(
-                caption="Cargo per recipient cell against its threshold, by channel",
-                columns=("Channel", "median", "5 to 95 %", "unit", "threshold", "P(reached)"),
-                rows=tuple(rows),
-            ),
-        )
-        if rows
-        else (),
+        tables=(table,) if rows else (),
     )
 
 
-def needle_steps(result: Result) -> list[tuple[str, float, float, float]]:
-    """Name and fraction kept (median, low, high) of each step before the needle."""
+@dataclass(frozen=True, kw_only=True)
+class NeedleStep:
+    """A step before the needle: median, 5 and 95 % of what it keeps and of what is left after it.
+
+    ``left`` is a share of the intended particles, run by run, so the last one is the share at the
+    needle; ``nan`` in results of older versions.
+    """
+
+    name: str
+    kept: tuple[float, float, float]
+    left: tuple[float, float, float]
+
+
+def needle_steps(result: Result) -> list[NeedleStep]:
+    """The steps before the needle in order; none where no particles were meant to be given."""
+    if _given_nothing(result):
+        return []
     return [
-        (
-            str(step["name"]),
-            float(step["fraction_median"]),
-            float(step.get("fraction_low", math.nan)),
-            float(step.get("fraction_high", math.nan)),
+        NeedleStep(
+            name=str(step["name"]),
+            kept=_triple({k: step.get(f"fraction_{k}") for k in ("median", "low", "high")}),
+            left=_triple(step.get("share_left")),
         )
         for step in result.manifest.get("needle", {}).get("steps", ())
     ]
 
 
 def _needle(result: Result) -> Section:
+    title = "Particles left at the needle"
+    if _given_nothing(result):
+        return _nothing("needle", title)
     needle = result.manifest.get("needle", {})
     intended = float(needle.get("intended_particles", math.nan))
     median, low, high = _triple(needle.get("at_needle"))
@@ -693,35 +755,33 @@ def _needle(result: Result) -> Section:
             f"({percent(median / intended)}) leave the needle ({percent(LEVEL)} {large(low)} to "
             f"{large(high)})."
         )
-    elif intended == 0:
-        words.append("No particles were meant to be given.")
     steps = needle_steps(result)
-    if steps:
+    followed = bool(steps) and all(math.isfinite(step.left[0]) for step in steps)
+    if followed:
         words.append(
-            "Kept at each step: "
-            + ", ".join(f"{name} {percent(middle)}" for name, middle, _, _ in steps)
-            + "."
+            "Of what was meant, left after each step (median of runs): "
+            + ", ".join(f"{step.name} {percent(step.left[0])}" for step in steps)
+            + ". The count is a doubt and no loss: a vial may hold more or less than its count "
+            "says."
         )
-    rows, left = [], 1.0
-    for name, middle, bottom, top in steps:
-        left *= middle
-        rows.append(
-            (name, percent(middle), f"{percent(bottom)} to {percent(top)}", large(intended * left))
-        )
+
+    def share(triple: tuple[float, float, float]) -> tuple[str, str]:
+        middle, bottom, top = (percent(v) for v in triple)
+        return middle, f"{bottom} to {top}"
+
+    table = Table(
+        caption="From the label to the needle, step by step",
+        columns=("Step", "kept", "5 to 95 %", "left so far", "5 to 95 %"),
+        rows=tuple((step.name, *share(step.kept), *share(step.left)) for step in steps),
+        note="Medians over runs. What is left is followed run by run: the medians of what single "
+        "steps keep do not multiply to it.",
+    )
     return Section(
         key="needle",
-        title="Particles left at the needle",
+        title=title,
         words=tuple(words),
-        figures=("needle",) if steps else (),
-        tables=(
-            Table(
-                caption="Losses before the injection, step by step",
-                columns=("Step", "kept (median)", "5 to 95 %", "particles left, about"),
-                rows=tuple(rows),
-            ),
-        )
-        if rows
-        else (),
+        figures=("needle",) if followed else (),
+        tables=(table,) if steps else (),
     )
 
 
@@ -745,7 +805,7 @@ def _weakest(
             "By what moves the difference: "
             + "; ".join(
                 f"{w.meaning} ({w.key}, {percent(w.share)} of the variance over worlds at "
-                f"{w.week} weeks)"
+                f"{weeks_in_words(w.week or 0)})"
                 for w in by_share
             )
             + "."

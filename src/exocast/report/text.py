@@ -19,17 +19,18 @@ def plain(story: Story, *, width: int = WIDTH) -> str:
 
     Words of all sections stand first, in order; their tables follow.
     """
-    lines = [story.title.upper(), *_wrap(story.subtitle, width), DISCLAIMER, ""]
+    notes = [line for label in story.labels for line in _wrap(f"NOTE: {label}", width)]
+    lines = [story.title.upper(), *_wrap(story.subtitle, width), *notes, DISCLAIMER, ""]
     for sentence in story.answer:
         lines += _wrap(sentence, width)
     for section in story.sections:
         lines += ["", section.title, "-" * len(section.title)]
-        lines += [line for label in story.labels for line in _wrap(f"NOTE: {label}", width)]
+        lines += notes
         for sentence in section.words:
             lines += _wrap(sentence, width)
     tables = [table for section in story.sections for table in section.tables]
     if tables:
-        lines += ["", "TABLES", *(f"NOTE: {label}" for label in story.labels)]
+        lines += ["", "TABLES", *notes]
     for table in tables:
         lines += ["", *_wrap(table.caption, width), *grid(table)]
         if table.note:
@@ -65,20 +66,20 @@ def rich(story: Story) -> list[RenderableType]:
     from rich.text import Text
 
     answer = Text("\n\n".join(story.answer))
+    labels = [Text(f" {label} ", style="bold black on yellow") for label in story.labels]
     parts: list[RenderableType] = [
         Text(),
         Text(story.title, style="bold"),
         Text(story.subtitle, style="dim"),
+        *labels,
         Text(DISCLAIMER, style="italic"),
         Panel(answer, border_style="blue", padding=(1, 2)),
     ]
     for section in story.sections:
-        parts += [Text(), Text(section.title, style="bold blue")]
-        parts += [Text(f" {label} ", style="bold black on yellow") for label in story.labels]
+        parts += [Text(), Text(section.title, style="bold blue"), *labels]
         parts += [Text(sentence) for sentence in section.words]
     if any(section.tables for section in story.sections):
-        parts += [Text(), Text("Tables", style="bold blue")]
-        parts += [Text(f" {label} ", style="bold black on yellow") for label in story.labels]
+        parts += [Text(), Text("Tables", style="bold blue"), *labels]
     for section in story.sections:
         for table in section.tables:
             shown = RichTable(

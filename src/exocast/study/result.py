@@ -145,7 +145,10 @@ class Result:
         path = self.directory / f"{name}.parquet"
         if not path.is_file():
             raise NotFound(f"This result has no table '{name}'.", where=str(path))
-        return pd.read_parquet(path)
+        try:
+            return pd.read_parquet(path)
+        except (OSError, ValueError):
+            raise _damaged_table(path) from None
 
     @functools.cached_property
     def rows(self) -> pd.DataFrame:
@@ -155,8 +158,11 @@ class Result:
         path = self.directory / str(self.manifest.get("rows_file", "rows.csv"))
         if not path.is_file():
             raise NotFound("The rows that this forecast used are not there.", where=str(path))
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        table["value"] = table["value"].astype(float)
+        try:
+            table = pd.read_csv(path, dtype=str, keep_default_na=False)
+            table["value"] = table["value"].astype(float)
+        except (KeyError, OSError, ValueError):
+            raise _damaged_table(path) from None
         return table
 
     def to_xarray(self, observables: Sequence[str] | None = None) -> xr.Dataset:
@@ -228,8 +234,15 @@ def open_result(directory: str | Path) -> Result:
             where=str(path),
         )
     result = Result(directory=directory, manifest=manifest)
-    for part, record in zip(parts_of(result), manifest["parts"], strict=True):
-        _check_part(part, record)
+    try:
+        for part, record in zip(parts_of(result), manifest["parts"], strict=True):
+            _check_part(part, record)
+    except (KeyError, TypeError) as e:
+        raise InvalidInput(
+            f"The manifest has no usable list of parts ({e}); run the forecast again.",
+            code="RESULT_DAMAGED",
+            where=str(path),
+        ) from None
     return result
 
 
@@ -247,6 +260,14 @@ def parts_of(result: Result) -> list[Path]:
             )
         paths.append(path)
     return paths
+
+
+def _damaged_table(path: Path) -> InvalidInput:
+    return InvalidInput(
+        "This table is not what the forecast wrote (truncated or changed); run the forecast again.",
+        code="RESULT_DAMAGED",
+        where=str(path),
+    )
 
 
 def _check_part(path: Path, record: Mapping[str, Any]) -> None:

@@ -3,7 +3,8 @@
 Every statistic of a mean is over worlds. In each world the mean over its patients carries the
 noise of the patients that happened to be simulated; that part of the variance between worlds is
 estimated from the residual of the two-way layout worlds x patients and taken out, so that more
-patients sharpen the picture and never narrow what is not known.
+patients sharpen the picture and never narrow what is not known. A world without any effect is
+exact as it is, and stays.
 
 The spread between patients is a statistic of its own. Runs that failed are left out for all arms
 together (the patient, or the world, whichever loses less), and the table says how many.
@@ -75,9 +76,10 @@ def interval(values: Array, *, level: float = LEVEL, resamples: int = RESAMPLES)
         Bootstrap samples for the Monte Carlo errors, on a fixed seed; zero for none.
     """
     worlds, patients, times = values.shape
-    centre, spread = _world_sums(values)
+    live = np.ptp(values, axis=1) > 0
+    centre, spread = _world_sums(values, live)
     everyone = np.full((1, patients), 1.0)
-    shrunk = _shrunk(values, everyone, centre, spread)[0]
+    shrunk = _shrunk(values, everyone, live, centre, spread)[0]
     tail = (1 - level) / 2
     low, high = _ends(shrunk, tail)
     error_patients = np.full(times, np.nan)
@@ -88,7 +90,7 @@ def interval(values: Array, *, level: float = LEVEL, resamples: int = RESAMPLES)
             picks = stream.multinomial(patients, np.full(patients, 1 / patients), size=resamples)
             # A sample of one patient, again and again, says nothing about the residual.
             picks = picks[(picks > 0).sum(axis=1) > 1].astype(np.float64)
-            again = _shrunk(values, picks, centre, spread)
+            again = _shrunk(values, picks, live, centre, spread)
             error_patients = _error(again, tail)
         rows = stream.integers(worlds, size=(resamples, worlds))
         error_worlds = _error(shrunk[rows], tail)
@@ -103,29 +105,37 @@ def interval(values: Array, *, level: float = LEVEL, resamples: int = RESAMPLES)
     )
 
 
-def _world_sums(values: Array) -> tuple[Array, Array]:
-    """Each patient's mean over worlds and sum of squares about it, shape ``(patients, times)``."""
-    centre = values.mean(axis=0)
-    return centre, ((values - centre) ** 2).sum(axis=0)
+def _world_sums(values: Array, live: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Each patient's mean over the live worlds and sum of squares about it, (patients, times)."""
+    mask = live[:, None, :]
+    centre = (values * mask).sum(axis=0) / np.maximum(live.sum(axis=0), 1)
+    return centre, (((values - centre) * mask) ** 2).sum(axis=0)
 
 
-def _shrunk(values: Array, weights: Array, centre: Array, spread: Array) -> Array:
+def _shrunk(
+    values: Array, weights: Array, live: NDArray[np.bool_], centre: Array, spread: Array
+) -> Array:
     """World means pulled to their mean by the share of scatter that the patients explain.
+
+    Worlds in which all patients differ by the same, most often by nothing at all, have no scatter
+    of patients in their mean: those that are not ``live``, ``(worlds, times)``, stay where they
+    are and the others are pulled to the mean of the others.
 
     ``weights`` of shape ``(samples, patients)`` count how often each patient is taken; the result
     has the shape ``(samples, worlds, times)``.
     """
-    worlds, patients, _ = values.shape
+    _, patients, _ = values.shape
     means = np.einsum("bp,wpt->bwt", weights, values) / patients
-    grand = means.mean(axis=1, keepdims=True)
-    if worlds < 2 or patients < 2:
-        return np.asarray(means)
-    between = ((means - grand) ** 2).sum(axis=1, keepdims=True)
+    count = live.sum(axis=0)
+    grand = (means * live).sum(axis=1, keepdims=True) / np.maximum(count, 1)
+    freedom = np.maximum(count - 1, 1) * max(patients - 1, 1)
+    between = (((means - grand) * live) ** 2).sum(axis=1, keepdims=True)
     total = np.einsum("bp,pt->bt", weights, spread)[:, None, :]
-    residual = np.maximum(total - patients * between, 0.0) / ((worlds - 1) * (patients - 1))
-    variance = between / (worlds - 1)
+    residual = np.maximum(total - patients * between, 0.0) / freedom
+    variance = between / np.maximum(count - 1, 1)
     share = np.divide(residual / patients, variance, out=np.ones_like(variance), where=variance > 0)
-    return np.asarray(grand + (means - grand) * np.sqrt(np.clip(1 - share, 0.0, 1.0)))
+    pulled = grand + (means - grand) * np.sqrt(np.clip(1 - share, 0.0, 1.0))
+    return np.asarray(np.where(live & (count > 1), pulled, means))
 
 
 def _ends(worlds: Array, tail: float) -> tuple[Array, Array]:

@@ -9,10 +9,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from exocast.documents import no_such_file
 from exocast.errors import InstrumentFileError, NotFound
 
 MOST_BYTES = 8_000_000
 LONGEST_CELL = 40
+MOST_NAMED = 3
 LARGEST = 1e30
 BYTE_ORDER_MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -65,10 +67,11 @@ def read_text(path: Path) -> FileText:
     """
     where = str(path)
     if path.is_dir():
-        raise InstrumentFileError("this is a folder; name the export inside it.", where=where)
+        raise InstrumentFileError(f"this is a folder; {_inside(path)}", where=where)
     if not path.is_file():
+        found = no_such_file(path)
         raise NotFound(
-            "There is no such file; a path is read from the folder of the scenario.", where=where
+            f"{found.message} A path is read from the folder of the scenario.", where=where
         )
     size = path.stat().st_size
     if size > MOST_BYTES:
@@ -85,6 +88,17 @@ def read_text(path: Path) -> FileText:
     return FileText(
         path=path, text=text, encoding=encoding, sha256=hashlib.sha256(data).hexdigest()
     )
+
+
+def _inside(folder: Path) -> str:
+    """What to do about a folder: up to three files in it that may be exports."""
+    files = [p.name for p in folder.iterdir() if p.suffix.lower() in (".csv", ".txt")]
+    # The kind that can be read first, then by name.
+    files.sort(key=lambda name: ("experimentsummary" not in name.lower(), name))
+    if not files:
+        return "it holds no CSV file; name the instrument's export itself."
+    more = f" and {len(files) - MOST_NAMED} more" if len(files) > MOST_NAMED else ""
+    return f"name a file inside it, such as {', '.join(files[:MOST_NAMED])}{more}."
 
 
 def _decoded(data: bytes, where: str) -> tuple[str, str]:

@@ -68,7 +68,9 @@ def load_product(name: str, folders: Sequence[Path] = ()) -> Product:
     """
     known = products(folders)
     if name not in known:
-        raise UnknownName(f"There is no product '{name}'." + nearest(name, known))
+        raise UnknownName(
+            f"There is no product '{name}'." + nearest(name, known), where="vial.product"
+        )
     return _read(known[name])
 
 

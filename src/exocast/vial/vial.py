@@ -23,6 +23,8 @@ from exocast.vial.product import Product, load_product
 Array = NDArray[float64]
 BEADS_LABEL = "Calibration beads, forecast as if they were vesicles"
 UNKNOWN_LABEL = "Unidentified particles, forecast as if they were vesicles"
+LARGEST_VIAL_ML = 1000.0
+LARGEST_SYRINGE_ML = 60.0  # the largest that is made for injections
 
 
 class _Block(BaseModel):
@@ -121,12 +123,18 @@ class Syringe(_Block):
         default="2 mL", description="injected volume, saline included", examples=["2 mL"]
     )
     dead_space: str | None = Field(
-        default=None, description="volume left behind; a population row when absent"
+        default=None,
+        description="volume left behind; a population row when absent",
+        examples=["0.07 mL"],
     )
 
     @field_validator("volume")
     @classmethod
     def _volume(cls, text: str) -> str:
+        if _number_in(text, "mL") > LARGEST_SYRINGE_ML:
+            raise ValueError(
+                f"no syringe for injections holds {text}; the largest has {LARGEST_SYRINGE_ML:g} mL"
+            )
         return _at_least(text, "mL", positive=True)
 
     @field_validator("dead_space")
@@ -275,6 +283,12 @@ def load_vial(
         raise InvalidInput(f"a vial of {volume} is empty; give its volume.", where="--volume")
     if ml is None and description.volume is not None:
         ml = magnitude(description.volume, "mL", where="vial.volume")
+    if ml is not None and ml > LARGEST_VIAL_ML:
+        raise InvalidInput(
+            f"a vial of {volume or description.volume} is larger than {LARGEST_VIAL_ML:g} mL; "
+            "give what one vial holds, such as '1 mL'.",
+            where="--volume" if volume else "vial.volume",
+        )
     floor_nm = package_table("vial", "instrument")["detection_floor"].value
     warnings: list[VialWarning] = []
     measurement: VialMeasurement | None = None
