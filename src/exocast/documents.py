@@ -56,11 +56,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
             code="TOO_LARGE",
             where=str(path),
         )
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as e:
-        raise InvalidInput(f"{not_utf8(e)}.", code="ENCODING", where=str(path)) from None
-    data = copy.deepcopy(_load(text, str(path)))
+    data = copy.deepcopy(_load(utf8_text(path), str(path)))
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise InvalidInput(
             "a mapping with named fields is needed; 'exocast init DIR' writes an example.",
@@ -82,14 +78,26 @@ def no_such_file(path: Path) -> NotFound:
     return NotFound(f"There is no such file.{near}", where=str(path))
 
 
-def not_utf8(error: UnicodeDecodeError) -> str:
-    """Sentence on a file that is no UTF-8 text: its line, the byte, and what to do.
+def utf8_text(path: Path, error: type[InvalidInput] = InvalidInput) -> str:
+    """Text of a file that is there.
 
-    It begins ``line 3: ``, as findings on tables do, and has no full stop.
+    Raises
+    ------
+    InvalidInput
+        Of the type ``error``, with the code ``ENCODING``, when it is no UTF-8 text.
     """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as e:
+        line, sentence = not_utf8(e)
+        raise error(f"line {line}: {sentence}.", code="ENCODING", where=str(path)) from None
+
+
+def not_utf8(error: UnicodeDecodeError) -> tuple[int, str]:
+    """Line of a byte that is no UTF-8 text, and the sentence on it, without a full stop."""
     line = error.object.count(b"\n", 0, error.start) + 1
     byte = error.object[error.start]
-    return f"line {line}: the byte 0x{byte:02x} is not UTF-8 text; save the file as UTF-8"
+    return line, f"the byte 0x{byte:02x} is not UTF-8 text; save the file as UTF-8"
 
 
 def plain_value(text: str, *, where: str) -> Any:

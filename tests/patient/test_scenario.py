@@ -171,7 +171,7 @@ def test_a_healthy_knee_with_a_diseased_patient_is_told() -> None:
     assert told() == told(healthy, *well) == ""
     both = told(healthy)
     assert "Kellgren-Lawrence grade 3 and pain of 65 mm" in both
-    assert "condition: knee_oa" in both
+    assert "choose the condition that they have" in both
     assert "pain of 65 mm" in told(healthy, "patient.kellgren_lawrence=0")
     assert "grade 2" in told(healthy, *well, "patient.kellgren_lawrence=2")
 

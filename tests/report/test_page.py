@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -94,17 +95,22 @@ def test_text_of_a_scenario_is_never_markup(make: Callable[..., Forecast]) -> No
 
 @pytest.mark.slow
 def test_dollar_signs_are_text_in_figures(make: Callable[..., Forecast]) -> None:
-    channel = {
-        "channel": "a$_b$",
+    ratio = {"median": 0.2, "low": 0.1, "high": 0.4}
+    assert ">a$_b$<" in _cargo_drawing(make, channel="a$_b$", ratio=ratio)
+
+
+def _cargo_drawing(make: Callable[..., Forecast], **channel: Any) -> str:
+    """The figure of cargo of a page that tells of one channel."""
+    told = {
         "unit": "copy/cell",
         "threshold": 5.0,
         "per_cell": {"median": 1.0, "low": 0.5, "high": 2.0},
-        "ratio": {"median": 0.2, "low": 0.1, "high": 0.4},
+        **channel,
     }
-    made = make(page=True, worlds=3, patients=2, changes={"stoichiometry": {"channels": [channel]}})
+    made = make(page=True, worlds=3, patients=2, changes={"stoichiometry": {"channels": [told]}})
     page = (made.directory / "report.html").read_text(encoding="utf-8")
     drawing = page[page.index('aria-label="For each channel') :]
-    assert ">a$_b$<" in drawing[: drawing.index("</svg>")]
+    return drawing[: drawing.index("</svg>")]
 
 
 def test_ids_are_unique_and_links_arrive(page: str) -> None:
@@ -161,28 +167,15 @@ def test_a_label_stands_at_the_top_of_every_section(make: Callable[..., Forecast
 
 
 def test_the_figure_of_cargo_shows_the_ratio_of_runs(make: Callable[..., Forecast]) -> None:
-    channel = {
-        "channel": "miRNA",
-        "unit": "copy/cell",
-        "threshold": 100.0,
-        "per_cell": {"median": 1.0, "low": 0.5, "high": 2.0},
-        "ratio": {"median": 1e-7, "low": 1e-8, "high": 1e-6},
-    }
-    made = make(page=True, worlds=3, patients=2, changes={"stoichiometry": {"channels": [channel]}})
-    page = (made.directory / "report.html").read_text(encoding="utf-8")
-    drawing = page[page.index('aria-label="For each channel') :]
-    assert ">10⁻⁸<" in drawing[: drawing.index("</svg>")]
+    ratio = {"median": 1e-7, "low": 1e-8, "high": 1e-6}
+    assert ">10⁻⁸<" in _cargo_drawing(make, channel="miRNA", ratio=ratio)
 
 
 def test_the_figure_of_the_needle_ends_at_the_share_shown(forecast: Forecast, page: str) -> None:
-    assert "68\u00a0%) leave the needle" in " ".join(_words(forecast, "needle"))
+    assert "68 %) leave the needle" in " ".join(forecast.summary().split())
     drawing = page[page.index('aria-label="Bars of the share of the intended') :]
     assert "68\u00a0% reach the needle." in drawing[:400]
     assert "at the needle, 68\u00a0%<" in drawing[: drawing.index("</svg>")]
-
-
-def _words(forecast: Forecast, key: str) -> tuple[str, ...]:
-    return next(s.words for s in forecast.story.sections if s.key == key)
 
 
 def test_nothing_is_drawn_or_tabled_of_a_dose_of_nothing(make: Callable[..., Forecast]) -> None:

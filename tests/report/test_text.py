@@ -234,10 +234,11 @@ def test_no_interval_is_claimed_where_worlds_do_not_differ(make: Callable[..., F
 def _shown(forecast: Forecast) -> str:
     from rich.console import Console
 
-    console = Console(file=io.StringIO(), width=200, force_terminal=False)
+    written = io.StringIO()
+    console = Console(file=written, width=200, force_terminal=False)
     for part in rich(forecast.story):
         console.print(part)
-    return re.sub(r"[\s│]+", " ", console.file.getvalue())  # type: ignore[attr-defined]
+    return re.sub(r"[\s│]+", " ", written.getvalue())
 
 
 def _section(forecast: Forecast, key: str) -> Section:

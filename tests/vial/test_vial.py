@@ -242,5 +242,5 @@ def test_volumes_that_no_vial_or_syringe_has_are_refused(tmp_path: Path) -> None
         load_vial(VialDescription(contents="vesicles", volume="1e9 L"), tmp_path)
     with pytest.raises(InvalidInput, match="larger than 1000 mL"):
         load_vial(VialDescription(contents="vesicles"), tmp_path, volume="2 L")
-    with pytest.raises(ValueError, match="no syringe for injections holds 2 L"):
+    with pytest.raises(ValueError, match="more than 60 mL for one injection"):
         Syringe(volume="2 L")

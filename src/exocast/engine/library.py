@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exocast.documents import not_utf8
+from exocast.documents import utf8_text
 from exocast.engine.site import find, roots
 from exocast.errors import InvalidInput, NotFound, UnknownName, nearest
 from exocast.evidence.rows import Row, parse_table, under_prior
@@ -109,10 +109,7 @@ def fragment_names(libraries: Sequence[str | Path] = ()) -> tuple[str, ...]:
 
 
 def _equations(file: Path) -> tuple[str, tuple[str, ...]]:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as e:
-        raise InvalidInput(f"{not_utf8(e)}.", code="ENCODING", where=str(file)) from None
+    text = utf8_text(file)
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     text = re.sub(r"//[^\n]*", "", text)
     heads = re.findall(r"^\s*model\s+(\*?)(\w+)\s*(?:\(([^)]*)\))?", text, flags=re.MULTILINE)

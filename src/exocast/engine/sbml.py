@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exocast.documents import not_utf8
+from exocast.documents import utf8_text
 from exocast.errors import InvalidInput, NotFound, UnsupportedModel
 
 NAMESPACE = "urn:exocast:engine:1"
@@ -89,10 +89,7 @@ def text_of(sbml: str | Path) -> str:
     path = Path(sbml)
     if not path.is_file():
         raise NotFound("There is no such SBML file.", where=str(sbml)[:200])
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as e:
-        raise InvalidInput(f"{not_utf8(e)}.", code="ENCODING", where=str(path)) from None
+    return utf8_text(path)
 
 
 @functools.lru_cache(maxsize=32)

@@ -84,6 +84,9 @@ class Condition(_Block):
     schema_version: Literal[1]
     name: str = Field(pattern=NAME)
     title: str
+    healthy: bool = Field(
+        default=False, description="whether patients with signs of disease do not fit it"
+    )
     numbers: str | None = Field(default=None, description="file name of the table, or null")
 
 

@@ -166,8 +166,8 @@ def _read_csv(shelf: _Shelf, path: Path, where: str) -> None:
 
 
 def _add_undecoded(shelf: _Shelf, error: UnicodeDecodeError, where: str) -> None:
-    line, _, sentence = not_utf8(error).partition(": ")
-    shelf.add("error", "ENCODING", f"{sentence}.", f"{where}, {line}")
+    line, sentence = not_utf8(error)
+    shelf.add("error", "ENCODING", f"{sentence}.", f"{where}, line {line}")
 
 
 def _read_rows(shelf: _Shelf, path: Path, where: str) -> None:

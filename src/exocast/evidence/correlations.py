@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from exocast.documents import not_utf8
+from exocast.documents import utf8_text
 from exocast.errors import NotFound, TableError
 
 COLUMNS = ("id_a", "id_b", "r", "system", "source", "place", "grade")
@@ -42,10 +42,7 @@ def correlations_of(path: Path) -> tuple[Correlation, ...]:
     """
     if not path.is_file():
         raise NotFound("There is no such table of correlations.", where=str(path))
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as e:
-        raise TableError(f"{not_utf8(e)}.", code="ENCODING", where=str(path)) from None
+    text = utf8_text(path, TableError)
     with io.StringIO(text, newline="") as file:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != COLUMNS:

@@ -83,7 +83,8 @@ def parse_table(path: Path) -> tuple[tuple[Row, ...], list[str]]:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as e:
-        return (), [not_utf8(e)]
+        line, sentence = not_utf8(e)
+        return (), [f"line {line}: {sentence}"]
     reader = csv.DictReader(io.StringIO(text, newline=""))
     header = list(reader.fieldnames or ())
     if header != COLUMNS:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from exocast.documents import not_utf8
+from exocast.documents import utf8_text
 from exocast.errors import NotFound, TableError, UnknownName, nearest
 
 NOT_SOURCES = ("assumption", "definition")
@@ -68,11 +68,7 @@ def sources(path: Path | None = None) -> dict[str, Source]:
         return dict(_package_sources())
     if not path.is_file():
         raise NotFound("There is no such file of sources.", where=str(path))
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as e:
-        raise TableError(f"{not_utf8(e)}.", code="ENCODING", where=str(path)) from None
-    return _by_key(text, where=str(path))
+    return _by_key(utf8_text(path, TableError), where=str(path))
 
 
 def source(key: str) -> Source:

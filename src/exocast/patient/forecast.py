@@ -708,12 +708,13 @@ def _reached(out: Path, plan: Plan) -> dict[str, Any]:
 def _channel(name: str, unit: str, found: Array, threshold: Array, text: str) -> dict[str, Any]:
     """What one channel delivers, needs, and delivers over its need, run by run."""
     known = np.isfinite(found)
+    needed = _spread(threshold)
     return {
         "channel": name,
         "unit": unit,
         "per_cell": _spread(found),
-        "threshold": float(np.median(threshold)),
-        "threshold_range": _spread(threshold),
+        "threshold": needed["median"],
+        "threshold_range": needed,
         "ratio": _spread(found / threshold),
         "reached_probability": float(np.mean(found[known] >= threshold[known]))
         if known.any()
@@ -723,18 +724,12 @@ def _channel(name: str, unit: str, found: Array, threshold: Array, text: str) ->
 
 
 def _spread(values: Array) -> dict[str, float]:
-    """The same three quantiles by name."""
-    low, median, high = _quantiles(values)
-    return {"median": median, "low": low, "high": high}
-
-
-def _quantiles(values: Array) -> tuple[float, float, float]:
     """5 %, 50 % and 95 % of what is known."""
     known = values[np.isfinite(values)]
     if not len(known):
-        return (float("nan"),) * 3
-    low, median, high = np.quantile(known, [0.05, 0.5, 0.95])
-    return float(low), float(median), float(high)
+        return dict.fromkeys(("median", "low", "high"), float("nan"))
+    low, median, high = (float(q) for q in np.quantile(known, [0.05, 0.5, 0.95]))
+    return {"median": median, "low": low, "high": high}
 
 
 def _manifest(
@@ -887,16 +882,8 @@ def _needle_record(plan: Plan) -> dict[str, Any]:
         counted = {COUNT_STEP: plan.values["vial.concentration"] / per_ml}
         for name, fraction in (counted | dict(plan.needle.steps)).items():
             left = left * fraction
-            low, median, high = _quantiles(fraction)
-            steps.append(
-                {
-                    "name": name,
-                    "fraction_median": median,
-                    "fraction_low": low,
-                    "fraction_high": high,
-                    "share_left": _spread(left),
-                }
-            )
+            kept = {f"fraction_{which}": value for which, value in _spread(fraction).items()}
+            steps.append({"name": name, **kept, "share_left": _spread(left)})
     return {
         "intended_particles": intended,
         "steps": steps,

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from exocast.documents import NO_OPTIONS, parse, plain_value, read_mapping
 from exocast.dose import Regimen
+from exocast.engine.site import load_condition
 from exocast.errors import InvalidInput, UnitError, UnknownName, nearest
 from exocast.evidence.rows import package_table
 from exocast.units import magnitude
@@ -18,10 +19,6 @@ from exocast.vial import VialDescription
 
 MOST_RUNS = 1_000_000
 ARMS = ("vial", "saline", "no injection")
-
-
-HEALTHY = "healthy_knee"
-DISEASED = "knee_oa"
 OSTEOARTHRITIS_GRADE = 2  # by definition of the Kellgren-Lawrence scale
 
 
@@ -208,9 +205,12 @@ def parse_scenario(
 def contradiction(scenario: Scenario) -> str:
     """Sentence on a person whom the scenario's condition does not fit; empty where it fits.
 
+    Only a condition whose file says ``healthy: true`` can fail to fit.
+
     Pain counts where it is more than the error of measuring it, row ``outcomes.error_vas``.
     """
-    if scenario.condition != HEALTHY:
+    condition, _ = load_condition(scenario.condition)
+    if not condition.healthy:
         return ""
     person = scenario.patient
     signs = []
@@ -221,8 +221,8 @@ def contradiction(scenario: Scenario) -> str:
     if not signs:
         return ""
     return (
-        f"'{HEALTHY}' takes joint fluid and cartilage from healthy knees, and this patient has "
-        f"{' and '.join(signs)}; write 'condition: {DISEASED}', or describe a healthy person"
+        f"'{condition.name}' takes its numbers from healthy joints, and this patient has "
+        f"{' and '.join(signs)}; choose the condition that they have, or describe a healthy person"
     )
 
 

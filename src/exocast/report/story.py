@@ -457,9 +457,7 @@ def _outcome_table(result: Result, numbers: Numbers, observable: str) -> Table:
 def _outside(numbers: Numbers, arm: str, observable: str, days: float, digits: int) -> bool:
     """Whether a mean lies outside its interval by what is written of both."""
     mean, low, high = (numbers.at(arm, observable, s, days) for s in ("mean", "low", "high"))
-    return not low <= mean <= high and (
-        round(mean, digits) < round(low, digits) or round(mean, digits) > round(high, digits)
-    )
+    return round(mean, digits) < round(low, digits) or round(mean, digits) > round(high, digits)
 
 
 def _mean(

@@ -23,8 +23,9 @@ from exocast.vial.product import Product, load_product
 Array = NDArray[float64]
 BEADS_LABEL = "Calibration beads, forecast as if they were vesicles"
 UNKNOWN_LABEL = "Unidentified particles, forecast as if they were vesicles"
+# Against slips of the unit: far above any vial and any injection into a joint.
 LARGEST_VIAL_ML = 1000.0
-LARGEST_SYRINGE_ML = 60.0  # the largest that is made for injections
+LARGEST_INJECTION_ML = 60.0
 
 
 class _Block(BaseModel):
@@ -131,9 +132,10 @@ class Syringe(_Block):
     @field_validator("volume")
     @classmethod
     def _volume(cls, text: str) -> str:
-        if _number_in(text, "mL") > LARGEST_SYRINGE_ML:
+        if _number_in(text, "mL") > LARGEST_INJECTION_ML:
             raise ValueError(
-                f"no syringe for injections holds {text}; the largest has {LARGEST_SYRINGE_ML:g} mL"
+                f"'{text}' is more than {LARGEST_INJECTION_ML:g} mL for one injection; check the "
+                "unit"
             )
         return _at_least(text, "mL", positive=True)
 
