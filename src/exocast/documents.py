@@ -7,6 +7,7 @@ the same sentences.
 from __future__ import annotations
 
 import copy
+import difflib
 import functools
 import re
 import typing
@@ -74,8 +75,9 @@ def no_such_file(path: Path) -> NotFound:
     if not folder.is_dir():
         return NotFound(f"There is no folder '{folder}'; check the path.", where=str(path))
     names = [p.name for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
-    near = nearest(path.name, names) or " Check the name and the folder."
-    return NotFound(f"There is no such file.{near}", where=str(path))
+    close = difflib.get_close_matches(path.name, names, n=1)
+    hint = f"Did you mean '{close[0]}'?" if close else "Check the name and the folder."
+    return NotFound(f"There is no such file. {hint}", where=str(path))
 
 
 def utf8_text(path: Path, error: type[InvalidInput] = InvalidInput) -> str:

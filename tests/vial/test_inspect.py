@@ -117,11 +117,11 @@ def test_nothing_to_inspect_is_refused():
 
 
 def test_a_folder_is_refused_with_the_files_in_it(tmp_path):
-    for name in ("a.csv", "b.txt", "c.csv", "z-ExperimentSummary.csv", "photo.png"):
+    for name in ("a.csv", "b.csv", "c.csv", "z-ExperimentSummary.csv", "notes.txt"):
         (tmp_path / name).write_text("x", encoding="utf-8")
     with pytest.raises(InstrumentFileError, match="this is a folder") as refused:
         inspect([tmp_path])
-    assert "such as z-ExperimentSummary.csv, a.csv, b.txt and 1 more" in str(refused.value)
+    assert "such as z-ExperimentSummary.csv, a.csv, b.csv and 1 more" in str(refused.value)
     (tmp_path / "empty").mkdir()
     with pytest.raises(InstrumentFileError, match="it holds no CSV file"):
         inspect([tmp_path / "empty"])

@@ -92,7 +92,7 @@ def read_text(path: Path) -> FileText:
 
 def _inside(folder: Path) -> str:
     """What to do about a folder: up to three files in it that may be exports."""
-    files = [p.name for p in folder.iterdir() if p.suffix.lower() in (".csv", ".txt")]
+    files = [p.name for p in folder.iterdir() if p.suffix.lower() == ".csv"]
     # The kind that can be read first, then by name.
     files.sort(key=lambda name: ("experimentsummary" not in name.lower(), name))
     if not files:
