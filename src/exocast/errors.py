@@ -119,6 +119,14 @@ class Interrupted(ExocastError):
     exit_code = 75
 
 
+class GeneralPathUsed(UserWarning):
+    """The slower general path is taken, because the batched engine does not take a model."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"this model is run one run at a time by libRoadRunner: {why}")
+        self.why = why
+
+
 def nearest(name: str, known: Iterable[str], *, most: int = 3) -> str:
     """Sentence part that offers the names nearest to a misspelt one.
 

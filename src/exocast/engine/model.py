@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from exocast.engine.batch.front import document_of, machine, run_batch
+from exocast.engine.batch.runs import Table
 from exocast.engine.pool import Pool
-from exocast.engine.sbml import Description, describe, text_of
+from exocast.engine.sbml import Description, describe, description_of, text_of
 from exocast.engine.solver import Chunk, ChunkResult, solver_of
-from exocast.errors import DoseError, InvalidInput, UnknownName, UnsupportedModel, nearest
+from exocast.errors import (
+    DoseError,
+    GeneralPathUsed,
+    InvalidInput,
+    UnknownName,
+    UnsupportedModel,
+    nearest,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +37,7 @@ DEFAULT_PROCESSES = 2
 RUNS_PER_CHUNK = 32
 FEWEST_FOR_PROCESSES = 200  # starting processes takes longer than fewer runs than this
 NOT_REPORTED = -1
+PATHS = ("auto", "batch", "general")
 DOSE_COLUMNS = ("run", "time", "amount", "target")
 MORE_DOSE_COLUMNS = ("rate", "duration", "product", "evid")
 
@@ -42,7 +53,7 @@ class Runs:
     status
         (n_runs,) int8, an index into ``exocast.engine.STATUS``; 0 is ``ok``.
     steps, rejections
-        (n_runs,) int64; -1 where the solver does not report them, as libRoadRunner does not.
+        (n_runs,) int64; -1 on the general path, whose solver does not report them.
     error_estimate
         (n_runs,): root mean square, over times and observables, of the difference from the same
         run at a hundredth of the tolerance, relative to |y| + max|y|/1000. Known for about one
@@ -65,13 +76,11 @@ class Runs:
     observed: tuple[str, ...]
 
 
-@functools.lru_cache(maxsize=16)
-def _compiled(sbml: str, varied: tuple[str, ...], observe: tuple[str, ...]) -> Model:
-    return Model(sbml=sbml, varied=varied, observe=observe, description=describe(sbml))
-
-
 def compile(  # noqa: A001 - the engine's face, used as engine.compile
-    sbml: str | Path, varied: Iterable[str] = (), observe: Iterable[str] = ()
+    sbml: str | Path,
+    varied: Iterable[str] = (),
+    observe: Iterable[str] = (),
+    path: str = "auto",
 ) -> Model:
     """A model ready to run; cached by content.
 
@@ -83,19 +92,79 @@ def compile(  # noqa: A001 - the engine's face, used as engine.compile
         Ids whose values each run is given: parameters, compartments, and states (their start).
     observe
         Ids whose values are returned: amounts or concentrations as the model says.
+    path
+        ``batch`` is the batched engine, ``general`` libRoadRunner, one run at a time; ``auto``
+        takes the general path for a model that the batched engine does not take, and says so by
+        the warning :class:`exocast.errors.GeneralPathUsed`.
 
     Raises
     ------
     UnknownName
         For a name that the model does not have.
     UnsupportedModel
-        For algebraic rules, delays and fast reactions, or when something computed is to vary.
+        For what neither path takes (algebraic rules, delays, fast reactions), for what the batched
+        engine does not take when it alone is asked for, or when something computed is to vary.
     InvalidInput, NotFound
         When the text or file is no SBML model.
     """
     text = text_of(sbml)
+    if path not in PATHS:
+        raise InvalidInput(f"there is no path '{path}'." + nearest(path, PATHS), where="path")
     varied, observe = tuple(varied), tuple(observe)
-    description = describe(text)
+    why = "asked for" if path == "general" else ""
+    try:
+        description = _described(text) if path != "general" else describe(text)
+    except UnsupportedModel as e:
+        if path == "batch":
+            raise
+        description, why = describe(text), str(e)
+    _check_names(description, varied, observe)
+    if not why:
+        try:
+            machine(text, varied, observe)
+        except UnsupportedModel as e:
+            if path == "batch":
+                raise
+            why = str(e)
+            describe(text)
+    if why and path == "auto":
+        warnings.warn(GeneralPathUsed(why), stacklevel=2)
+    return _model(text, varied, observe, description, why)
+
+
+@functools.lru_cache(maxsize=16)
+def _model(
+    sbml: str,
+    varied: tuple[str, ...],
+    observe: tuple[str, ...],
+    description: Description,
+    why: str,
+) -> Model:
+    return Model(
+        sbml=sbml,
+        varied=varied,
+        observe=observe,
+        description=description,
+        path="general" if why else "batch",
+        why_general=why,
+    )
+
+
+@functools.lru_cache(maxsize=32)
+def _described(text: str) -> Description:
+    """Names of a model as the batched engine reads it; libSBML explains a text it cannot read."""
+    try:
+        return description_of(document_of(text))
+    except UnsupportedModel:
+        raise
+    except InvalidInput:
+        describe(text)
+        raise
+
+
+def _check_names(
+    description: Description, varied: tuple[str, ...], observe: tuple[str, ...]
+) -> None:
     for field, names, known in (
         ("varied", varied, description.variable),
         ("observe", observe, description.names),
@@ -120,17 +189,26 @@ def compile(  # noqa: A001 - the engine's face, used as engine.compile
             raise UnknownName(
                 f"the model has nothing called '{name}'." + nearest(name, known), where=field
             )
-    return _compiled(text, varied, observe)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Model:
-    """A model with the names that vary and are observed; see :func:`compile`."""
+    """A model with the names that vary and are observed; see :func:`compile`.
+
+    Attributes
+    ----------
+    path
+        ``batch`` or ``general``.
+    why_general
+        Why the batched engine is not used; empty on the batched path.
+    """
 
     sbml: str
     varied: tuple[str, ...]
     observe: tuple[str, ...]
     description: Description
+    path: str
+    why_general: str
 
     def run(
         self,
@@ -165,8 +243,8 @@ class Model:
         device
             ``cpu``.
         processes
-            Processes at work; 1 stays in this one. By default two, or one on a single core.
-            Small batches stay in this process whatever is said.
+            Threads at work, one a core by default. On the general path processes: by default two,
+            or one on a single core; small batches stay in this process whatever is said.
         progress
             Called with (runs done, runs in all) now and then.
         atol
@@ -197,6 +275,17 @@ class Model:
         n_runs = _n_runs(numbers, table)
         if numbers is None:
             numbers = np.empty((n_runs, 0))
+        if self.path == "batch":
+            return self._batched(
+                grid,
+                numbers,
+                table,
+                rtol=rtol,
+                atol=atol,
+                checked_share=checked_share,
+                threads=processes,
+                progress=progress,
+            )
         chunks = _chunks(numbers, table, grid, rtol=rtol, atol=atol, checked_share=checked_share)
         workers = min(processes or min(DEFAULT_PROCESSES, os.cpu_count() or 1), len(chunks))
         if workers <= 1 or n_runs < FEWEST_FOR_PROCESSES:
@@ -204,6 +293,48 @@ class Model:
         else:
             results = _pool(self.sbml, self.varied, self.observe, workers).map(chunks, progress)
         return _joined(results, grid, self.observe)
+
+    def _batched(
+        self,
+        grid: Array,
+        numbers: Array,
+        doses: _Doses,
+        progress: Progress | None,
+        **how: Any,
+    ) -> Runs:
+        made = machine(self.sbml, self.varied, self.observe)
+        count = len(numbers)
+        units = sorted(set(made.plan.units))
+        given = np.zeros((count, len(units)))
+        target = np.array([made.plan.dosed[name] for name in doses.targets], dtype=np.int64)
+        states = target[doses.target]
+        group = np.array([units.index(unit) for unit in made.plan.units], dtype=np.int64)
+        if len(states):
+            np.add.at(given, (doses.run, group[states]), np.abs(doses.amount))
+        nothing = np.zeros(len(states), dtype=np.int64)
+        table = Table(
+            begin=np.searchsorted(doses.run, np.arange(count + 1)),
+            time=doses.time,
+            kind=nothing,
+            target=states,
+            value=doses.amount,
+            jump=nothing,
+            quiet=nothing,
+        )
+        told = None if progress is None else lambda done: progress(done, count)
+        result = run_batch(made, grid, numbers, table, given, progress=told, **how)
+        outcome = result.outcome
+        last = np.append(0.0, grid)
+        return Runs(
+            values=outcome.values,
+            status=outcome.status,
+            steps=outcome.steps,
+            rejections=outcome.rejections,
+            error_estimate=result.error_estimate,
+            time_reached=last[outcome.reached],
+            times=grid,
+            observed=self.observe,
+        )
 
     def _here(
         self, chunks: Sequence[Chunk], progress: Progress | None, n_runs: int

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from exocast.documents import utf8_text
+from exocast.engine.batch.read import Document
 from exocast.errors import InvalidInput, NotFound, UnsupportedModel
 
 NAMESPACE = "urn:exocast:engine:1"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Description:
     """Names of a model by what they are.
 
@@ -90,6 +91,36 @@ def text_of(sbml: str | Path) -> str:
     if not path.is_file():
         raise NotFound("There is no such SBML file.", where=str(sbml)[:200])
     return utf8_text(path)
+
+
+def description_of(document: Document) -> Description:
+    """Names of a model that the batched engine has read."""
+    computed = frozenset(document.assigned)
+    floating = {n for n, s in document.species.items() if not s.boundary and not s.constant}
+    moving = frozenset(floating | set(document.rated)) - computed
+    started = frozenset(document.started)
+    units = {s.id: s.unit for s in document.species.values()}
+    units |= {p.id: p.unit for p in document.parameters.values()}
+    free = document.free
+    return Description(
+        species={
+            name: s.substance_only or document.compartments[s.compartment].dimensions == 0
+            for name, s in document.species.items()
+        },
+        parameters=frozenset(document.parameters),
+        compartments=frozenset(document.compartments),
+        reactions=frozenset(document.reactions),
+        moving=moving,
+        computed=computed,
+        started=started,
+        concentrations={
+            name: s.concentration
+            for name, s in document.species.items()
+            if s.concentration is not None and name not in started | computed
+        },
+        never_negative=() if free is None else tuple(sorted(moving - free)),
+        units=units,
+    )
 
 
 @functools.lru_cache(maxsize=32)

@@ -1,0 +1,429 @@
+"""From a problem to something that runs: functions, the record of arrays, and machine code.
+
+What depends only on the numbers of a run, on slots, or on conditions like ``time < 5`` is constant
+between the things that happen; it is computed once for each stretch by the function ``prepare`` and
+kept in array ``c``. The instants at which such conditions change are computed with it: the driver
+stops there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from exocast.engine.batch import driver
+from exocast.engine.batch.derive import TIME, Derivatives, bases, time_affine
+from exocast.engine.batch.emit_llvm import Output, declarations
+from exocast.engine.batch.emit_llvm import function as llvm_function
+from exocast.engine.batch.graph import Graph, Node
+from exocast.engine.batch.lanes import BYTES, FLOATS, INTS, ROWS, Array, Compiler
+from exocast.engine.batch.problem import Problem
+from exocast.engine.batch.sparse import Pattern, factors, matrix, pattern_of, solution
+from exocast.engine.batch.tableau import RODAS5P, Tableau
+
+LONGEST_STRAIGHT_FACTORS = 10_000  # operations; loops beyond
+Function = tuple[tuple[str, ...], list[Output], dict[Node, int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All that is needed to run a model, but for its machine code; plain data, so it can be stored.
+
+    Attributes
+    ----------
+    rows, own
+        Arrays of the workspace: number of rows of vectors; number of integers.
+    tables
+        Integer tables of the model.
+    """
+
+    states: tuple[str, ...]
+    slots: tuple[str, ...]
+    varied: tuple[str, ...]
+    observed: int
+    units: tuple[str, ...]
+    dosed: dict[str, int]
+    never_negative: tuple[bool, ...]
+    constants: dict[str, Any]
+    rows: dict[str, int]
+    own: dict[str, int]
+    tables: dict[str, list[int]]
+    first_truth: list[float]
+
+
+# Arrays outside the workspace, in the order of the table of pointers.
+OUTSIDE = {
+    "order": INTS,
+    "counters": INTS,
+    "options": FLOATS,
+    "varied": FLOATS,
+    "given": FLOATS,
+    "times": FLOATS,
+    "dose_begin": INTS,
+    "table_time": FLOATS,
+    "table_kind": INTS,
+    "table_target": INTS,
+    "table_value": FLOATS,
+    "table_jump": INTS,
+    "table_quiet": INTS,
+    "values": FLOATS,
+    "status": BYTES,
+    "out_steps": INTS,
+    "out_rejections": INTS,
+    "reached": INTS,
+    "group": INTS,
+    "watched": INTS,
+    "needed": INTS,
+    "first_truth": FLOATS,
+    "lu_rows": INTS,
+    "lu_column": INTS,
+    "lu_source": INTS,
+    "lu_order": INTS,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """A plan and the functions of the model as expressions."""
+
+    plan: Plan
+    graph: Graph
+    functions: dict[str, Function]
+
+
+class _Static:
+    """Which nodes are constant between the things that happen."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.fixed: dict[Node, bool] = {}
+        self.timed: dict[Node, bool] = {}  # fixed, but through a condition on the time
+        self.modes: dict[Node, tuple[float, Node]] = {}
+
+    def look(self, roots: Iterable[Node]) -> None:
+        for node in self.graph.below(roots):
+            if node not in self.fixed:
+                self.fixed[node], self.timed[node] = self._of(node)
+
+    def _of(self, node: Node) -> tuple[bool, bool]:
+        operation, *rest = self.graph.nodes[node]
+        if operation == "load":
+            return rest[0] == "p", False
+        arguments = self.graph.arguments(node)
+        if operation in {"lt", "le", "eq"} and not all(self.fixed[a] for a in arguments):
+            affine = time_affine(self.graph, self.graph.sub(*arguments))
+            if affine is not None:
+                self.modes[node] = affine
+                return True, True
+        return all(self.fixed[a] for a in arguments), any(self.timed[a] for a in arguments)
+
+    def cut(self, roots: Iterable[Node], *, timed: bool) -> list[Node]:
+        """Topmost fixed nodes below roots that are worth keeping."""
+        self.look(roots)
+        found: list[Node] = []
+        seen: set[Node] = set()
+        stack = list(roots)
+        while stack:
+            node = stack.pop()
+            if node in seen:
+                continue
+            seen.add(node)
+            if self.fixed[node] and (timed or not self.timed[node]):
+                if self.graph.arguments(node):
+                    found.append(node)
+            else:
+                stack.extend(self.graph.arguments(node))
+        return sorted(found)
+
+    def stop(self, mode: Node) -> Node:
+        """The instant at which a condition on the time changes."""
+        slope, rest = self.modes[mode]
+        return self.graph.mul(rest, self.graph.const(-1.0 / slope))
+
+    def just_after(self, mode: Node) -> Node:
+        """A condition on the time as it holds just after this time."""
+        graph = self.graph
+        if graph.nodes[mode][0] == "eq":
+            return graph.boolean(False)
+        before = graph.less(graph.load("t", 0), self.stop(mode))
+        return before if self.modes[mode][0] > 0 else graph.negation(before)
+
+
+def build(
+    problem: Problem,
+    tableau: Tableau = RODAS5P,
+    lanes: int = 8,
+    *,
+    shared: bool = False,
+    looped: bool | None = None,
+) -> Built:
+    """Functions and plan of a problem.
+
+    Parameters
+    ----------
+    tableau
+        The method.
+    lanes
+        Runs side by side.
+    shared
+        Whether all lanes take the same steps, for sensitivities.
+    looped
+        Whether the factors are computed by loops; by default when they are long.
+    """
+    graph = problem.graph
+    size = len(problem.states)
+    derivatives = Derivatives(graph)
+    jacobian: dict[tuple[int, int], Node] = {}
+    slopes: dict[int, Node] = {}
+    static = _Static(graph)
+    rates = list(problem.rates)
+    for i, rate in enumerate(rates):
+        for j, node in derivatives.of(rate).items():
+            if j == TIME:
+                slopes[i] = node
+            else:
+                jacobian[i, j] = node
+    pattern = pattern_of(size, set(jacobian))
+    if looped is None:
+        looped = pattern.operations > LONGEST_STRAIGHT_FACTORS
+    timed = bool(slopes)
+    dt: list[Output] = [("dt", i, slopes.get(i, graph.const(0.0))) for i in range(size) if timed]
+    outputs: dict[str, list[Output]] = {
+        "rhs": [("f", i, node) for i, node in enumerate(rates)],
+    }
+    entries = sorted(jacobian)
+    if looped:
+        outputs["jacobian"] = [("j", k, jacobian[e]) for k, e in enumerate(entries)] + dt
+    else:
+        made = factors(graph, pattern, matrix(graph, pattern, jacobian))
+        outputs["factors"] = [("lu", k, node) for k, node in enumerate(made)] + dt
+        outputs["solve"] = [("x", i, node) for i, node in enumerate(solution(graph, pattern))]
+    events = sorted(problem.events, key=lambda e: -e.priority)
+    settings = [s for e in events for s in e.settings]
+    # States that must not be negative are watched themselves.
+    watched = [] if all(problem.never_negative) else bases(graph, rates)
+    outputs["bases"] = [("base", i, node) for i, node in enumerate(watched)]
+    triggers = [graph.number(e.trigger) for e in events]
+    outputs["triggers"] = [("now", i, node) for i, node in enumerate(triggers)]
+    outputs["triggers_now"] = outputs["triggers"]
+    outputs["settings"] = [("setting", i, s.value) for i, s in enumerate(settings)]
+    outputs["observe"] = [("obs", i, node) for i, node in enumerate(problem.observed)]
+    dosed = problem.dose_factor
+    scaled = any(graph.value(node) != 1.0 for _, node in dosed.values())
+    outputs["doses"] = [("factor", i, node) for i, node in dosed.values() if scaled]
+    outputs["start"] = [("y0", i, node) for i, node in enumerate(problem.start)]
+    outputs["start"] += [("s0", i, node) for i, node in enumerate(problem.slot_start)]
+
+    kept: dict[Node, int] = {}
+    for name, with_modes in (
+        ("rhs", True),
+        ("jacobian", True),
+        ("factors", True),
+        ("triggers", True),
+        ("bases", True),
+        ("observe", False),
+    ):
+        roots = [node for _, _, node in outputs.get(name, [])]
+        for node in static.cut(roots, timed=with_modes):
+            kept.setdefault(node, len(kept))
+    modes = sorted(m for m in static.modes if any(m in graph.below([k]) for k in kept))
+    after = {m: static.just_after(m) for m in modes}
+    stops = sorted({static.stop(m) for m in modes})
+    prepared: list[Output] = [
+        ("c", place, graph.number(graph.rebuilt(node, after))) for node, place in kept.items()
+    ]
+    outputs["prepare"] = prepared + [("stops", k, node) for k, node in enumerate(stops)]
+    untimed = {node: place for node, place in kept.items() if not static.timed[node]}
+    triggered = static.cut(triggers, timed=True)
+    on_time = any(static.timed[node] for node in triggered)
+
+    signatures: dict[str, tuple[str, ...]] = {
+        "start": ("p", "y0", "s0"),
+        "prepare": ("t", "p", "c", "stops"),
+        "rhs": ("t", "y", "p", "c", "f"),
+        "jacobian": ("t", "y", "p", "c", "j", "dt"),
+        "factors": ("t", "y", "p", "c", "g", "lu", "dt"),
+        "solve": ("lu", "b", "x"),
+        "observe": ("t", "y", "p", "c", "obs"),
+        "doses": ("t", "y", "p", "factor"),
+        "bases": ("t", "y", "p", "c", "base"),
+        "triggers": ("t", "y", "p", "c", "now"),
+        "triggers_now": ("t", "y", "p", "now"),
+        "settings": ("t", "y", "p", "setting"),
+    }
+    cached = {
+        "rhs": kept,
+        "jacobian": kept,
+        "factors": kept,
+        "triggers": kept,
+        "bases": kept,
+        "observe": untimed,
+    }
+    functions: dict[str, Function] = {
+        name: (signatures[name], outputs.get(name, []), dict(cached.get(name, {})))
+        for name in signatures
+    }
+    needed = sorted(
+        {
+            int(graph.nodes[n][2])  # type: ignore[call-overload]
+            for n in graph.below(problem.observed)
+            if graph.nodes[n][:2] == ("load", "y")
+        }
+    )
+    units = sorted(set(problem.units))
+    constants: dict[str, Any] = {
+        "LANES": lanes,
+        "N": size,
+        "N_VARIED": len(problem.varied),
+        "N_SLOTS": len(problem.slots),
+        "N_OBSERVED": len(problem.observed),
+        "N_NEEDED": len(needed),
+        "N_GROUPS": len(units),
+        "N_STOPS": len(stops),
+        "N_EVENTS": len(events),
+        "N_SETTINGS": len(settings),
+        "N_BASES": len(watched),
+        "STAGES": tableau.stages,
+        "A": tableau.a,
+        "C": tableau.c,
+        "TIMES": tableau.times,
+        "SLOPES": tableau.slopes,
+        "DENSE": tableau.dense,
+        "GAMMA": tableau.gamma,
+        "ORDER": float(tableau.order),
+        "TIMED": timed,
+        "PREPARED": bool(kept or stops),
+        "SCALED_DOSES": scaled,
+        "WATCHED": any(problem.never_negative),
+        "LOOPED": looped,
+        "SHARED": shared,
+        "EVENTS": _events(events),
+        "SETTINGS": tuple((0 if s.array == "y" else 1, s.index) for s in settings),
+        "ON_TIME": on_time,
+    }
+    places = len(pattern.places)
+    rows = dict.fromkeys(
+        ("y", "y0", "ynew", "u", "b", "f", "kept", "cycle", "at", "atol", "lowest", "factor"), size
+    )
+    rows |= {
+        "k": size * tableau.stages,
+        "dt": size,
+        "lu": places,
+        "j": len(entries) if looped else 0,
+        "wide": size if looped else 0,
+        "p": len(problem.varied) + len(problem.slots),
+        "s0": len(problem.slots),
+        "c": len(kept),
+        "stops": len(stops),
+        "obs": len(problem.observed),
+        "was": len(events),
+        "now": len(events),
+        "setting": len(settings),
+        "saved": len(settings),
+        "base": len(watched),
+        "highest": len(watched),
+    }
+    rows |= dict.fromkeys(
+        (
+            *("t", "h", "hh", "t_new", "stop", "h_start", "h_cut", "t_out", "ts", "g", "growth"),
+            *("working", "lands", "good", "accepted", "error", "factor_h", "first", "change"),
+            "outside",
+        ),
+        1,
+    )
+    own = dict.fromkeys(
+        (
+            *("run", "dose", "dose_end", "out", "steps", "rejections", "fresh", "arrived"),
+            *("changed", "starting", "cut", "cycles"),
+        ),
+        lanes,
+    )
+    own["pending"] = lanes * len(events)
+    tables = {
+        "group": [units.index(unit) for unit in problem.units],
+        "watched": [int(w) for w in problem.never_negative],
+        "needed": needed,
+        **_loop_tables(pattern, entries if looped else None),
+    }
+    plan = Plan(
+        states=problem.states,
+        slots=problem.slots,
+        varied=problem.varied,
+        observed=len(problem.observed),
+        units=problem.units,
+        dosed={name: index for name, (index, _) in dosed.items()},
+        never_negative=problem.never_negative,
+        constants=constants,
+        rows=rows,
+        own=own,
+        tables=tables,
+        first_truth=[float(e.initial) for e in events],
+    )
+    return Built(plan=plan, graph=graph, functions=functions)
+
+
+def _events(events: Sequence[Any]) -> tuple[tuple[int, int, bool, bool], ...]:
+    found, first = [], 0
+    for e in events:
+        last = first + len(e.settings)
+        found.append((first, last, e.persistent, e.from_trigger_time))
+        first = last
+    return tuple(found)
+
+
+def _loop_tables(pattern: Pattern, entries: list[tuple[int, int]] | None) -> dict[str, list[int]]:
+    """Index tables of ``driver.factorise``; empty for straight-line factors."""
+    if entries is None:
+        return {"lu_rows": [], "lu_column": [], "lu_source": [], "lu_order": []}
+    source = {entry: k for k, entry in enumerate(entries)}
+    bounds: list[int] = []
+    column: list[int] = []
+    origin: list[int] = []
+    for i, (before, behind) in enumerate(pattern.rows):
+        bounds += [len(column), len(column) + len(before), 0]
+        for j in (*before, i, *behind):
+            column.append(j)
+            origin.append(source.get((pattern.order[i], pattern.order[j]), -1))
+        bounds[-1] = len(column)
+    return {
+        "lu_rows": bounds,
+        "lu_column": column,
+        "lu_source": origin,
+        "lu_order": list(pattern.order),
+    }
+
+
+def arrays_of(plan: Plan) -> tuple[dict[str, Array], int]:
+    """The record: where every array is, and the size of the workspace in bytes."""
+    lanes = plan.constants["LANES"]
+    found: dict[str, Array] = {}
+    offset = 0
+    for name, count in plan.rows.items():
+        found[name] = Array(kind=ROWS, offset=offset, outside=False)
+        offset += 8 * lanes * count
+    for name, count in plan.own.items():
+        found[name] = Array(kind=INTS, offset=offset, outside=False)
+        offset += 8 * count
+    for place, (name, kind) in enumerate(OUTSIDE.items()):
+        found[name] = Array(kind=kind, offset=place, outside=True)
+    return found, math.ceil(max(offset, 1) / 64) * 64
+
+
+def text_of(built: Built) -> str:
+    """LLVM IR of a model and its loop over steps."""
+    lanes = built.plan.constants["LANES"]
+    parts = [declarations(lanes)]
+    for name, (given, outputs, cached) in built.functions.items():
+        parts.append(llvm_function(built.graph, f"model_{name}", given, outputs, cached, lanes))
+    arrays, _ = arrays_of(built.plan)
+    compiler = Compiler(
+        driver,
+        built.plan.constants,
+        arrays,
+        {name: signature for name, (signature, _, _) in built.functions.items()},
+        lanes,
+    )
+    parts.append(compiler.text("drive"))
+    return "\n".join(parts)

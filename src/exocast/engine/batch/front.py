@@ -1,0 +1,162 @@
+"""A model on the batched path: what is made once for it, and batches of runs."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exocast.engine.batch import driver
+from exocast.engine.batch.build import Built, build
+from exocast.engine.batch.machine import Machine, machine_of
+from exocast.engine.batch.problem import problem_of
+from exocast.engine.batch.read import Document, read
+from exocast.engine.batch.runs import Batch, Outcome, Table, run
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+TIGHTER = 100.0  # of the second integration that gives the error estimate
+
+
+@functools.lru_cache(maxsize=16)
+def document_of(text: str) -> Document:
+    """Records of a model text; read once."""
+    return read(text)
+
+
+@functools.lru_cache(maxsize=32)
+def machine(
+    text: str,
+    varied: tuple[str, ...],
+    observe: tuple[str, ...],
+    infused: tuple[str, ...] = (),
+    switched: tuple[str, ...] = (),
+) -> Machine:
+    """Machine code for a model text; from the cache on disk where it is there.
+
+    Raises
+    ------
+    UnsupportedModel, InvalidInput
+        For what the batched engine does not take, by name.
+    """
+
+    def make() -> Built:
+        return build(problem_of(document_of(text), varied, observe, infused, switched))
+
+    key = "\0".join((text, repr(varied), repr(observe), repr(infused), repr(switched)))
+    return machine_of(key, make)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What came of runs; shapes as in ``exocast.engine.Runs``."""
+
+    outcome: Outcome
+    error_estimate: Array
+
+
+def run_batch(
+    made: Machine,
+    times: Array,
+    varied: Array,
+    table: Table,
+    given: Array,
+    *,
+    rtol: float,
+    atol: float | None,
+    checked_share: float,
+    threads: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Result:
+    """Runs of a batch, and the error of some of them.
+
+    Parameters
+    ----------
+    given
+        (n_runs, n_units): total dose by unit, for the scale of states that start at 0.
+    checked_share
+        Share of runs integrated again at a hundredth of the tolerance.
+    """
+    finite = np.isfinite(varied).all(axis=1)
+    workers = threads or os.cpu_count() or 1
+
+    def do(chosen: Integers, tolerance: float, told: Callable[[int], None] | None) -> Outcome:
+        batch = Batch(
+            times=times,
+            varied=varied,
+            table=table,
+            given=given,
+            chosen=chosen,
+            rtol=tolerance,
+            atol=atol,
+        )
+        return run(made, batch, threads=workers, progress=told)
+
+    outcome = do(np.flatnonzero(finite), rtol, progress)
+    outcome.status[~finite] = driver.NON_FINITE
+    estimate = np.full(len(varied), np.nan)
+    checked = _checked(varied, table, checked_share)
+    checked = checked[outcome.status[checked] == driver.OK]
+    if len(checked):
+        places = np.arange(len(checked))
+        again = Batch(
+            times=times,
+            varied=varied[checked],
+            table=_of_runs(table, checked),
+            given=given[checked],
+            chosen=places,
+            rtol=max(rtol / TIGHTER, 1e-13),
+            atol=atol,
+        )
+        finer = run(made, again, threads=workers)
+        for place, which in enumerate(checked):
+            if finer.status[place] == driver.OK:
+                estimate[which] = relative_error(outcome.values[which], finer.values[place])
+    return Result(outcome=outcome, error_estimate=estimate)
+
+
+def _of_runs(table: Table, chosen: Integers) -> Table:
+    """The entries of some runs, counted anew."""
+    counts = table.begin[chosen + 1] - table.begin[chosen]
+    begin = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    entries = np.concatenate(
+        [np.arange(table.begin[r], table.begin[r + 1]) for r in chosen]
+    ).astype(np.int64)
+    return Table(
+        begin=begin,
+        time=table.time[entries],
+        kind=table.kind[entries],
+        target=table.target[entries],
+        value=table.value[entries],
+        jump=table.jump[entries],
+        quiet=table.quiet[entries],
+    )
+
+
+def _checked(varied: Array, table: Table, share: float) -> Integers:
+    """Runs integrated twice: chosen by their content, so the same in any batch."""
+    if share <= 0:
+        return np.empty(0, dtype=np.int64)
+    chosen = []
+    for i, numbers in enumerate(varied):
+        entries = slice(table.begin[i], table.begin[i + 1])
+        digest = hashlib.blake2b(digest_size=8)
+        for part in (numbers, table.time[entries], table.value[entries]):
+            digest.update(part.tobytes())
+        if int.from_bytes(digest.digest(), "little") < share * 2.0**64:
+            chosen.append(i)
+    return np.array(chosen, dtype=np.int64)
+
+
+def relative_error(values: Array, finer: Array) -> float:
+    """Root mean square of the differences, each relative to |y| + a thousandth of its maximum."""
+    scale = np.abs(finer) + 1e-3 * np.abs(finer).max(axis=0, initial=0.0)
+    some = scale > 0
+    if not some.any():
+        return 0.0
+    return float(np.sqrt(np.mean(((values - finer)[some] / scale[some]) ** 2)))

@@ -1,0 +1,176 @@
+"""Machine code of a model, kept on disk so that the next process starts at once.
+
+What is kept is an object file and the plan that belongs to it, under a name made of all that they
+depend on: the engine's own source, the model, what varies, the processor. Both are checked against
+a digest before they are used; anything amiss, and the code is simply made again.
+
+``EXOCAST_CACHE`` names the folder; ``off`` keeps nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import hashlib
+import marshal
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from exocast.engine.batch.build import Built, Plan, text_of
+
+ENTRY = "drive"
+MOST_KEPT = 256  # files; the oldest are removed
+# Neither passes nor a high level of the code generator: the graph has done their work.
+CODE_LEVEL = 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Machine:
+    """Plan and entry point of a model; ``engine`` owns the code."""
+
+    plan: Plan
+    entry: Callable[[int, int], None]
+    engine: Any
+
+
+@functools.cache
+def _backend() -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm
+
+
+@functools.cache
+def processor() -> tuple[str, str]:
+    """Name and features of the processor, as the code generator calls them."""
+    llvm = _backend()
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def _target(features: str | None) -> Any:
+    """A code generator; an engine that is given one owns it, so each has its own."""
+    llvm = _backend()
+    name, own = processor()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(
+        cpu=name,
+        features=own if features is None else f"{own},{features}",
+        opt=CODE_LEVEL,
+        jit=True,
+    )
+
+
+def object_of(built: Built, features: str | None = None) -> bytes:
+    """Object code of a model; ``features`` switches some of the processor's off (``-avx512f``)."""
+    llvm = _backend()
+    module = llvm.parse_assembly(text_of(built))
+    module.triple = llvm.get_default_triple()
+    code: bytes = _target(features).emit_object(module)
+    return code
+
+
+def loaded(plan: Plan, code: bytes) -> Machine:
+    """A machine from object code."""
+    llvm = _backend()
+    empty = llvm.parse_assembly("")
+    empty.triple = llvm.get_default_triple()
+    engine = llvm.create_mcjit_compiler(empty, _target(None))
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    address = engine.get_function_address(ENTRY)
+    call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(address)
+    return Machine(plan=plan, entry=call, engine=engine)
+
+
+def machine_of(key: str, make: Callable[[], Built]) -> Machine:
+    """The machine for a key, from the cache where it is there.
+
+    Parameters
+    ----------
+    key
+        All that the result depends on beside engine and processor.
+    make
+        Builds the model when the cache has nothing.
+    """
+    place = _place(key)
+    if place is not None:
+        stored = _read(place)
+        if stored is not None:
+            return loaded(*stored)
+    built = make()
+    code = object_of(built)
+    if place is not None:
+        _write(place, built.plan, code)
+    return loaded(built.plan, code)
+
+
+@functools.cache
+def _own_digest() -> bytes:
+    """Digest of the engine's source: a change of it makes all code anew."""
+    digest = hashlib.blake2b(digest_size=16)
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.digest()
+
+
+def _place(key: str) -> Path | None:
+    chosen = os.environ.get("EXOCAST_CACHE")
+    if chosen == "off":
+        return None
+    if chosen:
+        folder = Path(chosen)
+    elif sys.platform == "darwin":
+        folder = Path.home() / "Library" / "Caches" / "exocast"
+    elif sys.platform == "win32":
+        folder = Path(os.environ.get("LOCALAPPDATA", Path.home())) / "exocast"
+    else:
+        folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "exocast"
+    digest = hashlib.blake2b(_own_digest(), digest_size=20)
+    version = f"{sys.implementation.cache_tag} {_backend().__name__} {_version()}"
+    for part in (key, *processor(), version):
+        digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
+    return folder / "engine" / digest.hexdigest()
+
+
+def _version() -> str:
+    import llvmlite
+
+    return str(llvmlite.__version__)
+
+
+def _read(place: Path) -> tuple[Plan, bytes] | None:
+    try:
+        content = place.read_bytes()
+    except OSError:
+        return None
+    digest, body = content[:16], content[16:]
+    if hashlib.blake2b(body, digest_size=16).digest() != digest:
+        return None
+    size = int.from_bytes(body[:8], "little")
+    try:
+        plan = Plan(**marshal.loads(body[8 : 8 + size]))  # noqa: S302 - behind a digest of ours
+    except (ValueError, TypeError, EOFError):
+        return None
+    return plan, body[8 + size :]
+
+
+def _write(place: Path, plan: Plan, code: bytes) -> None:
+    """Keeps code; a folder that cannot be written to is no reason to stop."""
+    described = marshal.dumps(asdict(plan))
+    body = len(described).to_bytes(8, "little") + described + code
+    with contextlib.suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as file:
+            file.write(hashlib.blake2b(body, digest_size=16).digest() + body)
+        Path(file.name).replace(place)
+        kept = sorted(place.parent.iterdir(), key=lambda p: p.stat().st_mtime)
+        for old in kept[:-MOST_KEPT]:
+            old.unlink(missing_ok=True)
