@@ -81,7 +81,7 @@ def expected(*epochs) -> np.ndarray:
     """Sum over the doses (time, species, amount, length) of the epoch (start, doses) of a time."""
     found = np.zeros((len(TIMES), 3))
     for start, doses in epochs:
-        later = TIMES >= start
+        later = start <= TIMES
         whole = sum((response(TIMES - t, *dose) for t, *dose in doses), np.zeros_like(found))
         found[later] = whole[later]
     return found

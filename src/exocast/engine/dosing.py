@@ -157,6 +157,18 @@ def switches(doses: pd.DataFrame | None, description: Description) -> Switches:
     return _switches(entries, np.concatenate(run), names=names, last_run=last_run)
 
 
+def check_doses(doses: pd.DataFrame, description: Description) -> None:
+    """Refuses a dose table that :func:`switches` would refuse.
+
+    Raises
+    ------
+    DoseError, UnknownName
+        With row (counted from 0) and column.
+    """
+    if len(doses):
+        _rows(doses, description)
+
+
 def inside_cycles(kind: NDArray[np.int8], jump: Whole) -> NDArray[np.bool_]:
     """Which entries are parts of a cycle: the time on the way to them is not the run's own."""
     inside = np.zeros(len(kind), dtype=bool)
