@@ -9,7 +9,7 @@ from scipy.linalg import expm
 
 from exocast.engine.dosing import ADD, CYCLE, MERGE, RATE, RESET, SAVE, SET, Switches, inside_cycles
 
-SETTLED = 1e-13  # relative
+SETTLED = 1e-11  # relative
 
 
 def carry_out(
