@@ -221,8 +221,15 @@ def read_doses(
     if set(COLUMNS) <= set(found.columns):
         own = _own(found, where)
         last = int(own["run"].max()) if len(own) and np.isfinite(own["run"].max()) else 0
-        ids = tuple(str(i + 1) for i in range(last + 1))
-        return own, people or People(ids=ids, numbers=np.empty((len(ids), 0)))
+        if people is None:
+            ids = tuple(str(i + 1) for i in range(last + 1))
+            people = People(ids=ids, numbers=np.empty((len(ids), 0)))
+        if last >= len(people.ids):
+            raise DoseError(
+                f"a dose is for run {last}, and the runs are 0 to {len(people.ids) - 1}.",
+                where=f"{where}, column run",
+            )
+        return own, people
     records, people = _records(found, where, description, people)
     return _expanded(records, people, sbml, parameters), people
 
