@@ -43,7 +43,8 @@ NEGATIVE_SHARE = 1e-3
 MOST_STEPS = 20_000  # between two outputs
 TIGHTER = 100.0  # of the second integration that gives the error estimate
 SMALLEST_SCALE = 1e-60  # below it CVODE's weights overflow
-MOST_CYCLES = 10_000  # of one steady state
+CYCLES_A_LOOK = 100  # of a steady state: how often it is asked whether it comes nearer
+SLOWEST = 0.99  # what a cycle moves, as a share of what it moved at the last look
 SETTLED_SHARE = 0.1  # of the tolerance: what a cycle may change at steady state
 SHORTEST_SHARE = 1e-12  # of the time reached: a shorter stretch takes no time
 UNCHECKED = np.nan
@@ -206,6 +207,10 @@ class Solver:
         """Gives a parameter a value, now."""
         self._runner.model.setValue(name, value)
 
+    def turn_to(self, time: float) -> None:
+        """Makes it this time, so that whatever the model computes from time is of this time."""
+        self._runner.model.setTime(time)
+
     def state(self) -> Array:
         """Values of ``states``, now."""
         return np.array([self._runner.model.getValue(name) for name in self.states])
@@ -311,8 +316,7 @@ class _Run:
         start = saved = self.solver.state()
         silent = inside_cycles(chunk.dose_kind[self.doses], chunk.dose_jump[self.doses])
         done, now = 0, 0.0
-        before: Array | None = None  # state at the end of the last cycle
-        cycles, at = 0, self.doses.start
+        settling, at = _Settling(rtol=rtol), self.doses.start
         while at <= self.doses.stop:
             inside = at < self.doses.stop and bool(silent[at - self.doses.start])
             last = at == self.doses.stop or (not inside and chunk.dose_time[at] > times[-1])
@@ -334,13 +338,14 @@ class _Run:
             now = end
             kind, value = int(chunk.dose_kind[at]), float(chunk.dose_amount[at])
             if kind == CYCLE:
-                now, state = value, self.solver.state()
-                if before is None or not self._settled(state, before, rtol):
-                    if cycles == MOST_CYCLES:
+                now = value
+                self.solver.turn_to(now)
+                if not settling.after(self.solver.state(), self.solver.scale):
+                    if settling.hopeless:
                         return TOO_MANY_STEPS, done
-                    before, cycles, at = state, cycles + 1, at - int(chunk.dose_jump[at])
+                    at -= int(chunk.dose_jump[at])
                     continue
-                before, cycles = None, 0
+                settling = _Settling(rtol=rtol)
             elif kind == SAVE:
                 saved = self.solver.state()
                 self.solver.put(start)
@@ -349,6 +354,7 @@ class _Run:
                 self.solver.put(self.solver.state() + saved - start)
             elif kind == RESET:
                 self._begin(rtol)
+                self.solver.turn_to(now)
             else:
                 self._switch(kind, chunk.targets[int(chunk.dose_target[at])], value)
             at += 1
@@ -371,12 +377,6 @@ class _Run:
         for target in set(rates.tolist()):
             self.solver.write(INFUSION + self.chunk.targets[target], 0.0)
 
-    def _settled(self, state: Array, before: Array, rtol: float) -> bool:
-        """Whether a cycle changed nothing that its tolerance could tell."""
-        size = np.maximum(np.abs(state), np.abs(before))
-        allowed = SETTLED_SHARE * rtol * (size + RESOLVED_SHARE * self.solver.scale)
-        return bool((np.abs(state - before) <= allowed).all())
-
     def _given_scale(self) -> dict[str, float]:
         """Total of what is given to this run, by unit of the species."""
         chunk, result = self.chunk, dict[str, float]()
@@ -393,6 +393,38 @@ class _Run:
             unit = self.solver.description.unit(chunk.targets[target])
             result[unit] = result.get(unit, 0.0) + given
         return result
+
+
+@dataclass(kw_only=True)
+class _Settling:
+    """How far the cycles of one steady state have come.
+
+    Attributes
+    ----------
+    hopeless
+        Some state moves as much in a cycle as it did long ago: it gathers something for ever.
+    """
+
+    rtol: float
+    hopeless: bool = False
+    _state: Array | None = None
+    _moved: Array | None = None  # when last looked at
+    _cycles: int = 0
+
+    def after(self, state: Array, scale: Array) -> bool:
+        """Whether the cycle that ended in this state changed nothing that the tolerance tells."""
+        before, self._state = self._state, state
+        if before is None:
+            return False
+        moved, size = np.abs(state - before), np.maximum(np.abs(state), np.abs(before))
+        moves = moved > SETTLED_SHARE * self.rtol * (size + RESOLVED_SHARE * scale)
+        if not moves.any():
+            return True
+        self._cycles += 1
+        if self._cycles % CYCLES_A_LOOK == 0:
+            then, self._moved = self._moved, moved
+            self.hopeless = then is not None and bool((moves & (moved > SLOWEST * then)).any())
+        return False
 
 
 def _apart(grid: Sequence[float]) -> tuple[list[float], NDArray[np.int64]]:
