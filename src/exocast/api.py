@@ -468,7 +468,7 @@ def simulate(
     *,
     patients: str | Path | pd.DataFrame | None = None,
     doses: str | Path | pd.DataFrame | None = None,
-    observe: Sequence[str] = (),
+    observe: str | Sequence[str] = (),
     rtol: float = 1e-6,
     path: str = "auto",
     rate_from: Mapping[str, str] | Sequence[str] = (),
@@ -493,7 +493,7 @@ def simulate(
         CSV file or table: NONMEM event records, or rows ``run, time, amount, target``; see
         :func:`exocast.engine.read_doses`.
     observe
-        Ids to return; all species when left out.
+        Ids to return, as a list or ``"a,b"``; all species when left out.
     rtol
         Relative tolerance.
     path
@@ -525,6 +525,8 @@ def simulate(
             "the batch path is not part of this version; use auto or general.", where="--path"
         )
     file = _file(model)
+    names = observe.split(",") if isinstance(observe, str) else observe
+    seen = tuple(name.strip() for name in names if name.strip())
     grid = engine.times_of(times) if isinstance(times, str) else times
     with _options_named(
         {"observe": "--observe", "rtol": "--rtol", "times": "--times"}
@@ -549,7 +551,7 @@ def simulate(
                 _table(doses), known, sbml=whole.sbml, people=people, parameters=parameters
             )
         people = people or engine.People(ids=("1",), numbers=np.empty((1, 0)))
-        compiled = engine.compile(file, people.varied, tuple(observe) or tuple(known.species))
+        compiled = engine.compile(file, people.varied, seen or tuple(known.species))
         if not compiled.observe:
             raise InvalidInput("the model has no species; name what to observe.", where="observe")
         if table is not None:

@@ -262,7 +262,7 @@ def simulate(
                 times,
                 patients=patients,
                 doses=doses,
-                observe=[name.strip() for name in (observe or "").split(",") if name.strip()],
+                observe=observe or (),
                 rtol=rtol,
                 path=path,
                 rate_from=rate_from or (),

@@ -449,6 +449,9 @@ def test_the_engine_does_what_the_executor_does(doses: pd.DataFrame) -> None:
     [
         ("TIME,AMT,CMT,DOSE\n0,1,1,1\n", UnknownName, "'DOSE' is no column of event records"),
         ("TIME,AMT,CMT,ADL\n0,1,1,1\n", UnknownName, "Did you mean 'ADDL'"),
+        ("TIME,AMT,CMT\n.,1,1\n", TableError, "line 2, column TIME: a time is missing"),
+        ("TIME,AMT,CMT,EVID\n0,.,1,1\n", DoseError, "a dose without an amount"),
+        ("TIME,AMT,CMT,EVID\n0,.,-1,2\n", TableError, "turning a compartment off"),
         ("TIME,CMT\n0,1\n", TableError, "need a column AMT"),
         ("TIME,AMT,CMT\n0,ten,1\n", TableError, "line 2, column AMT: 'ten' is no finite"),
         ("TIME,AMT,CMT\n0,1,4\n", UnknownName, "line 2, column CMT: compartment 4 does not"),
@@ -507,6 +510,43 @@ def test_runs_are_named_by_the_records_when_there_are_no_patients() -> None:
 def test_records_without_an_id_are_for_every_run() -> None:
     doses, _ = tabled("TIME,AMT,CMT\n0,1,2\n2,1,2\n", pd.DataFrame({"k": [0.1, 0.2]}))
     assert doses["run"].tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("separator", [",", ";", " ", "\t"])
+def test_cells_are_separated_as_the_first_line_has_them(tmp_path: Path, separator: str) -> None:
+    text = "ID,TIME,AMT,CMT\n4,0,10,depot\n4,2,.,.\n".replace(",", separator)
+    (tmp_path / "records.txt").write_text("\ufeff" + text, encoding="utf-8")
+    model = engine.compile(sbml())
+    none = modelled(description=model.description)
+    doses, people = read_doses(
+        tmp_path / "records.txt", model.description, sbml=model.sbml, parameters=none
+    )
+    assert people.ids == ("4",)
+    assert doses["amount"].tolist() == [10.0]
+
+
+K, EVERY = 0.4, 6.0
+ONE = "model one() compartment c = 1; substanceOnly species A in c; A = 0; k = 0.4; A => ; k*A; end"
+LEFT = 1 / (1 - np.exp(-K * EVERY))
+
+
+@pytest.mark.parametrize(
+    ("dose", "start", "peak"),
+    [
+        ({"amount": 10.0, "ii": EVERY}, 10 * LEFT, 0.0),
+        ({"amount": 10.0, "rate": 4.0, "ii": EVERY}, None, 4 / K * (1 - np.exp(-K * 2.5)) * LEFT),
+        ({"amount": 0.0, "rate": 4.0, "ii": 0.0}, 4 / K, 0.0),
+    ],
+)
+def test_one_compartment_at_steady_state(dose, start: float | None, peak: float) -> None:
+    doses = pd.DataFrame([{"run": 0, "time": 1.0, "target": "A", "ss": 1} | dose])
+    times = [1.0, 3.5, 5.0]
+    values = engine.compile(sbml(ONE), observe=("A",)).run(times, doses=doses, rtol=1e-10).values
+    if start is None:  # an infusion of 2.5: highest at its end
+        right = [peak * np.exp(-K * (EVERY - 2.5)), peak, peak * np.exp(-K * 1.5)]
+    else:
+        right = [start, start * np.exp(-K * 2.5), start * np.exp(-K * 4.0)]
+    assert np.allclose(values[0, :, 0], right, rtol=1e-7)
 
 
 def test_a_dose_table_is_taken_as_it_is() -> None:

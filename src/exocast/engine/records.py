@@ -180,9 +180,10 @@ def read_doses(
 ) -> tuple[pd.DataFrame, People]:
     """A dose table from event records, or from a dose table.
 
-    Event records have the columns ``ID TIME AMT RATE DUR EVID ADDL II SS CMT`` in any case;
-    ``DV`` and ``MDV`` are not read, ``.`` and nothing mean that nothing is given. Without an
-    ``ID`` every run has the same records. As in NONMEM:
+    Cells are separated by commas, semicolons or blanks, as the first line has them. Event records
+    have the columns ``ID TIME AMT RATE DUR EVID ADDL II SS CMT`` in any case; ``DV`` and ``MDV``
+    are not read, ``.`` and nothing mean that nothing is given. Without an ``ID`` every run has
+    the same records. As in NONMEM:
 
     - ``EVID`` 0 is an observation: it gives nothing and asks for no output, for output times are
       given apart. 1 is a dose, 2 another event, 3 a reset, 4 a reset and dose. Without ``EVID``
@@ -284,6 +285,7 @@ def _records(
     for column in ("TIME", "AMT"):
         if column not in table.columns:
             raise TableError(f"event records need a column {column}.", where=where)
+    _check_cells(table, where)
     who, people, repeat = _who(table, people, where)
     row = np.tile(np.arange(len(table)), repeat)
     order = np.argsort(who, kind="stable")
@@ -316,6 +318,20 @@ def _records(
     return records, people
 
 
+def _check_cells(table: pd.DataFrame, where: str) -> None:
+    """Refuses what would otherwise be read as nothing."""
+    time = _column(table, "TIME", where)
+    places = table["CMT"].astype(str) if "CMT" in table.columns else None
+    off = np.zeros(len(table), dtype=bool) if places is None else places.str.match(r"\s*-\d")
+    for column, bad, sentence in (
+        ("TIME", np.isnan(time), "a time is missing."),
+        ("CMT", np.asarray(off), "turning a compartment off is not supported."),
+    ):
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            raise TableError(sentence, where=f"{where}, line {row + 2}, column {column}")
+
+
 def _who(table: pd.DataFrame, people: People | None, where: str) -> tuple[Whole, People, int]:
     """Run of each record, the runs, and how often the records are repeated for them."""
     if "ID" not in table.columns:
@@ -346,6 +362,13 @@ def _evid(table: pd.DataFrame, given: Mapping[str, Array], where: str) -> Whole:
             f"EVID {evid[row]:g} is none of 0 to 4.", where=f"{where}, line {row + 2}, column EVID"
         )
     empty = (evid != DOSE) & (evid != WIPE_AND_DOSE)
+    bare = ~empty & ~dosing & np.isnan(_column(table, "AMT", where))
+    if bare.any():
+        row = int(np.flatnonzero(bare)[0])
+        raise DoseError(
+            "a dose without an amount; write AMT, or EVID 2 or 3 for what is no dose.",
+            where=f"{where}, line {row + 2}, column AMT",
+        )
     for column in DOSE_FIELDS:
         bad = empty & (given[column] != 0)
         if bad.any():
@@ -598,7 +621,11 @@ def _read(table: Path | pd.DataFrame, what: str) -> tuple[str, pd.DataFrame]:
         text = utf8_text(table, TableError).removeprefix("\ufeff")
         try:
             found = pd.read_csv(
-                io.StringIO(text), dtype=str, keep_default_na=False, skipinitialspace=True
+                io.StringIO(text),
+                sep=_separator(text),
+                dtype=str,
+                keep_default_na=False,
+                skipinitialspace=True,
             )
         except ValueError as e:  # pandas' own errors among them
             raise TableError(
@@ -612,6 +639,12 @@ def _read(table: Path | pd.DataFrame, what: str) -> tuple[str, pd.DataFrame]:
         if name in RECORD_COLUMNS or list(found.columns).count(name) > 1:
             raise TableError(f"the column '{name}' stands twice.", where=where)
     return where, found.reset_index(drop=True)
+
+
+def _separator(text: str) -> str:
+    """Commas, else semicolons, else blanks and tabs: whatever the first line has."""
+    head = text.lstrip().partition("\n")[0]
+    return "," if "," in head else ";" if ";" in head else r"\s+"
 
 
 def _column(table: pd.DataFrame, column: str, where: str) -> Array:
