@@ -195,7 +195,8 @@ def check_records(
     ss, lag = columns["ss"], columns["lag"]
     steady, lasting = dosing & (ss > 0), (rate > 0) | (duration > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        disagree = (rate > 0) & (duration > 0) & (abs(amount / rate - duration) > SAME * duration)
+        differ = abs(amount / rate - duration) > SAME * duration
+    disagree = (rate > 0) & (duration > 0) & (amount != 0) & differ
     for column, bad, sentence in (
         ("ss", ~np.isin(ss, (0, 1, 2)), "steady state is 0 (no), 1 or 2"),
         ("ss", ~dosing & (ss > 0), "steady state belongs to a dose"),

@@ -176,7 +176,7 @@ def _write_part(directory: Path, index: int, first: int, runs: Runs) -> dict[str
         use_dictionary=["run"],
         column_encoding=dict.fromkeys(["time", *numbers], "BYTE_STREAM_SPLIT"),
     )
-    with temporary.open("rb") as stream:
+    with temporary.open("rb+") as stream:
         os.fsync(stream.fileno())
     temporary.replace(path)
     digest = hashlib.blake2b(path.read_bytes()).hexdigest()
