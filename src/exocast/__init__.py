@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from exocast.api import init as init
     from exocast.api import inspect_vial as inspect_vial
     from exocast.api import open_result as open_result
+    from exocast.api import open_simulation as open_simulation
     from exocast.api import schema as schema
+    from exocast.api import simulate as simulate
     from exocast.errors import CheckFailed as CheckFailed
     from exocast.errors import DoseError as DoseError
     from exocast.errors import ExocastError as ExocastError
@@ -44,7 +46,9 @@ _FROM_API = (
     "init",
     "inspect_vial",
     "open_result",
+    "open_simulation",
     "schema",
+    "simulate",
 )
 _FROM_ERRORS = (
     "CheckFailed",

@@ -13,17 +13,26 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exocast.documents import no_such_file
-from exocast.errors import ExocastError, InvalidInput, NotFound, UnknownName, nearest
+from exocast.errors import (
+    ExocastError,
+    GeneralPathUsed,
+    InvalidInput,
+    NotFound,
+    UnknownName,
+    nearest,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+    from numpy.typing import ArrayLike
 
     from exocast.patient.scenario import Scenario
     from exocast.report.figures import Figure
@@ -124,6 +133,65 @@ class Forecast:
             f'<div style="max-width:46rem">{self.plot().svg}</div>'
             f"<p>Full report: <code>{place}</code></p></div>"
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulation:
+    """Finished runs of a model.
+
+    Attributes
+    ----------
+    result
+        The result directory, read only where asked.
+    """
+
+    result: Result
+
+    @property
+    def directory(self) -> Path:
+        """Where the result stands, ``plot.png`` inside."""
+        return self.result.directory
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """A row a run: run, ID, status, steps, rejections, error_estimate, time_reached."""
+        return self.result.frame("runs")
+
+    @property
+    def statistics(self) -> pd.DataFrame:
+        """Mean and quantiles over runs: observable, time, statistic, level, value."""
+        return self.result.frame("summary")
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row a run and time: ID, run, time, and what was observed."""
+        from exocast.study.simulation import values
+
+        return values(self.result)
+
+    def summary(self) -> str:
+        """How the runs ended and where they came to, as text for a terminal."""
+        from exocast.report.bands import text
+
+        return text(self.result)
+
+    def record(self) -> dict[str, Any]:
+        """The content of ``exocast simulate --json``."""
+        from exocast.report.bands import record
+        from exocast.report.envelopes import finite
+
+        return dict(finite(record(self.result)))
+
+    def plot(self, path: str | Path) -> Path:
+        """Medians and 5 to 95 % bands of the observables, written as a PNG file.
+
+        Parameters
+        ----------
+        path
+            The file to write.
+        """
+        from exocast.report.bands import draw
+
+        return draw(self.result, Path(path))
 
 
 VIAL_RATIOS = ("protein", "cell_equivalents", "potency", "sample", "dilution")
@@ -396,6 +464,174 @@ def export_sbml(
     changes = [] if prior is None else _changes({"prior": prior})
     parsed, base = _scenario(scenario, changes, OPTIONS)
     return export_run(parsed, Path(path), base=base, world=world, patient=patient)
+
+
+PATHS = ("auto", "batch", "general")
+FROM = ("rate_from", "duration_from", "lag_from", "bioavailability_from")
+
+
+def simulate(
+    model: str | Path,
+    times: str | ArrayLike,
+    *,
+    patients: str | Path | pd.DataFrame | None = None,
+    doses: str | Path | pd.DataFrame | None = None,
+    observe: str | Sequence[str] = (),
+    rtol: float = 1e-6,
+    path: str = "auto",
+    rate_from: Mapping[str, str] | Sequence[str] = (),
+    duration_from: Mapping[str, str] | Sequence[str] = (),
+    lag_from: Mapping[str, str] | Sequence[str] = (),
+    bioavailability_from: Mapping[str, str] | Sequence[str] = (),
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Simulation:
+    """Run any SBML model, a run for each patient of a table, under event records.
+
+    Parameters
+    ----------
+    model
+        An SBML file.
+    times
+        Output times in the model's unit, from 0 on: ``"0:365:7"``, ``"0,1,7"`` or numbers.
+    patients
+        CSV file or table with one run a row: ``ID`` first, then columns named for parameters,
+        compartments or species (their start).
+    doses
+        CSV file or table: NONMEM event records, or rows ``run, time, amount, target``; see
+        :func:`exocast.engine.read_doses`.
+    observe
+        Ids to return, as a list or ``"a,b"``; all species when left out.
+    rtol
+        Relative tolerance.
+    path
+        ``general`` is one run at a time; ``batch`` is not there yet; ``auto`` takes what is.
+    rate_from, duration_from
+        Parameter for the species of records with RATE -1 or -2: ``{"depot": "R1"}`` or
+        ``["depot=R1"]``.
+    lag_from, bioavailability_from
+        Parameter for a species that delays its doses, or multiplies their amount.
+    out
+        Directory for the result: new, empty or a result; a temporary one when left out.
+    progress
+        Called with (runs done, runs in all).
+
+    Raises
+    ------
+    ExocastError
+        With the file or field, what was found and what to do.
+    """
+    import numpy as np
+
+    from exocast import engine
+    from exocast.study import simulation
+
+    if path not in PATHS:
+        raise UnknownName(f"'{path}' is no path." + nearest(path, PATHS), where="--path")
+    file = _file(model)
+    names = observe.split(",") if isinstance(observe, str) else observe
+    seen = tuple(name.strip() for name in names if name.strip())
+    grid = engine.times_of(times) if isinstance(times, str) else times
+    with _options_named(
+        {"observe": "--observe", "rtol": "--rtol", "times": "--times"}
+        | {name: f"--{name.replace('_', '-')}" for name in FROM}
+        | {"varied": str(patients) if isinstance(patients, str | Path) else "patients"}
+    ):
+        with warnings.catch_warnings():
+            # What takes the general path is told in the result and by the command.
+            warnings.simplefilter("ignore", GeneralPathUsed)
+            whole = engine.compile(file, path=path)
+        known = whole.description
+        people = None if patients is None else engine.read_people(_table(patients), known)
+        parameters = engine.modelled(
+            **{
+                name: _pairs(given, name)
+                for name, given in zip(
+                    FROM, (rate_from, duration_from, lag_from, bioavailability_from), strict=True
+                )
+            },
+            description=known,
+        )
+        table = None
+        if doses is not None:
+            table, people = engine.read_doses(
+                _table(doses), known, sbml=whole.sbml, people=people, parameters=parameters
+            )
+        people = people or engine.People(ids=("1",), numbers=np.empty((1, 0)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", GeneralPathUsed)
+            compiled = engine.compile(file, people.varied, seen or tuple(known.species), path)
+        if not compiled.observe:
+            raise InvalidInput("the model has no species; name what to observe.", where="observe")
+        if table is not None:
+            engine.check_doses(table, known)
+        tables = {"model": file, "patients": patients, "doses": doses}
+        plan = simulation.Plan(
+            model=compiled,
+            times=np.asarray(grid, dtype=np.float64),
+            ids=people.ids,
+            numbers=people.numbers,
+            doses=table,
+            files={k: Path(v) for k, v in tables.items() if isinstance(v, str | Path)},
+            rtol=rtol,
+        )
+        target = _target(out)
+        with tempfile.TemporaryDirectory(
+            prefix=f".{target.name}.", suffix=".partial", dir=target.parent
+        ) as folder:
+            written = simulation.write(plan, Path(folder) / "result", progress=progress)
+            _simulated(written).plot(written / "plot.png")
+            _put(written, target)
+    return _simulated(target)
+
+
+def open_simulation(directory: str | Path) -> Simulation:
+    """A simulation that was made before.
+
+    Parameters
+    ----------
+    directory
+        A result directory, as ``exocast simulate --out`` writes it.
+
+    Raises
+    ------
+    ExocastError
+        When there is none, or it is partial, truncated or changed.
+    """
+    return _simulated(directory)
+
+
+def _simulated(directory: str | Path) -> Simulation:
+    from exocast.study.result import open_result
+    from exocast.study.simulation import KIND
+
+    return Simulation(result=open_result(directory, KIND))
+
+
+def _file(path: str | Path) -> Path:
+    found = Path(path)
+    if not found.is_file():
+        raise no_such_file(found)
+    return found
+
+
+def _table(given: str | Path | pd.DataFrame) -> Path | pd.DataFrame:
+    return Path(given) if isinstance(given, str | Path) else given
+
+
+def _pairs(given: Mapping[str, str] | Sequence[str], field: str) -> dict[str, str]:
+    """``{"depot": "R1"}`` from the same, or from ``["depot=R1"]``."""
+    if isinstance(given, Mapping):
+        return dict(given)
+    found = {}
+    for text in [given] if isinstance(given, str) else given:
+        species, sign, parameter = (part.strip() for part in text.partition("="))
+        if not (species and sign and parameter):
+            raise InvalidInput(
+                f"'{text}' is no pair; write species=parameter, such as depot=R1.", where=field
+            )
+        found[species] = parameter
+    return found
 
 
 def _existing(path: str | Path) -> Path:

@@ -222,6 +222,67 @@ def evidence_check(as_json: Json = False) -> None:
             raise typer.Exit(CheckFailed.exit_code)
 
 
+def _from(what: str) -> Any:
+    return typer.Option(
+        metavar="SPECIES=PARAMETER", help=f"Parameter that is {what} of a species; repeatable."
+    )
+
+
+@app.command()
+def simulate(
+    model: Annotated[Path, typer.Argument(help="An SBML file.")],
+    times: Annotated[str, typer.Option(help="Output times: start:stop:step, or 0,1,7.")],
+    out: Annotated[Path, typer.Option(help="Directory for the result: new, empty or a result.")],
+    patients: Annotated[
+        Path | None,
+        typer.Option(help="CSV with one run a row: ID, then columns of parameter or species ids."),
+    ] = None,
+    doses: Annotated[
+        Path | None,
+        typer.Option(help="CSV of NONMEM event records, or of rows run,time,amount,target."),
+    ] = None,
+    observe: Annotated[
+        str | None, typer.Option(help="Ids to return, with commas between; else all species.")
+    ] = None,
+    rtol: Annotated[float, typer.Option(help="Relative tolerance.")] = 1e-6,
+    path: Annotated[str, typer.Option(help="auto, batch or general (one run at a time).")] = "auto",
+    rate_from: Annotated[list[str] | None, _from("the rate (RATE -1)")] = None,
+    duration_from: Annotated[list[str] | None, _from("the duration (RATE -2)")] = None,
+    lag_from: Annotated[list[str] | None, _from("the lag")] = None,
+    bioavailability_from: Annotated[list[str] | None, _from("the bioavailability")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run any SBML model, a run for each row of a patients' table."""
+    with _door("simulate", as_json):
+        from exocast import api
+
+        with _progress() as progress:
+            made = api.simulate(
+                model,
+                times,
+                patients=patients,
+                doses=doses,
+                observe=observe or (),
+                rtol=rtol,
+                path=path,
+                rate_from=rate_from or (),
+                duration_from=duration_from or (),
+                lag_from=lag_from or (),
+                bioavailability_from=bioavailability_from or (),
+                out=out,
+                progress=progress,
+            )
+        warnings = list(made.result.manifest["warnings"])
+        if as_json:
+            from exocast.report.envelopes import envelope
+
+            _print_json(envelope("simulate", result=made.record(), warnings=warnings))
+        else:
+            _warn(warnings)
+            typer.echo(made.summary())
+            typer.echo(str(made.directory))
+
+
 @app.command()
 def export(
     scenario: Scenario,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import antimony
 import libsbml
 import numpy as np
 import pandas as pd
@@ -103,3 +104,14 @@ def test_what_cannot_be_written_is_refused_and_leaves_no_file(library, tmp_path:
     with pytest.raises(NotFound, match="no such folder"):
         engine.export_sbml(model, tmp_path / "nowhere" / "water.xml")
     assert not file.exists()
+
+
+def test_only_boluses_are_written_as_events(tmp_path: Path) -> None:
+    rows = [{"run": 0, "time": 0.0, "amount": 1.0, "target": "A", "rate": 2.0}]
+    text = "model m() compartment c = 1; substanceOnly species A in c; A = 0; end"
+    antimony.clearPreviousLoads()
+    assert antimony.loadAntimonyString(text) >= 0
+    with pytest.raises(UnsupportedModel, match="only boluses are written as events"):
+        engine.export_sbml(
+            antimony.getSBMLString("m"), tmp_path / "m.xml", doses=pd.DataFrame(rows)
+        )

@@ -289,9 +289,15 @@ def test_names_that_cannot_be_used_are_refused(varied, observe, error, words: st
         ({"amount": "many"}, DoseError, "every entry is a number"),
         ({"run": 4}, DoseError, "for run 4, and the runs are 0 to 0"),
         ({"run": 0.5}, DoseError, "whole numbers"),
-        ({"rate": 2.0}, UnsupportedModel, "infusions"),
-        ({"duration": 2.0}, UnsupportedModel, "infusions"),
-        ({"evid": 3}, DoseError, "evid 3 is not supported"),
+        ({"rate": -1.0}, DoseError, "row 0, column rate: a rate is zero or more"),
+        ({"rate": 2.0, "duration": 2.0}, DoseError, "rate and duration of the infusion disagree"),
+        ({"evid": 5}, DoseError, "evid 5 is not supported"),
+        ({"evid": 2}, UnknownName, "'A' is no parameter with a number|'A' is no parameter"),
+        ({"ss": 1}, DoseError, "row 0, column ii: a dose at steady state needs its interval"),
+        ({"ss": 3, "ii": 1}, DoseError, "column ss: steady state is 0"),
+        ({"ii": 1}, DoseError, "column ii: an interval needs steady state"),
+        ({"ss": 1, "amount": 0, "rate": 1, "ii": 2}, DoseError, "no amount. has no interval"),
+        ({"ss": 1, "ii": 2, "lag": 2}, DoseError, "column lag: the lag has to be shorter"),
         ({"amont": 3}, UnknownName, "no column 'amont'.*'amount'"),
     ],
 )
@@ -364,3 +370,74 @@ def test_a_dose_is_an_amount_also_where_the_id_means_a_concentration() -> None:
     model = engine.compile(sbml(CHAIN.format(**START)), observe=("S",))
     runs = model.run([0.0], doses=table((0, 0.0, 4.0, "S")))
     assert runs.values[0, 0, 0] == pytest.approx(10.0 + 4.0 / 2.0)
+
+
+def test_infusions_mean_amounts_also_where_the_id_means_a_concentration() -> None:
+    text = "model m() compartment c = 2; species S in c; S = 0; end"
+    doses = table((0, 1.0, 6.0, "S")).assign(rate=3.0)
+    for level in (sbml(text), level_two(sbml(text))):
+        runs = engine.compile(level, observe=("S",)).run([0, 1, 2, 5], doses=doses, rtol=TIGHT)
+        assert np.allclose(runs.values[0, :, 0], [0, 0, 1.5, 3.0], rtol=1e-8)
+
+
+def level_two(text: str) -> str:
+    import libsbml
+
+    document = libsbml.readSBMLFromString(text)
+    assert document.setLevelAndVersion(2, 4, False)
+    return str(libsbml.writeSBMLToString(document))
+
+
+def test_a_species_that_no_rate_can_reach_is_named() -> None:
+    text = "model m() compartment c = 1; species $S in c; S = 1; S' = -S; end"
+    doses = table((0, 1.0, 6.0, "S")).assign(duration=2.0)
+    with pytest.raises(UnsupportedModel, match="'S' cannot be infused: a rate rule moves it"):
+        engine.compile(sbml(text), observe=("S",)).run([0, 1], doses=doses)
+
+
+def test_a_reset_goes_back_to_the_start_and_not_in_time() -> None:
+    text = "model m() z' = time; z = 1; y := z + time; k = 2; end"
+    rows = [(0, 0.5, 3.0, "k", 2), (0, 2.0, 0.0, "", 3)]
+    doses = pd.DataFrame(rows, columns=["run", "time", "amount", "target", "evid"])
+    model = engine.compile(sbml(text), ("z",), ("z", "y", "k"))
+    runs = model.run([0, 1, 2, 3], [[7.0]], doses, TIGHT)
+    right = [[7, 7, 2], [7.5, 8.5, 3], [7, 9, 2], [9.5, 12.5, 2]]
+    assert np.allclose(runs.values[0], right, rtol=1e-8)
+
+
+def test_after_a_steady_state_it_is_the_time_of_its_record() -> None:
+    text = (
+        "model m() compartment c = 1; substanceOnly species A in c; A = 0; A => ; A; y := time; end"
+    )
+    doses = table((0, 2.0, 6.0, "A")).assign(ss=1, ii=3.0)
+    runs = engine.compile(sbml(text), (), ("y",)).run([1, 2, 3], doses=doses)
+    assert runs.values[0, :, 0].tolist() == [1, 2, 3]
+
+
+def test_what_gathers_for_ever_has_no_steady_state_and_says_so_soon() -> None:
+    doses = table((0, 1.0, 6.0, "A"), (1, 1.0, 6.0, "A")).assign(ss=[1, 0], ii=[2.0, 0.0])
+    runs = engine.compile(sbml(DECAY), observe=("A", "B")).run([0, 1, 2], doses=doses)
+    assert [engine.STATUS[i] for i in runs.status] == ["too_many_steps", "ok"]
+    assert runs.time_reached.tolist() == [0.0, 2.0]
+
+
+def test_all_kinds_of_doses_are_the_same_bits_for_any_batch_and_processes() -> None:
+    numbers, doses = batch(220)
+    kinds = np.arange(len(doses))
+    doses = doses.assign(
+        duration=np.where(kinds % 3 == 1, 1.5, 0.0),
+        ss=np.where(kinds % 5 == 2, 2, 0),
+        ii=np.where(kinds % 5 == 2, 2.0, 0.0),
+        lag=np.where(kinds % 7 == 3, 0.3, 0.0),
+    )
+    text = (
+        "model m() compartment c = 1; substanceOnly species A in c; A = 0; k = 1; A => ; k*A; end"
+    )
+    model = engine.compile(sbml(text), ("k",), ("A",))
+    one = model.run(TIMES, numbers, doses, processes=1)
+    assert np.array_equal(one.values, model.run(TIMES, numbers, doses, processes=2).values)
+    assert (one.status == 0).all()
+    for run in (7, 100):
+        own = doses[doses["run"] == run].assign(run=0)
+        alone = model.run(TIMES, numbers[run : run + 1], own)
+        assert np.array_equal(alone.values[0], one.values[run])

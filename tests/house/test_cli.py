@@ -140,6 +140,35 @@ def test_export_writes_sbml(tmp_path: Path) -> None:
     )
 
 
+def test_simulate_runs_any_model_and_says_where_the_result_is(tmp_path: Path) -> None:
+    import antimony
+
+    antimony.clearPreviousLoads()
+    text = "model one() compartment c = 1; substanceOnly species A in c; A = 2; A => ; A; end"
+    assert antimony.loadAntimonyString(text) >= 0
+    model, out = tmp_path / "one.xml", tmp_path / "out"
+    model.write_text(antimony.getSBMLString("one"), encoding="utf-8")
+    (tmp_path / "doses.csv").write_text("TIME,AMT,ADDL,II\n1,5,3,7\n", encoding="utf-8")
+    run = ("simulate", model, "--times", "0:28:7", "--out", out)
+    called = _call(*run, "--doses", tmp_path / "doses.csv", "--observe", "A")
+    assert called.exit_code == 0, called.output
+    assert called.stdout.splitlines()[-1] == str(out)
+    assert "1 run at 5 times: 1 ok." in called.stdout
+    assert {p.name for p in out.iterdir()} == {
+        "manifest.json",
+        "parts",
+        "plot.png",
+        "runs.parquet",
+        "summary.parquet",
+    }
+    _refused(_call("report", out), 65, "RESULT_KIND", "open_simulation")
+    _refused(_call(*run[:3], "0:28", *run[4:]), 65, "--times", "0:365:7")
+    _refused(_call(*run, "--observe", "AA"), 65, "--observe")
+    _refused(_call(*run, "--rate-from", "A=R1"), 65, "--rate-from", "R1")
+    _refused(_call(*run, "--doses", tmp_path / "dose.csv"), 66, "Did you mean 'doses.csv'")
+    _refused(_call("simulate", VIAL, *run[2:]), 65, "SBML")
+
+
 # Scenarios -----------------------------------------------------------------------------------
 
 

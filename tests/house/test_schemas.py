@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import antimony
 import jsonschema
 import pytest
 from ruamel.yaml import YAML
@@ -68,6 +69,23 @@ def test_an_error_prints_what_the_schema_says(tmp_path: Path) -> None:
     assert printed["ok"] is False and printed["result"] is None
     assert printed["errors"][0]["code"] == "NOT_FOUND"
     assert printed["errors"][0]["where"] == str(tmp_path)
+
+
+def test_a_simulation_prints_what_its_schema_says(tmp_path: Path) -> None:
+    text = "model one() a' = -k*a; a = 1; k = 1; b' = c*b^2; b = 1; c = 0; end"
+    antimony.clearPreviousLoads()
+    assert antimony.loadAntimonyString(text) >= 0
+    (tmp_path / "one.xml").write_text(antimony.getSBMLString("one"), encoding="utf-8")
+    (tmp_path / "people.csv").write_text("ID,c\nx,0\ny,5\n", encoding="utf-8")
+    model, people, out = (str(tmp_path / name) for name in ("one.xml", "people.csv", "out"))
+    run = ("simulate", model, "--times", "0:2:1", "--out", out, "--json")
+    printed = _json(*run, "--observe", "a", "--patients", people)
+    _promised("simulate", printed)
+    assert printed["warnings"][0]["code"] == "RUNS_FAILED"
+    assert sum(printed["result"]["status"].values()) == printed["result"]["runs"] == 2
+    wrong = _json(*run, "--observe", "aa", code=65)
+    _promised("simulate", wrong)
+    assert wrong["errors"][0]["where"] == "--observe"
 
 
 def test_an_inspection_prints_what_its_schema_says() -> None:

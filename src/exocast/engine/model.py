@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from exocast.engine.batch.front import document_of, machine, run_batch
-from exocast.engine.batch.runs import Table
+from exocast.engine.batch.front import document_of, machine, run_batch, table_of
+from exocast.engine.dosing import ADD, SET, Switches, switches
+from exocast.engine.infusion import infusible
 from exocast.engine.pool import Pool
 from exocast.engine.sbml import Description, describe, description_of, text_of
 from exocast.engine.solver import Chunk, ChunkResult, solver_of
@@ -38,8 +39,7 @@ RUNS_PER_CHUNK = 32
 FEWEST_FOR_PROCESSES = 200  # starting processes takes longer than fewer runs than this
 NOT_REPORTED = -1
 PATHS = ("auto", "batch", "general")
-DOSE_COLUMNS = ("run", "time", "amount", "target")
-MORE_DOSE_COLUMNS = ("rate", "duration", "product", "evid")
+ASKED_FOR = "asked for"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ def compile(  # noqa: A001 - the engine's face, used as engine.compile
     if path not in PATHS:
         raise InvalidInput(f"there is no path '{path}'." + nearest(path, PATHS), where="path")
     varied, observe = tuple(varied), tuple(observe)
-    why = "asked for" if path == "general" else ""
+    why = ASKED_FOR if path == "general" else ""
     try:
         description = _described(text) if path != "general" else describe(text)
     except UnsupportedModel as e:
@@ -236,8 +236,9 @@ class Model:
         varied
             (n_runs, n_varied), in the order of the names at :func:`compile`.
         doses
-            One row a dose: ``run`` (from 0), ``time``, ``amount``, ``target`` (a species id);
-            ``evid`` 1 or absent. Infusions (``rate`` or ``duration`` above zero) are refused.
+            One row a dose: ``run`` (from 0), ``time``, ``amount``, ``target`` (a species id), and
+            where wanted infusions, resets, changes of parameters and steady states; see
+            :func:`exocast.engine.dosing.switches`.
         rtol
             Relative tolerance; absolute ones follow from it and each state's scale.
         device
@@ -271,7 +272,8 @@ class Model:
                 f"{processes} processes cannot work; use 1 or more.", where="processes"
             )
         numbers = _numbers(varied, len(self.varied))
-        table = _dose_table(doses, self.description)
+        table = switches(doses, self.description)
+        sbml = infusible(self.sbml, table.infused) if table.infused else self.sbml
         n_runs = _n_runs(numbers, table)
         if numbers is None:
             numbers = np.empty((n_runs, 0))
@@ -289,38 +291,23 @@ class Model:
         chunks = _chunks(numbers, table, grid, rtol=rtol, atol=atol, checked_share=checked_share)
         workers = min(processes or min(DEFAULT_PROCESSES, os.cpu_count() or 1), len(chunks))
         if workers <= 1 or n_runs < FEWEST_FOR_PROCESSES:
-            results = self._here(chunks, progress, n_runs)
+            results = self._here(sbml, chunks, progress, n_runs)
         else:
-            results = _pool(self.sbml, self.varied, self.observe, workers).map(chunks, progress)
+            results = _pool(sbml, self.varied, self.observe, workers).map(chunks, progress)
         return _joined(results, grid, self.observe)
 
     def _batched(
         self,
         grid: Array,
         numbers: Array,
-        doses: _Doses,
+        doses: Switches,
         progress: Progress | None,
         **how: Any,
     ) -> Runs:
-        made = machine(self.sbml, self.varied, self.observe)
         count = len(numbers)
-        units = sorted(set(made.plan.units))
-        given = np.zeros((count, len(units)))
-        target = np.array([made.plan.dosed[name] for name in doses.targets], dtype=np.int64)
-        states = target[doses.target]
-        group = np.array([units.index(unit) for unit in made.plan.units], dtype=np.int64)
-        if len(states):
-            np.add.at(given, (doses.run, group[states]), np.abs(doses.amount))
-        nothing = np.zeros(len(states), dtype=np.int64)
-        table = Table(
-            begin=np.searchsorted(doses.run, np.arange(count + 1)),
-            time=doses.time,
-            kind=nothing,
-            target=states,
-            value=doses.amount,
-            jump=nothing,
-            quiet=nothing,
-        )
+        switched = {doses.names[i] for i in np.unique(doses.target[doses.kind == SET])}
+        made = machine(self.sbml, self.varied, self.observe, doses.infused, tuple(sorted(switched)))
+        table, given = table_of(doses, made.plan, count)
         told = None if progress is None else lambda done: progress(done, count)
         result = run_batch(made, grid, numbers, table, given, progress=told, **how)
         outcome = result.outcome
@@ -337,30 +324,15 @@ class Model:
         )
 
     def _here(
-        self, chunks: Sequence[Chunk], progress: Progress | None, n_runs: int
+        self, sbml: str, chunks: Sequence[Chunk], progress: Progress | None, n_runs: int
     ) -> list[ChunkResult]:
         results, done = [], 0
         for chunk in chunks:
-            results.append(solver_of(self.sbml).run_chunk(self.varied, self.observe, chunk))
+            results.append(solver_of(sbml).run_chunk(self.varied, self.observe, chunk))
             done += len(chunk.varied)
             if progress is not None:
                 progress(done, n_runs)
         return results
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Doses:
-    """Doses as arrays, sorted by run, then time; those of nothing are left out.
-
-    ``last_run`` is the largest run that the table names, -1 without a table.
-    """
-
-    last_run: int
-    run: NDArray[np.int64]
-    time: Array
-    target: NDArray[np.int64]
-    amount: Array
-    targets: tuple[str, ...]
 
 
 def _grid(times: ArrayLike) -> Array:
@@ -385,7 +357,7 @@ def _numbers(varied: ArrayLike | None, n_varied: int) -> Array | None:
     return numbers
 
 
-def _n_runs(numbers: Array | None, doses: _Doses) -> int:
+def _n_runs(numbers: Array | None, doses: Switches) -> int:
     if numbers is None:
         return max(doses.last_run, 0) + 1
     if doses.last_run >= len(numbers):
@@ -396,77 +368,7 @@ def _n_runs(numbers: Array | None, doses: _Doses) -> int:
     return len(numbers)
 
 
-def _dose_table(doses: pd.DataFrame | None, description: Description) -> _Doses:
-    if doses is None or not len(doses):
-        none = np.empty(0)
-        empty = none.astype(np.int64)
-        return _Doses(last_run=-1, run=empty, time=none, target=empty, amount=none, targets=())
-    columns = [str(column) for column in doses.columns]
-    for column in DOSE_COLUMNS:
-        if column not in columns:
-            raise DoseError(f"the dose table has no column '{column}'.", where="doses")
-    for column in columns:
-        if column not in (*DOSE_COLUMNS, *MORE_DOSE_COLUMNS):
-            raise UnknownName(
-                f"a dose table has no column '{column}'."
-                + nearest(column, (*DOSE_COLUMNS, *MORE_DOSE_COLUMNS)),
-                where="doses",
-            )
-    if "evid" in columns:
-        kinds = set(doses["evid"].dropna().astype(int)) - {0, 1}
-        if kinds:
-            raise DoseError(f"evid {min(kinds)} is not supported; 1 is a dose.", where="doses.evid")
-        doses = doses[doses["evid"].fillna(1).astype(int) == 1]
-    for column in ("rate", "duration"):
-        if column in columns and (doses[column].fillna(0) != 0).any():
-            raise UnsupportedModel(
-                f"infusions (column '{column}') are not supported; give the dose as boluses.",
-                where=f"doses.{column}",
-            )
-    time, amount = _dose_numbers(doses, "time"), _dose_numbers(doses, "amount")
-    run = _dose_numbers(doses, "run")
-    if (time < 0).any():
-        raise DoseError(
-            f"a dose at time {time.min():g} lies before the start, 0.", where="doses.time"
-        )
-    if (run < 0).any() or (run != np.floor(run)).any():
-        raise DoseError("runs are whole numbers from 0.", where="doses.run")
-    names = doses["target"].astype(str).to_numpy()
-    targets = tuple(dict.fromkeys(str(name) for name in names))
-    for name in targets:
-        if name not in description.targets:
-            what = "cannot be dosed" if name in description.names else "does not exist"
-            raise UnknownName(
-                f"the dose target '{name}' {what}." + nearest(name, description.targets),
-                where="doses.target",
-            )
-    index = {name: i for i, name in enumerate(targets)}
-    target = np.array([index[str(name)] for name in names], dtype=np.int64)
-    # Within a run and time by target and amount, so that the order of rows does not matter.
-    ranks = np.array([sorted(targets).index(name) for name in targets], dtype=np.int64)
-    order = np.lexsort((amount, ranks[target] if len(target) else target, time, run))
-    order = order[amount[order] != 0]
-    return _Doses(
-        last_run=int(run.max()) if len(run) else -1,
-        run=run.astype(np.int64)[order],
-        time=time[order],
-        target=target[order],
-        amount=amount[order],
-        targets=targets,
-    )
-
-
-def _dose_numbers(doses: pd.DataFrame, column: str) -> Array:
-    try:
-        numbers = np.asarray(doses[column], dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DoseError("every entry is a number.", where=f"doses.{column}") from None
-    if not np.isfinite(numbers).all():
-        raise DoseError("every entry is a finite number.", where=f"doses.{column}")
-    return numbers
-
-
-def _chunks(numbers: Array, doses: _Doses, times: Array, **how: Any) -> list[Chunk]:
+def _chunks(numbers: Array, doses: Switches, times: Array, **how: Any) -> list[Chunk]:
     chunks = []
     for first in range(0, max(len(numbers), 1), RUNS_PER_CHUNK):
         part = numbers[first : first + RUNS_PER_CHUNK]
@@ -477,9 +379,11 @@ def _chunks(numbers: Array, doses: _Doses, times: Array, **how: Any) -> list[Chu
                 varied=part,
                 dose_run=doses.run[begin:end] - first,
                 dose_time=doses.time[begin:end],
+                dose_kind=doses.kind[begin:end],
                 dose_target=doses.target[begin:end],
-                dose_amount=doses.amount[begin:end],
-                targets=doses.targets,
+                dose_amount=doses.value[begin:end],
+                dose_jump=doses.jump[begin:end],
+                targets=doses.names,
                 **how,
             )
         )
@@ -516,10 +420,16 @@ def dose_events(
     DoseError, UnknownName, UnsupportedModel
         As :meth:`Model.run`; also when the table is for more than one run.
     """
-    table = _dose_table(doses, description)
+    table = switches(doses, description)
     if len(set(table.run.tolist())) > 1:
         raise DoseError(
             "the doses of one run are needed; the table is for several.", where="doses.run"
         )
-    entries = zip(table.time, table.target, table.amount, strict=True)
-    return tuple((float(t), table.targets[int(target)], float(a)) for t, target, a in entries)
+    if (table.kind != ADD).any():
+        raise UnsupportedModel(
+            "only boluses are written as events; leave out infusions, resets, steady states and "
+            "changes of parameters.",
+            where="doses",
+        )
+    entries = zip(table.time, table.target, table.value, strict=True)
+    return tuple((float(t), table.names[int(target)], float(a)) for t, target, a in entries)

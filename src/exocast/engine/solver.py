@@ -20,6 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from exocast.engine.dosing import ADD, CYCLE, MERGE, RATE, RESET, SAVE, SET, inside_cycles
+from exocast.engine.infusion import INFUSION
 from exocast.engine.sbml import Description, describe
 
 Array = NDArray[np.float64]
@@ -41,21 +43,24 @@ NEGATIVE_SHARE = 1e-3
 MOST_STEPS = 20_000  # between two outputs
 TIGHTER = 100.0  # of the second integration that gives the error estimate
 SMALLEST_SCALE = 1e-60  # below it CVODE's weights overflow
+CYCLES_A_LOOK = 100  # of a steady state: how often it is asked whether it comes nearer
+SLOWEST = 0.99  # what a cycle moves, as a share of what it moved at the last look
+SETTLED_SHARE = 0.1  # of the tolerance: what a cycle may change at steady state
 SHORTEST_SHARE = 1e-12  # of the time reached: a shorter stretch takes no time
 UNCHECKED = np.nan
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chunk:
-    """Some runs to be done: what varies, and doses sorted by run and time.
+    """Some runs to be done: what varies, and what is done to them in order.
 
     Attributes
     ----------
     varied
         Values of the varied ids, (n_runs, n_varied).
-    dose_run, dose_time, dose_target, dose_amount
-        One entry a dose; runs count from 0 within the chunk, targets are species ids by index
-        into ``targets``.
+    dose_run, dose_time, dose_kind, dose_target, dose_amount, dose_jump, targets
+        ``run``, ``time``, ``kind``, ``target``, ``value``, ``jump`` and ``names`` of
+        :class:`exocast.engine.dosing.Switches`; runs count from 0 within the chunk.
     atol
         Absolute tolerance of every state; scaled to the run when None.
     checked_share
@@ -66,8 +71,10 @@ class Chunk:
     varied: Array
     dose_run: NDArray[np.int64]
     dose_time: Array
+    dose_kind: NDArray[np.int8]
     dose_target: NDArray[np.int64]
     dose_amount: Array
+    dose_jump: NDArray[np.int64]
     targets: tuple[str, ...]
     rtol: float
     atol: float | None
@@ -185,17 +192,33 @@ class Solver:
         for name, value in starts.kept:
             write(name, value)
         self._runner.resetAll()
-        scale = self._scale(given)
+        scale = self.scale = self._scale(given)
         tolerance = np.full(len(scale), atol) if atol is not None else RESOLVED_SHARE * rtol * scale
         self._integrator.setValue("relative_tolerance", rtol)
         self._integrator.setValue("absolute_tolerance", tolerance.tolist())
         return -NEGATIVE_TOLERANCES * np.maximum(tolerance, NEGATIVE_SHARE * rtol * scale)
 
-    def give(self, doses: Sequence[tuple[str, float]]) -> None:
-        """Adds amounts to species, now."""
+    def give(self, name: str, amount: float) -> None:
+        """Adds an amount to a species, now."""
         model = self._runner.model
-        for name, amount in doses:
-            model.setValue(name, model.getValue(name) + amount)
+        model.setValue(name, model.getValue(name) + amount)
+
+    def write(self, name: str, value: float) -> None:
+        """Gives a parameter a value, now."""
+        self._runner.model.setValue(name, value)
+
+    def turn_to(self, time: float) -> None:
+        """Makes it this time, so that whatever the model computes from time is of this time."""
+        self._runner.model.setTime(time)
+
+    def state(self) -> Array:
+        """Values of ``states``, now."""
+        return np.array([self._runner.model.getValue(name) for name in self.states])
+
+    def put(self, state: Array) -> None:
+        """Gives ``states`` these values, now."""
+        for name, value in zip(self.states, state.tolist(), strict=True):
+            self._runner.model.setValue(name, value)
 
     def advance(self, grid: Sequence[float], *, carefully: bool) -> tuple[int, Array]:
         """Selected values on a grid of times that begins now; fewer rows when it fails."""
@@ -288,45 +311,120 @@ class _Run:
 
         ``carefully`` restarts at every output, so that all before a failure is kept.
         """
-        times = self.chunk.times
-        lowest = self.solver.begin(
-            self.starts, self.numbers, self._given_scale(), rtol, self.chunk.atol
-        )
-        done = 0
-        for start, end, doses in self._segments():
-            self.solver.give([(self.chunk.targets[t], a) for t, a in doses])
-            upto = len(times) if end is None else int(np.searchsorted(times, end))
-            outputs = times[done:upto]
-            grid = [start, *outputs[outputs > start], *([] if end is None else [end])]
-            skip = 0 if len(outputs) and outputs[0] == start else 1
-            status, rows = self.solver.advance(grid, carefully=carefully)
-            judged, good = self.solver.judge(rows, lowest)
-            count = min(max(good - skip, 0), len(outputs))
-            values[done : done + count] = rows[skip : skip + count, : values.shape[1]]
-            done += count
-            if judged != OK or status != OK:
-                return (status if status != OK else judged), done
+        times, chunk = self.chunk.times, self.chunk
+        lowest = self._begin(rtol)
+        start = saved = self.solver.state()
+        silent = inside_cycles(chunk.dose_kind[self.doses], chunk.dose_jump[self.doses])
+        done, now = 0, 0.0
+        settling, at = _Settling(rtol=rtol), self.doses.start
+        while at <= self.doses.stop:
+            inside = at < self.doses.stop and bool(silent[at - self.doses.start])
+            last = at == self.doses.stop or (not inside and chunk.dose_time[at] > times[-1])
+            end = None if last else float(chunk.dose_time[at])
+            if end is None or end > now:
+                upto = len(times) if end is None else int(np.searchsorted(times, end))
+                outputs = times[:0] if inside else times[done:upto]
+                grid = [now, *outputs[outputs > now], *([] if end is None else [end])]
+                skip = 0 if len(outputs) and outputs[0] == now else 1
+                status, rows = self.solver.advance(grid, carefully=carefully)
+                judged, good = self.solver.judge(rows, lowest)
+                count = min(max(good - skip, 0), len(outputs))
+                values[done : done + count] = rows[skip : skip + count, : values.shape[1]]
+                done += count
+                if judged != OK or status != OK:
+                    return (status if status != OK else judged), done
+            if end is None:
+                break
+            now = end
+            kind, value = int(chunk.dose_kind[at]), float(chunk.dose_amount[at])
+            if kind == CYCLE:
+                now = value
+                self.solver.turn_to(now)
+                if not settling.after(self.solver.state(), self.solver.scale):
+                    if settling.hopeless:
+                        return TOO_MANY_STEPS, done
+                    at -= int(chunk.dose_jump[at])
+                    continue
+                settling = _Settling(rtol=rtol)
+            elif kind == SAVE:
+                saved = self.solver.state()
+                self.solver.put(start)
+                self._stop_infusions()
+            elif kind == MERGE:
+                self.solver.put(self.solver.state() + saved - start)
+            elif kind == RESET:
+                self._begin(rtol)
+                self.solver.turn_to(now)
+            else:
+                self._switch(kind, chunk.targets[int(chunk.dose_target[at])], value)
+            at += 1
         return OK, done
 
-    def _segments(self) -> list[tuple[float, float | None, list[tuple[int, float]]]]:
-        """Start, end (None for the last) and doses at the start, of every stretch between doses."""
-        chunk, last = self.chunk, self.chunk.times[-1]
-        found: dict[float, list[tuple[int, float]]] = {0.0: []}
-        for i in range(self.doses.start, self.doses.stop):
-            if chunk.dose_time[i] <= last:
-                target = (int(chunk.dose_target[i]), float(chunk.dose_amount[i]))
-                found.setdefault(float(chunk.dose_time[i]), []).append(target)
-        starts = list(found)
-        ends: list[float | None] = [*starts[1:], None]
-        return [(t, end, found[t]) for t, end in zip(starts, ends, strict=True)]
+    def _begin(self, rtol: float) -> Array:
+        scale = self._given_scale()
+        return self.solver.begin(self.starts, self.numbers, scale, rtol, self.chunk.atol)
+
+    def _switch(self, kind: int, name: str, value: float) -> None:
+        if kind == ADD:
+            self.solver.give(name, value)
+        elif kind == SET:
+            self.solver.write(name, value)
+        elif kind == RATE:
+            self.solver.write(INFUSION + name, value)
+
+    def _stop_infusions(self) -> None:
+        rates = self.chunk.dose_target[self.doses][self.chunk.dose_kind[self.doses] == RATE]
+        for target in set(rates.tolist()):
+            self.solver.write(INFUSION + self.chunk.targets[target], 0.0)
 
     def _given_scale(self) -> dict[str, float]:
-        """Total of the doses of this run, by unit of their targets."""
-        result: dict[str, float] = {}
+        """Total of what is given to this run, by unit of the species."""
+        chunk, result = self.chunk, dict[str, float]()
+        on: dict[int, tuple[float, float]] = {}  # rate into a species, and since when
         for i in range(self.doses.start, self.doses.stop):
-            unit = self.solver.description.unit(self.chunk.targets[self.chunk.dose_target[i]])
-            result[unit] = result.get(unit, 0.0) + abs(float(self.chunk.dose_amount[i]))
+            kind, target = int(chunk.dose_kind[i]), int(chunk.dose_target[i])
+            given, time = abs(float(chunk.dose_amount[i])), float(chunk.dose_time[i])
+            if kind == RATE:
+                rate, since = on.get(target, (0.0, time))
+                on[target] = (given, time)
+                given = rate * max(time - since, 0.0)
+            elif kind != ADD:
+                continue
+            unit = self.solver.description.unit(chunk.targets[target])
+            result[unit] = result.get(unit, 0.0) + given
         return result
+
+
+@dataclass(kw_only=True)
+class _Settling:
+    """How far the cycles of one steady state have come.
+
+    Attributes
+    ----------
+    hopeless
+        Some state moves as much in a cycle as it did long ago: it gathers something for ever.
+    """
+
+    rtol: float
+    hopeless: bool = False
+    _state: Array | None = None
+    _moved: Array | None = None  # when last looked at
+    _cycles: int = 0
+
+    def after(self, state: Array, scale: Array) -> bool:
+        """Whether the cycle that ended in this state changed nothing that the tolerance tells."""
+        before, self._state = self._state, state
+        if before is None:
+            return False
+        moved, size = np.abs(state - before), np.maximum(np.abs(state), np.abs(before))
+        moves = moved > SETTLED_SHARE * self.rtol * (size + RESOLVED_SHARE * scale)
+        if not moves.any():
+            return True
+        self._cycles += 1
+        if self._cycles % CYCLES_A_LOOK == 0:
+            then, self._moved = self._moved, moved
+            self.hopeless = then is not None and bool((moves & (moved > SLOWEST * then)).any())
+        return False
 
 
 def _apart(grid: Sequence[float]) -> tuple[list[float], NDArray[np.int64]]:

@@ -197,6 +197,35 @@ class EvidenceCheck(_Model):
     findings: list[Finding]
 
 
+class BandRecord(_Model):
+    """Quantiles over runs of one observable at the last time."""
+
+    observable: str
+    unit: str = Field(description="as the model names it; may be empty")
+    time: float
+    low: float | None = Field(description="5 % of runs; null when no run has a value")
+    median: float | None
+    high: float | None = Field(description="95 % of runs")
+
+
+class SimulationRecord(_Model):
+    """Result of ``simulate``."""
+
+    directory: str
+    plot: str
+    runs: int
+    times: int
+    observed: list[str]
+    varied: list[str] = Field(description="columns of the patients' table")
+    path: str = Field(description="batch, or general: one run at a time, by libRoadRunner")
+    rtol: float
+    status: dict[str, int] = Field(description="runs by how they ended")
+    largest_error_estimate: float | None = Field(
+        description="of the runs that were done again at a hundredth of the tolerance"
+    )
+    at_the_end: list[BandRecord]
+
+
 class Written(_Model):
     """Result of a command that writes a file."""
 
@@ -209,6 +238,7 @@ ENVELOPES: dict[str, type[BaseModel]] = {
     "vial-inspect": Envelope[VialInspection],
     "evidence-check": Envelope[EvidenceCheck],
     "export": Envelope[Written],
+    "simulate": Envelope[SimulationRecord],
 }
 
 

@@ -192,15 +192,22 @@ class Result:
         )
 
 
-def open_result(directory: str | Path) -> Result:
+def open_result(directory: str | Path, kind: str = "forecast") -> Result:
     """A result directory, checked: the manifest is complete and every part is as it was written.
+
+    Parameters
+    ----------
+    directory
+        A directory that a command wrote.
+    kind
+        What it has to be: ``forecast`` or ``simulation``.
 
     Raises
     ------
     NotFound
         When there is no result in the directory.
     InvalidInput
-        When the manifest or a part is damaged, truncated or missing.
+        When the manifest or a part is damaged, truncated or missing, or it is of another kind.
     Interrupted
         When the forecast that wrote it did not finish.
     """
@@ -232,6 +239,14 @@ def open_result(directory: str | Path) -> Result:
             "into a new directory.",
             code="RESULT_PARTIAL",
             where=str(path),
+        )
+    found = manifest.get("kind", "forecast")
+    if found != kind:
+        opener = "open_simulation" if found == "simulation" else "open_result"
+        raise InvalidInput(
+            f"this is a {found} and no {kind}; exocast.{opener} reads it.",
+            code="RESULT_KIND",
+            where=str(directory),
         )
     result = Result(directory=directory, manifest=manifest)
     try:

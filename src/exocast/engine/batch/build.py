@@ -278,6 +278,7 @@ def build(
         "N": size,
         "N_VARIED": len(problem.varied),
         "N_SLOTS": len(problem.slots),
+        "N_INFUSED": sum(slot.startswith("infusion ") for slot in problem.slots),
         "N_OBSERVED": len(problem.observed),
         "N_NEEDED": len(needed),
         "N_GROUPS": len(units),

@@ -30,6 +30,7 @@ LANES = 8
 N = 0  # states
 N_VARIED = 0
 N_SLOTS = 0
+N_INFUSED = 0  # of the slots, the last: rates of infusions
 N_OBSERVED = 0
 N_NEEDED = 0  # states that outputs are computed from
 N_GROUPS = 0  # units of states
@@ -283,7 +284,10 @@ def treat(m: Any, lane: int) -> None:
                     for i in range(N):
                         m.kept[i, lane] = m.y[i, lane]
                         m.y[i, lane] = m.y0[i, lane]
-                    for j in range(N_SLOTS):
+                    first = 0
+                    if kind == SAVE:
+                        first = N_SLOTS - N_INFUSED
+                    for j in range(first, N_SLOTS):
                         m.p[N_VARIED + j, lane] = m.s0[j, lane]
                 if kind == MERGE:
                     for i in range(N):

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exocast.engine.batch import driver
-from exocast.engine.batch.build import Built, build
+from exocast.engine.batch.build import Built, Plan, build
 from exocast.engine.batch.machine import Machine, machine_of
-from exocast.engine.batch.problem import problem_of
+from exocast.engine.batch.problem import infusion_slot, problem_of
 from exocast.engine.batch.read import Document, read
 from exocast.engine.batch.runs import Batch, Outcome, Table, run
+from exocast.engine.dosing import ADD, RATE, SET, Switches, inside_cycles
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -50,6 +51,52 @@ def machine(
 
     key = "\0".join((text, repr(varied), repr(observe), repr(infused), repr(switched)))
     return machine_of(key, make)
+
+
+def table_of(doses: Switches, plan: Plan, n_runs: int) -> tuple[Table, Array]:
+    """Switches as the driver takes them, and the total given to each run by unit."""
+    place = np.full((len(doses.names), 3), -1, dtype=np.int64)  # by kind: ADD, SET, RATE
+    for i, name in enumerate(doses.names):
+        place[i, ADD] = plan.dosed.get(name, -1)
+        for what, slot in ((SET, name), (RATE, infusion_slot(name))):
+            if slot in plan.slots:
+                place[i, what] = len(plan.varied) + plan.slots.index(slot)
+    kind = doses.kind.astype(np.int64)
+    named = kind <= RATE
+    target = np.zeros(len(kind), dtype=np.int64)
+    target[named] = place[doses.target[named], kind[named]]
+    inside = inside_cycles(doses.kind, doses.jump).astype(np.int64)
+    table = Table(
+        begin=np.searchsorted(doses.run, np.arange(n_runs + 1)),
+        time=doses.time,
+        kind=kind,
+        target=target,
+        value=doses.value,
+        jump=doses.jump,
+        quiet=inside,
+    )
+    return table, _given(doses, plan, n_runs)
+
+
+def _given(doses: Switches, plan: Plan, n_runs: int) -> Array:
+    """Total of the doses and infusions of each run, by unit of the state they go to."""
+    units = sorted(set(plan.units))
+    given = np.zeros((n_runs, len(units)))
+    group = np.zeros(max(len(doses.names), 1), dtype=np.int64)
+    for i, name in enumerate(doses.names):
+        if name in plan.dosed:
+            group[i] = units.index(plan.units[plan.dosed[name]])
+    amount = np.where(doses.kind == ADD, np.abs(doses.value), 0.0)
+    rates = np.flatnonzero(doses.kind == RATE)
+    rates = rates[np.lexsort((rates, doses.target[rates], doses.run[rates]))]
+    if len(rates) > 1:
+        now, after = rates[:-1], rates[1:]
+        same = (doses.run[now] == doses.run[after]) & (doses.target[now] == doses.target[after])
+        length = np.where(same, np.maximum(doses.time[after] - doses.time[now], 0.0), 0.0)
+        amount[now] = np.abs(doses.value[now]) * length
+    some = np.flatnonzero(amount)
+    np.add.at(given, (doses.run[some], group[doses.target[some]]), amount[some])
+    return given
 
 
 @dataclass(frozen=True, kw_only=True)

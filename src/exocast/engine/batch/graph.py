@@ -151,7 +151,7 @@ class Graph:
     # Arithmetic -----------------------------------------------------------------------------------
 
     def add(self, a: Node, b: Node) -> Node:
-        """a + b."""
+        """Sum of two."""
         x, y = self.value(a), self.value(b)
         if x is not None and y is not None:
             return self.const(x + y)
@@ -166,7 +166,7 @@ class Graph:
         return self._node("add", *sorted((a, b)))
 
     def sub(self, a: Node, b: Node) -> Node:
-        """a - b."""
+        """Difference of two."""
         x, y = self.value(a), self.value(b)
         if x is not None and y is not None:
             return self.const(x - y)
@@ -181,7 +181,7 @@ class Graph:
         return self._node("sub", a, b)
 
     def mul(self, a: Node, b: Node) -> Node:
-        """a·b; constants come first and are joined."""
+        """Product; constants come first and are joined."""
         x, y = self.value(a), self.value(b)
         if x is not None and y is not None:
             return self.const(x * y)
@@ -236,7 +236,7 @@ class Graph:
         return self._node(name, a)
 
     def power(self, a: Node, b: Node) -> Node:
-        """a to the power b; whole powers up to 16 are products."""
+        """Power; whole powers up to 16 are products."""
         x, y = self.value(a), self.value(b)
         if x is not None and y is not None:
             return self.const(folded_power(x, y))
