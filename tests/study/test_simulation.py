@@ -130,7 +130,7 @@ def test_a_run_that_fails_is_told_and_kept(tmp_path: Path) -> None:
     assert wild[:3] == pytest.approx([1.0, 1 / 0.55, 10.0], rel=1e-4)
     assert np.isnan(wild[3:]).all()
     counts = made.statistics.query("statistic == 'runs'")["value"].tolist()
-    assert counts == [2, 2, 1, 1, 1]
+    assert counts == [2, 2, 2, 1, 1]
     assert made.record()["at_the_end"][0]["median"] == pytest.approx(1.0)
 
 
