@@ -113,6 +113,11 @@ class Solver:
         os.environ.setdefault("SUNLOGGER_WARNING_FILENAME", os.devnull)
         roadrunner.Logger.setLevel(roadrunner.Logger.LOG_CRITICAL)
         roadrunner.Logger.disableConsoleLogging()
+        # Else every id of a model becomes an attribute of the class, over what is there: one
+        # called `model` or `__init__` would break this model and all later ones.
+        roadrunner.Config.setValue(
+            roadrunner.Config.ROADRUNNER_DISABLE_PYTHON_DYNAMIC_PROPERTIES, True
+        )
         self.description: Description = describe(sbml)
         self._runner = roadrunner.RoadRunner(sbml)
         self._runner.conservedMoietyAnalysis = False
