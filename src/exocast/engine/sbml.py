@@ -106,23 +106,19 @@ def describe(sbml: str) -> Description:
     import libsbml
 
     document = libsbml.readSBMLFromString(sbml)  # kept alive: libSBML lends pointers into it
-    if document.getNumErrors(libsbml.LIBSBML_SEV_ERROR) + document.getNumErrors(
-        libsbml.LIBSBML_SEV_FATAL
-    ):
-        error = document.getErrorLog().getErrorWithSeverity(
-            0,
-            libsbml.LIBSBML_SEV_FATAL
-            if document.getNumErrors(libsbml.LIBSBML_SEV_FATAL)
-            else libsbml.LIBSBML_SEV_ERROR,
-        )
-        text = " ".join(error.getMessage().split())
-        raise InvalidInput(
-            f"this is not a readable SBML model: {text}", where=f"line {error.getLine()}"
-        )
+    _check_errors(document, "readable")
     model = document.getModel()
     if model is None:
         raise InvalidInput("there is no model in this SBML text.")
     _refuse(document, model)
+    for category in (
+        libsbml.LIBSBML_CAT_UNITS_CONSISTENCY,
+        libsbml.LIBSBML_CAT_MODELING_PRACTICE,
+        libsbml.LIBSBML_CAT_SBO_CONSISTENCY,
+    ):
+        document.setConsistencyChecks(category, False)
+    document.checkConsistency()  # symbols and functions that are nowhere, circles, double rules
+    _check_errors(document, "valid")
     rules = [model.getRule(i) for i in range(model.getNumRules())]
     computed = frozenset(rule.getVariable() for rule in rules if rule.isAssignment())
     rated = frozenset(rule.getVariable() for rule in rules if rule.isRate())
@@ -165,9 +161,28 @@ def _never_negative(model: Any, moving: frozenset[str]) -> tuple[str, ...]:
     return ()
 
 
+def _check_errors(document: Any, quality: str) -> None:
+    import libsbml
+
+    log = document.getErrorLog()
+    for severity in (libsbml.LIBSBML_SEV_FATAL, libsbml.LIBSBML_SEV_ERROR):
+        if document.getNumErrors(severity):
+            error = log.getErrorWithSeverity(0, severity)
+            text = " ".join(error.getMessage().split())
+            raise InvalidInput(
+                f"this is not a {quality} SBML model: {text}", where=f"line {error.getLine()}"
+            )
+
+
 def _refuse(document: Any, model: Any) -> None:
     import libsbml
 
+    for package in _required_packages(document):
+        raise UnsupportedModel(
+            f"the package '{package}', which the model says it requires, is not supported; "
+            "write the model in SBML core.",
+            where="sbml",
+        )
     for i in range(model.getNumRules()):
         if model.getRule(i).isAlgebraic():
             formula = libsbml.formulaToL3String(model.getRule(i).getMath())
@@ -190,6 +205,15 @@ def _refuse(document: Any, model: Any) -> None:
                 "write the delay as a chain of compartments.",
                 where=where,
             )
+
+
+def _required_packages(document: Any) -> list[str]:
+    if document.getLevel() < 3:
+        return []  # no packages yet; libSBML calls its own layout one
+    declared = document.getNamespaces()
+    places = range(declared.getNumNamespaces())
+    named = [(declared.getPrefix(i), declared.getURI(i)) for i in places]
+    return [prefix for prefix, uri in named if prefix and document.getPackageRequired(uri)]
 
 
 def _maths(model: Any) -> list[tuple[str, Any]]:
