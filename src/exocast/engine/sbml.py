@@ -12,6 +12,7 @@ from exocast.documents import utf8_text
 from exocast.errors import InvalidInput, NotFound, UnsupportedModel
 
 NAMESPACE = "urn:exocast:engine:1"
+UNIT_THAT_IS_NOWHERE = 10313  # libSBML's error that we let pass: units change no number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,8 @@ class Description:
         States that must not be negative; none unless the model says so.
     concentrations
         Initial concentrations of species that start from one.
+    constant
+        Parameters that never change: they alone may be infinite or undefined.
     units
         Unit of every species and parameter, as the model names it; may be empty.
     """
@@ -45,6 +48,7 @@ class Description:
     started: frozenset[str]
     never_negative: tuple[str, ...]
     concentrations: Mapping[str, float]
+    constant: frozenset[str]
     units: Mapping[str, str]
 
     @property
@@ -144,6 +148,7 @@ def describe(sbml: str) -> Description:
             for s in species
             if s.isSetInitialConcentration() and s.getId() not in started | computed
         },
+        constant=frozenset(p.getId() for p in parameters if p.getConstant()),
         never_negative=_never_negative(model, moving),
         units=units,
     )
@@ -165,9 +170,10 @@ def _check_errors(document: Any, quality: str) -> None:
     import libsbml
 
     log = document.getErrorLog()
-    for severity in (libsbml.LIBSBML_SEV_FATAL, libsbml.LIBSBML_SEV_ERROR):
-        if document.getNumErrors(severity):
-            error = log.getErrorWithSeverity(0, severity)
+    errors = [log.getError(i) for i in range(log.getNumErrors())]
+    severe = [e for e in errors if e.isError() or e.isFatal()]
+    for error in sorted(severe, key=lambda e: not e.isFatal()):
+        if error.getErrorId() != UNIT_THAT_IS_NOWHERE:
             text = " ".join(error.getMessage().split())
             raise InvalidInput(
                 f"this is not a {quality} SBML model: {text}", where=f"line {error.getLine()}"

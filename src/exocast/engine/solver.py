@@ -218,7 +218,7 @@ class Solver:
 
     def judge(self, rows: Array, lowest: Array) -> tuple[int, int]:
         """Status of rows, and how many of them are good."""
-        finite = np.asarray(np.isfinite(rows).all(axis=1))
+        finite = np.asarray(np.isfinite(rows[:, self.changing]).all(axis=1))
         negative = (rows[:, self.n_observed :] < lowest[self.watched]).any(axis=1)
         wrong = np.flatnonzero(~finite | negative)
         if not len(wrong):
@@ -263,6 +263,8 @@ class Solver:
             self._runner.timeCourseSelections = list(names) or ["time"]
             self._selected = names
         self.n_observed = len(observe)
+        kept = [name not in self.description.constant for name in (*observe, *watched)]
+        self.changing = np.flatnonzero(kept)
         index = {name: i for i, name in enumerate(self.states)}
         self.watched = np.array([index[name] for name in watched], dtype=np.int64)
 
