@@ -2,7 +2,8 @@
 
 ``CASES`` run; ``REFUSED`` must be refused, with the words that say so. A function is a model: its
 name is the id, its docstring what it covers. ``exact`` gives closed forms of time for some names;
-``unlike`` names what libRoadRunner computes wrongly, so that it cannot judge there.
+``unlike`` names what plain libRoadRunner computes wrongly, so that it cannot judge there, and
+``too_much`` are the words with which the general path refuses a model for that reason.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Case:
     doses: tuple[Dose, ...] = ()
     exact: Mapping[str, Curve] = field(default_factory=dict)
     unlike: frozenset[str] = frozenset()
+    too_much: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,7 @@ def case(
     doses: tuple[Dose, ...] = (),
     exact: Mapping[str, Curve] | None = None,
     unlike: str = "",
+    too_much: str = "",
     level: tuple[int, int] = (3, 2),
 ) -> Callable[[Write], Write]:
     def keep(write: Write) -> Write:
@@ -67,6 +70,7 @@ def case(
             doses=doses,
             exact=exact or {},
             unlike=frozenset(unlike.split()),
+            too_much=too_much,
         )
         CASES.append(made)
         return write
@@ -314,7 +318,11 @@ def rate_rule_of_an_amount_in_a_growing_compartment(m: Draft) -> None:
     m.rate("A", "-0.5*A")
 
 
-@case("S P c", exact={"S": lambda t: 1.5 * np.exp(-0.5 * t)}, unlike="S P")
+@case(
+    "S P c",
+    exact={"S": lambda t: 1.5 * np.exp(-0.5 * t)},
+    too_much="rate rule of the concentration 'S'",
+)
 def rate_rule_of_a_concentration_in_a_computed_compartment(m: Draft) -> None:
     """A rate rule of a concentration in a compartment under an assignment rule."""
     m.compartment("c", 2, constant=False)
@@ -686,6 +694,46 @@ def nested_piecewise(m: Draft) -> None:
         "piecewise(piecewise(-1, x > 2, -0.5), piecewise(1, time < 5, 2) < 1.5, "
         "piecewise(0.3, x < 4, -0.1))",
     )
+
+
+@case(
+    "x y",
+    times=(0.5, 1.0, 2.0, 2.4),
+    exact={
+        "x": lambda t: np.where(t < 2, 3 - t, 1 - 0.1 * (t - 2)),
+        "y": lambda t: np.where(t < 1, 4 * t, np.where(t < 2, 4 + 3 * (t - 1), 7 + 2 * (t - 2))),
+    },
+    unlike="x y",
+)
+def jumps_between_straight_lines(m: Draft) -> None:
+    """Rates that are constant between jumps, where long steps would pass them by."""
+    m.function("slope", "a low", "piecewise(-1, a > low, -0.1)")
+    m.species("x", conc=3)
+    m.variables(y=0)
+    m.reaction("J", "-> x", "slope(x, low)", local={"low": 1})
+    m.rate("y", "1 + ceil(3 - time)")
+
+
+@case(
+    "x n",
+    times=(1.0, 5.0, 20.0),
+    exact={"x": lambda t: 0.1 * t, "n": lambda t: np.where(t < 7, 0.0, 1.0)},
+    unlike="n",
+)
+def event_that_holds_for_a_moment(m: Draft) -> None:
+    """A trigger that holds in a window far shorter than the steps."""
+    m.variables(x=0, n=0)
+    m.rate("x", "0.1")
+    m.event("window", "(x > 0.7) && (x < 0.7001)", {"n": "n + 1"})
+
+
+@case("a b d x", exact={"a": lambda t: np.inf + 0 * t, "x": lambda t: 2 + t})
+def constants_without_a_number(m: Draft) -> None:
+    """Constants that are infinite and undefined, written and computed."""
+    m.constants(a=np.inf, b=-np.inf, d=None)
+    m.variables(x=2)
+    m.initial("d", "0/0")
+    m.rate("x", "piecewise(1, a > 3, 2)")
 
 
 @case("a b d", exact={"a": lambda t: np.pi + np.e + 0 * t, "b": lambda t: 6.02214179e23 * (1 + t)})
@@ -1072,6 +1120,20 @@ def event_that_sets_a_concentration_and_its_compartment(m: Draft) -> None:
     m.event("both", "time > 2", {"S": "4", "c": "10"})
 
 
+@case(
+    "S c",
+    exact={"S": lambda t: np.where(t < 3, 1.0, 4.0), "c": lambda t: np.where(t < 3, 2, 12.0)},
+    unlike="S",
+)
+def delayed_event_that_sets_a_compartment_and_its_concentration(m: Draft) -> None:
+    """The same after a delay and the other way round, with computed values of that time."""
+    m.compartment("c", 2, constant=False)
+    m.species("S", conc=1)
+    m.variables(x=1)
+    m.rate("x", "1")
+    m.event("both", "time > 2", {"c": "3*x", "S": "x"}, delay="1", late=True)
+
+
 @case("S P c")
 def event_that_sets_a_compartment_under_reactions(m: Draft) -> None:
     """A compartment set while its species react."""
@@ -1150,6 +1212,7 @@ def names_of_symbols(m: Draft) -> None:
     m.variables(y=0)
     m.rate("y", "time*e")
     m.initial("y", "pi")
+    m.event("never", "time < 0", {"y": "time"})
 
 
 @case("lambda def class yield x")

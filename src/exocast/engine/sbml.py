@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,9 +68,20 @@ class Description:
         """Species that may be dosed."""
         return frozenset(self.species) & self.moving - self.computed
 
+    @property
+    def own_time(self) -> str:
+        """What a thing called ``time`` is called in libRoadRunner, where that is the time."""
+        known = self.names
+        return next(name for i in itertools.count(1) if (name := "time" + i * "_") not in known)
+
+    def alias(self, name: str) -> str:
+        """Id in libRoadRunner."""
+        return self.own_time if name == "time" else name
+
     def selection(self, name: str) -> str:
         """What libRoadRunner calls the value that SBML means by a name."""
-        return f"[{name}]" if self.species.get(name) is False else name
+        alias = self.alias(name)
+        return f"[{alias}]" if self.species.get(name) is False else alias
 
     def initial(self, name: str) -> str:
         """What libRoadRunner calls the value at the start."""
@@ -167,7 +179,6 @@ def _never_negative(model: Any, moving: frozenset[str]) -> tuple[str, ...]:
 
 
 def _check_errors(document: Any, quality: str) -> None:
-    import libsbml
 
     log = document.getErrorLog()
     errors = [log.getError(i) for i in range(log.getNumErrors())]

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from exocast.engine.dialect import for_libroadrunner
 from exocast.engine.sbml import Description, describe
 
 Array = NDArray[np.float64]
@@ -119,7 +120,7 @@ class Solver:
             roadrunner.Config.ROADRUNNER_DISABLE_PYTHON_DYNAMIC_PROPERTIES, True
         )
         self.description: Description = describe(sbml)
-        self._runner = roadrunner.RoadRunner(sbml)
+        self._runner = roadrunner.RoadRunner(for_libroadrunner(sbml, self.description.own_time))
         self._runner.conservedMoietyAnalysis = False
         self._runner.setIntegrator("cvode")
         self._integrator = self._runner.integrator
@@ -199,7 +200,8 @@ class Solver:
     def give(self, doses: Sequence[tuple[str, float]]) -> None:
         """Adds amounts to species, now."""
         model = self._runner.model
-        for name, amount in doses:
+        for target, amount in doses:
+            name = self.description.alias(target)
             model.setValue(name, model.getValue(name) + amount)
 
     def advance(self, grid: Sequence[float], *, carefully: bool) -> tuple[int, Array]:
@@ -258,7 +260,9 @@ class Solver:
 
     def _select(self, observe: Sequence[str]) -> None:
         watched = self.description.never_negative
-        names = tuple(self.description.selection(name) for name in observe) + watched
+        names = tuple(self.description.selection(name) for name in observe) + tuple(
+            self.description.alias(name) for name in watched
+        )
         if names != self._selected:
             self._runner.timeCourseSelections = list(names) or ["time"]
             self._selected = names
@@ -266,7 +270,7 @@ class Solver:
         kept = [name not in self.description.constant for name in (*observe, *watched)]
         self.changing = np.flatnonzero(kept)
         index = {name: i for i, name in enumerate(self.states)}
-        self.watched = np.array([index[name] for name in watched], dtype=np.int64)
+        self.watched = np.array([index[self.description.alias(n)] for n in watched], dtype=np.int64)
 
 
 @dataclass(kw_only=True)
