@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from exocast.engine.batch.read import Document
 from exocast.errors import InvalidInput, NotFound, UnsupportedModel
 
 NAMESPACE = "urn:exocast:engine:1"
+UNIT_THAT_IS_NOWHERE = 10313  # libSBML's error that we let pass: units change no number
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,6 +35,8 @@ class Description:
         States that must not be negative; none unless the model says so.
     concentrations
         Initial concentrations of species that start from one.
+    constant
+        Parameters that never change: they alone may be infinite or undefined.
     units
         Unit of every species and parameter, as the model names it; may be empty.
     """
@@ -46,6 +50,7 @@ class Description:
     started: frozenset[str]
     never_negative: tuple[str, ...]
     concentrations: Mapping[str, float]
+    constant: frozenset[str]
     units: Mapping[str, str]
 
     @property
@@ -64,9 +69,20 @@ class Description:
         """Species that may be dosed."""
         return frozenset(self.species) & self.moving - self.computed
 
+    @property
+    def own_time(self) -> str:
+        """What a thing called ``time`` is called in libRoadRunner, where that is the time."""
+        known = self.names
+        return next(name for i in itertools.count(1) if (name := "time" + i * "_") not in known)
+
+    def alias(self, name: str) -> str:
+        """Id in libRoadRunner."""
+        return self.own_time if name == "time" else name
+
     def selection(self, name: str) -> str:
         """What libRoadRunner calls the value that SBML means by a name."""
-        return f"[{name}]" if self.species.get(name) is False else name
+        alias = self.alias(name)
+        return f"[{alias}]" if self.species.get(name) is False else alias
 
     def initial(self, name: str) -> str:
         """What libRoadRunner calls the value at the start."""
@@ -118,6 +134,7 @@ def description_of(document: Document) -> Description:
             for name, s in document.species.items()
             if s.concentration is not None and name not in started | computed
         },
+        constant=frozenset(p.id for p in document.parameters.values() if p.constant),
         never_negative=() if free is None else tuple(sorted(moving - free)),
         units=units,
     )
@@ -137,23 +154,19 @@ def describe(sbml: str) -> Description:
     import libsbml
 
     document = libsbml.readSBMLFromString(sbml)  # kept alive: libSBML lends pointers into it
-    if document.getNumErrors(libsbml.LIBSBML_SEV_ERROR) + document.getNumErrors(
-        libsbml.LIBSBML_SEV_FATAL
-    ):
-        error = document.getErrorLog().getErrorWithSeverity(
-            0,
-            libsbml.LIBSBML_SEV_FATAL
-            if document.getNumErrors(libsbml.LIBSBML_SEV_FATAL)
-            else libsbml.LIBSBML_SEV_ERROR,
-        )
-        text = " ".join(error.getMessage().split())
-        raise InvalidInput(
-            f"this is not a readable SBML model: {text}", where=f"line {error.getLine()}"
-        )
+    _check_errors(document, "readable")
     model = document.getModel()
     if model is None:
         raise InvalidInput("there is no model in this SBML text.")
     _refuse(document, model)
+    for category in (
+        libsbml.LIBSBML_CAT_UNITS_CONSISTENCY,
+        libsbml.LIBSBML_CAT_MODELING_PRACTICE,
+        libsbml.LIBSBML_CAT_SBO_CONSISTENCY,
+    ):
+        document.setConsistencyChecks(category, False)
+    document.checkConsistency()  # symbols and functions that are nowhere, circles, double rules
+    _check_errors(document, "valid")
     rules = [model.getRule(i) for i in range(model.getNumRules())]
     computed = frozenset(rule.getVariable() for rule in rules if rule.isAssignment())
     rated = frozenset(rule.getVariable() for rule in rules if rule.isRate())
@@ -179,6 +192,7 @@ def describe(sbml: str) -> Description:
             for s in species
             if s.isSetInitialConcentration() and s.getId() not in started | computed
         },
+        constant=frozenset(p.getId() for p in parameters if p.getConstant()),
         never_negative=_never_negative(model, moving),
         units=units,
     )
@@ -196,9 +210,28 @@ def _never_negative(model: Any, moving: frozenset[str]) -> tuple[str, ...]:
     return ()
 
 
+def _check_errors(document: Any, quality: str) -> None:
+
+    log = document.getErrorLog()
+    errors = [log.getError(i) for i in range(log.getNumErrors())]
+    severe = [e for e in errors if e.isError() or e.isFatal()]
+    for error in sorted(severe, key=lambda e: not e.isFatal()):
+        if error.getErrorId() != UNIT_THAT_IS_NOWHERE:
+            text = " ".join(error.getMessage().split())
+            raise InvalidInput(
+                f"this is not a {quality} SBML model: {text}", where=f"line {error.getLine()}"
+            )
+
+
 def _refuse(document: Any, model: Any) -> None:
     import libsbml
 
+    for package in _required_packages(document):
+        raise UnsupportedModel(
+            f"the package '{package}', which the model says it requires, is not supported; "
+            "write the model in SBML core.",
+            where="sbml",
+        )
     for i in range(model.getNumRules()):
         if model.getRule(i).isAlgebraic():
             formula = libsbml.formulaToL3String(model.getRule(i).getMath())
@@ -221,6 +254,15 @@ def _refuse(document: Any, model: Any) -> None:
                 "write the delay as a chain of compartments.",
                 where=where,
             )
+
+
+def _required_packages(document: Any) -> list[str]:
+    if document.getLevel() < 3:
+        return []  # no packages yet; libSBML calls its own layout one
+    declared = document.getNamespaces()
+    places = range(declared.getNumNamespaces())
+    named = [(declared.getPrefix(i), declared.getURI(i)) for i in places]
+    return [prefix for prefix, uri in named if prefix and document.getPackageRequired(uri)]
 
 
 def _maths(model: Any) -> list[tuple[str, Any]]:

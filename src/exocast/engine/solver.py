@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from exocast.engine.dialect import for_libroadrunner
 from exocast.engine.dosing import ADD, CYCLE, MERGE, RATE, RESET, SAVE, SET, inside_cycles
 from exocast.engine.infusion import INFUSION
 from exocast.engine.sbml import Description, describe
@@ -120,8 +121,13 @@ class Solver:
         os.environ.setdefault("SUNLOGGER_WARNING_FILENAME", os.devnull)
         roadrunner.Logger.setLevel(roadrunner.Logger.LOG_CRITICAL)
         roadrunner.Logger.disableConsoleLogging()
+        # Else every id of a model becomes an attribute of the class, over what is there: one
+        # called `model` or `__init__` would break this model and all later ones.
+        roadrunner.Config.setValue(
+            roadrunner.Config.ROADRUNNER_DISABLE_PYTHON_DYNAMIC_PROPERTIES, True
+        )
         self.description: Description = describe(sbml)
-        self._runner = roadrunner.RoadRunner(sbml)
+        self._runner = roadrunner.RoadRunner(for_libroadrunner(sbml, self.description.own_time))
         self._runner.conservedMoietyAnalysis = False
         self._runner.setIntegrator("cvode")
         self._integrator = self._runner.integrator
@@ -201,11 +207,12 @@ class Solver:
     def give(self, name: str, amount: float) -> None:
         """Adds an amount to a species, now."""
         model = self._runner.model
+        name = self.description.alias(name)
         model.setValue(name, model.getValue(name) + amount)
 
     def write(self, name: str, value: float) -> None:
         """Gives a parameter a value, now."""
-        self._runner.model.setValue(name, value)
+        self._runner.model.setValue(self.description.alias(name), value)
 
     def turn_to(self, time: float) -> None:
         """Makes it this time, so that whatever the model computes from time is of this time."""
@@ -236,7 +243,7 @@ class Solver:
 
     def judge(self, rows: Array, lowest: Array) -> tuple[int, int]:
         """Status of rows, and how many of them are good."""
-        finite = np.asarray(np.isfinite(rows).all(axis=1))
+        finite = np.asarray(np.isfinite(rows[:, self.changing]).all(axis=1))
         negative = (rows[:, self.n_observed :] < lowest[self.watched]).any(axis=1)
         wrong = np.flatnonzero(~finite | negative)
         if not len(wrong):
@@ -276,13 +283,17 @@ class Solver:
 
     def _select(self, observe: Sequence[str]) -> None:
         watched = self.description.never_negative
-        names = tuple(self.description.selection(name) for name in observe) + watched
+        names = tuple(self.description.selection(name) for name in observe) + tuple(
+            self.description.alias(name) for name in watched
+        )
         if names != self._selected:
             self._runner.timeCourseSelections = list(names) or ["time"]
             self._selected = names
         self.n_observed = len(observe)
+        kept = [name not in self.description.constant for name in (*observe, *watched)]
+        self.changing = np.flatnonzero(kept)
         index = {name: i for i, name in enumerate(self.states)}
-        self.watched = np.array([index[name] for name in watched], dtype=np.int64)
+        self.watched = np.array([index[self.description.alias(n)] for n in watched], dtype=np.int64)
 
 
 @dataclass(kw_only=True)

@@ -205,7 +205,9 @@ def build(
     # States that must not be negative are watched themselves.
     watched = [] if all(problem.never_negative) else bases(graph, rates)
     outputs["bases"] = [("base", i, node) for i, node in enumerate(watched)]
-    triggers = [graph.number(e.trigger) for e in events]
+    # A trigger of several comparisons may hold for a moment only: each comparison is watched.
+    atoms = [a for e in events for a in _comparisons(graph, e.trigger)]
+    triggers = [graph.number(node) for node in (*(e.trigger for e in events), *atoms)]
     outputs["triggers"] = [("now", i, node) for i, node in enumerate(triggers)]
     outputs["triggers_now"] = outputs["triggers"]
     outputs["settings"] = [("setting", i, s.value) for i, s in enumerate(settings)]
@@ -284,6 +286,7 @@ def build(
         "N_GROUPS": len(units),
         "N_STOPS": len(stops),
         "N_EVENTS": len(events),
+        "N_WATCHED": len(triggers),
         "N_SETTINGS": len(settings),
         "N_BASES": len(watched),
         "STAGES": tableau.stages,
@@ -319,8 +322,8 @@ def build(
         "c": len(kept),
         "stops": len(stops),
         "obs": len(problem.observed),
-        "was": len(events),
-        "now": len(events),
+        "was": len(triggers),
+        "now": len(triggers),
         "setting": len(settings),
         "saved": len(settings),
         "base": len(watched),
@@ -330,7 +333,7 @@ def build(
         (
             *("t", "h", "hh", "t_new", "stop", "h_start", "h_cut", "t_out", "ts", "g", "growth"),
             *("working", "lands", "good", "accepted", "error", "factor_h", "first", "change"),
-            "outside",
+            *("outside", "fires"),
         ),
         1,
     )
@@ -363,6 +366,19 @@ def build(
         first_truth=[float(e.initial) for e in events],
     )
     return Built(plan=plan, graph=graph, functions=functions)
+
+
+def _comparisons(graph: Graph, trigger: Node) -> list[Node]:
+    """Comparisons of numbers that a trigger is made of, if it is made of several."""
+    found: list[Node] = []
+    stack = [trigger]
+    while stack:
+        node = stack.pop()
+        if graph.nodes[node][0] in {"lt", "le", "eq"}:
+            found.append(node)
+        elif graph.is_boolean(node):
+            stack.extend(graph.arguments(node))
+    return sorted(set(found)) if len(set(found)) > 1 else []
 
 
 def _events(events: Sequence[Any]) -> tuple[tuple[int, int, bool, bool], ...]:

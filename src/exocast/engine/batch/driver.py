@@ -36,6 +36,7 @@ N_NEEDED = 0  # states that outputs are computed from
 N_GROUPS = 0  # units of states
 N_STOPS = 0  # times at which a condition on the time changes
 N_EVENTS = 0
+N_WATCHED = 0  # triggers, then the comparisons of those that are made of several
 N_SETTINGS = 0  # event assignments
 N_BASES = 0  # arguments of roots, logarithms and broken powers
 STAGES = 8
@@ -373,6 +374,8 @@ def fire(m: Any, lane: int) -> int:
             if now < 0.5:
                 m.pending[place] = 0
         m.was[e, lane] = now
+    for e in range(N_EVENTS, N_WATCHED):
+        m.was[e, lane] = m.now[e, lane]
     for e in unrolled(range(N_EVENTS)):
         place = e * LANES + lane
         if fired == 0 and m.pending[place] == 1:
@@ -753,6 +756,10 @@ def show_within(m: Any) -> None:
     while going == 1:
         going = 0
         ends = where(m.lands[0] > 0.5, m.t_out[0] < m.t_new[0], m.t_out[0] <= m.t_new[0])
+        if N_EVENTS > 0:
+            # An output as near to an event as it is located comes after it.
+            margin = 2.0 * LOCATED * maximum(absolute(m.t[0]), m.hh[0])
+            ends = where(m.fires[0] > 0.5, m.t_out[0] < m.t_new[0] - margin, ends)
         due = ends & (m.accepted[0] > 0.5)
         if any_lane(due):
             going = 1
@@ -770,10 +777,12 @@ def show_within(m: Any) -> None:
 
 
 def rises(m: Any) -> Mask:
-    """Lanes in which a trigger, evaluated in ``now``, has become true."""
+    """Lanes in which a trigger, evaluated in ``now``, has become true, or a comparison changed."""
     found = everywhere(0.0)
     for e in range(N_EVENTS):
         found = where((m.now[e] > 0.5) & (m.was[e] < 0.5), 1.0, found)
+    for e in range(N_EVENTS, N_WATCHED):
+        found = where(absolute(m.now[e] - m.was[e]) > 0.5, 1.0, found)
     return found > 0.5
 
 
@@ -830,3 +839,6 @@ def locate(m: Any) -> None:
     for lane in range(LANES):
         if m.good[0, lane] > 0.5 and m.cut[lane] == 1:
             m.cut[lane] = 0
+        m.fires[0, lane] = 0.0
+        if m.cut[lane] == 2:
+            m.fires[0, lane] = 1.0

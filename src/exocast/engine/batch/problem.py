@@ -382,6 +382,9 @@ class _Maker:
     def problem(self, observe: tuple[str, ...]) -> Problem:
         document, graph = self.document, self.graph
         free = document.free
+        for name in (*document.assigned, *document.started):
+            self.start(name)  # also where nothing needs it: circles and unknown names are told
+            self.value(name)
         kept_starts = tuple(
             self.start_amount(name) if self.in_amounts(name) else self.start(name)
             for name in self.states
