@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from exocast.engine.batch.front import document_of, machine, run_batch, table_of
+from exocast.engine.batch.machine import Machine
+from exocast.engine.batch.runs import Table
+from exocast.engine.batch.sensitivity import differences
 from exocast.engine.dosing import ADD, SET, Switches, switches
 from exocast.engine.infusion import infusible
 from exocast.engine.pool import Pool
@@ -74,6 +77,27 @@ class Runs:
     time_reached: Array
     times: Array
     observed: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sensitivities:
+    """Derivatives of runs.
+
+    Attributes
+    ----------
+    derivatives
+        (n_runs, n_times, n_observed, n_of); NaN for a run of which a lane failed.
+    status
+        (n_runs,) int8, an index into ``exocast.engine.STATUS``.
+    times, observed, of
+        Names and values of the other axes.
+    """
+
+    derivatives: Array
+    status: NDArray[np.int8]
+    times: Array
+    observed: tuple[str, ...]
+    of: tuple[str, ...]
 
 
 def compile(  # noqa: A001 - the engine's face, used as engine.compile
@@ -295,6 +319,92 @@ class Model:
         else:
             results = _pool(sbml, self.varied, self.observe, workers).map(chunks, progress)
         return _joined(results, grid, self.observe)
+
+    def sensitivities(
+        self,
+        times: ArrayLike,
+        varied: ArrayLike,
+        of: Iterable[str] | None = None,
+        doses: pd.DataFrame | None = None,
+        rtol: float = 1e-6,
+        processes: int | None = None,
+        *,
+        atol: float | None = None,
+    ) -> Sensitivities:
+        """Derivatives of what is observed with respect to what varies.
+
+        Every number is moved up and down by a hundred-thousandth in lanes that take the same
+        steps; see :mod:`exocast.engine.batch.sensitivity`. Numbers that are 0 are moved by 1e-5.
+        Doses keep their amounts and times.
+
+        Parameters
+        ----------
+        times, varied, doses, rtol, atol
+            As for :meth:`run`.
+        of
+            Which of the varied ids; all of them when left out.
+        processes
+            Threads at work, one a core by default.
+
+        Raises
+        ------
+        UnsupportedModel
+            On the general path.
+        InvalidInput, DoseError, UnknownName
+            As :meth:`run`.
+        """
+        if self.path != "batch":
+            raise UnsupportedModel(
+                f"sensitivities need the batched engine, and this model is not on it: "
+                f"{self.why_general}.",
+                where="path",
+            )
+        names = tuple(self.varied if of is None else of)
+        for name in names:
+            if name not in self.varied:
+                raise UnknownName(
+                    f"'{name}' does not vary." + nearest(name, self.varied), where="of"
+                )
+        grid, numbers = _grid(times), _numbers(varied, len(self.varied))
+        if numbers is None or not np.isfinite(numbers).all():
+            raise InvalidInput("sensitivities need finite numbers that vary.", where="varied")
+        table = switches(doses, self.description)
+        if _n_runs(numbers, table) and not names:
+            raise InvalidInput("name what the derivatives are of.", where="of")
+        made, entries, given = self._made(table, len(numbers), shared=True)
+        found = differences(
+            made,
+            grid,
+            numbers,
+            np.array([self.varied.index(name) for name in names], dtype=np.int64),
+            entries,
+            given,
+            rtol=rtol,
+            atol=atol,
+            threads=processes or os.cpu_count() or 1,
+        )
+        return Sensitivities(
+            derivatives=found.derivatives,
+            status=found.status,
+            times=grid,
+            observed=self.observe,
+            of=names,
+        )
+
+    def _made(
+        self, doses: Switches, count: int, *, shared: bool = False
+    ) -> tuple[Machine, Table, Array]:
+        """Machine code for what is dosed and switched, and the table for it."""
+        switched = {doses.names[i] for i in np.unique(doses.target[doses.kind == SET])}
+        made = machine(
+            self.sbml,
+            self.varied,
+            self.observe,
+            doses.infused,
+            tuple(sorted(switched)),
+            shared=shared,
+        )
+        return (made, *table_of(doses, made.plan, count))
 
     def _batched(
         self,

@@ -111,10 +111,7 @@ def drive(m: Any) -> None:
 
 def refill(m: Any, lane: int) -> None:
     """Puts the next run of the queue into a lane, if there is one."""
-    m.run[lane] = -1
-    m.fresh[lane] = 0
-    m.arrived[lane] = 0
-    m.working[0, lane] = 0.0
+    rest(m, lane)
     place = m.counters[0]
     if place < m.counters[1]:
         run = m.order[place]
@@ -126,6 +123,14 @@ def refill(m: Any, lane: int) -> None:
             m.p[k, lane] = m.varied[run * N_VARIED + k]
 
 
+def rest(m: Any, lane: int) -> None:
+    """Leaves a lane without a run."""
+    m.run[lane] = -1
+    m.fresh[lane] = 0
+    m.arrived[lane] = 0
+    m.working[0, lane] = 0.0
+
+
 def finish(m: Any, lane: int, status: int) -> None:
     """Writes down how a run ended, and gives its lane to the next."""
     run = m.run[lane]
@@ -133,7 +138,10 @@ def finish(m: Any, lane: int, status: int) -> None:
     m.out_steps[run] = m.steps[lane]
     m.out_rejections[run] = m.rejections[lane]
     m.reached[run] = m.out[lane]
-    refill(m, lane)
+    if SHARED:
+        rest(m, lane)  # the next group begins together
+    else:
+        refill(m, lane)
 
 
 def begin(m: Any) -> None:
@@ -205,9 +213,14 @@ def settle(m: Any) -> None:
     """Lanes that have arrived somewhere: all that happens there, until every lane can step."""
     unsettled = 1
     while unsettled == 1:
+        busy = 0
+        for lane in range(LANES):
+            if m.run[lane] >= 0:
+                busy += 1
         for lane in range(LANES):
             if m.run[lane] < 0 and m.counters[0] < m.counters[1]:
-                refill(m, lane)
+                if not SHARED or busy == 0:
+                    refill(m, lane)
         fresh = 0
         arrived = 0
         for lane in range(LANES):
@@ -226,6 +239,8 @@ def settle(m: Any) -> None:
                 running += 1
             if m.fresh[lane] == 1 or m.arrived[lane] == 1:
                 unsettled = 1
+        if running == 0 and m.counters[0] < m.counters[1]:
+            unsettled = 1
         m.counters[2] = running
 
 
@@ -494,6 +509,7 @@ def aim(m: Any) -> None:
     h = where(lands, left, where(left < 2.0 * h, 0.5 * left, h))
     if SHARED:
         h = share(m, h)
+        lands = left <= h
     m.hh[0] = h
     m.t_new[0] = where(lands, m.stop[0], m.t[0] + h)
     m.lands[0] = where(lands, 1.0, 0.0)
@@ -625,6 +641,9 @@ def judge(m: Any) -> None:
     good = works & small & (negative < 0.5)
     if N_BASES > 0:
         good = within_domain(m, good)
+    if SHARED:
+        if any_lane(works & ~good):
+            good = works & ~works
     # A step so short that time stands still leads nowhere.
     stuck = works & (m.t_new[0] <= m.t[0])
     if N_EVENTS > 0:

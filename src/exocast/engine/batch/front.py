@@ -37,8 +37,12 @@ def machine(
     observe: tuple[str, ...],
     infused: tuple[str, ...] = (),
     switched: tuple[str, ...] = (),
+    *,
+    shared: bool = False,
 ) -> Machine:
     """Machine code for a model text; from the cache on disk where it is there.
+
+    ``shared``: all lanes take the same steps, for sensitivities.
 
     Raises
     ------
@@ -47,9 +51,11 @@ def machine(
     """
 
     def make() -> Built:
-        return build(problem_of(document_of(text), varied, observe, infused, switched))
+        problem = problem_of(document_of(text), varied, observe, infused, switched)
+        return build(problem, shared=shared)
 
-    key = "\0".join((text, repr(varied), repr(observe), repr(infused), repr(switched)))
+    parts = (varied, observe, infused, switched, shared)
+    key = "\0".join((text, *(repr(part) for part in parts)))
     return machine_of(key, make)
 
 
@@ -154,7 +160,7 @@ def run_batch(
         again = Batch(
             times=times,
             varied=varied[checked],
-            table=_of_runs(table, checked),
+            table=of_runs(table, checked),
             given=given[checked],
             chosen=places,
             rtol=max(rtol / TIGHTER, 1e-13),
@@ -167,7 +173,7 @@ def run_batch(
     return Result(outcome=outcome, error_estimate=estimate)
 
 
-def _of_runs(table: Table, chosen: Integers) -> Table:
+def of_runs(table: Table, chosen: Integers) -> Table:
     """The entries of some runs, counted anew."""
     counts = table.begin[chosen + 1] - table.begin[chosen]
     begin = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -166,19 +166,29 @@ def run(
     count = len(batch.chosen)
     for first in range(0, count, LARGEST_CALL):
         last = min(first + LARGEST_CALL, count)
-        workers = max(1, min(threads, (last - first + 7) // 8))
+        shares = _shares(machine.plan, first, last, threads)
         others = [
-            threading.Thread(target=_work, args=(machine, outside, first + w, last, workers))
-            for w in range(1, workers)
+            threading.Thread(target=_work, args=(machine, outside, *share)) for share in shares[1:]
         ]
         for other in others:
             other.start()
-        _work(machine, outside, first, last, workers)
+        _work(machine, outside, *shares[0])
         for other in others:
             other.join()
         if progress is not None:
             progress(last)
     return _outcome(outside)
+
+
+def _shares(plan: Plan, first: int, last: int, threads: int) -> list[tuple[int, int, int]]:
+    """First, last and stride of what each thread does; groups that share steps stay together."""
+    lanes = int(plan.constants["LANES"])
+    groups = max(1, -(-(last - first) // lanes))
+    workers = max(1, min(threads, groups))
+    if not plan.constants["SHARED"]:
+        return [(first + w, last, workers) for w in range(workers)]
+    edges = [first + lanes * (groups * w // workers) for w in range(workers)] + [last]
+    return [(edges[w], edges[w + 1], 1) for w in range(workers)]
 
 
 def _work(
