@@ -1,10 +1,9 @@
 """A model put so that libRoadRunner computes what SBML means.
 
-Four things go wrong in silence otherwise. CVODE steps over a jump of the right side, and then
+Three things go wrong in silence otherwise. CVODE steps over a jump of the right side, and then
 follows the old branch (its finite-difference Jacobian across the jump is huge, so that Newton's
-method accepts whatever was predicted). It steps over a trigger that holds for a moment only. An
-event that sets a concentration and its compartment makes the amount from the old size. And an id
-called ``time`` is read as the time. Models without any of them stay as they are.
+method accepts whatever was predicted). It steps over a trigger that holds for a moment only. And
+an id called ``time`` is read as the time. Models without any of them stay as they are.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def for_libroadrunner(sbml: str, own_time: str) -> str:
     document = libsbml.readSBMLFromString(sbml)
     model = document.getModel()
     _refuse_rates_in_computed_compartments(model)
-    changed = [_set_concentrations_in_new_compartments(model), _without_time(document, own_time)]
+    changed = [_without_time(document, own_time)]
     if JUMPS.search(sbml) and document.getLevel() > 1:
         changed.append(_watch_jumps(document))
     return str(libsbml.writeSBMLToString(document)) if any(changed) else sbml
@@ -52,28 +51,6 @@ def _refuse_rates_in_computed_compartments(model: Any) -> None:
                 "supported by libRoadRunner; give the compartment a rate rule.",
                 where=f"rule for {species.getId()}",
             )
-
-
-def _set_concentrations_in_new_compartments(model: Any) -> bool:
-    """Corrects concentrations for the compartment set by the same event; whether any was."""
-    import libsbml
-
-    corrected = False
-    for event in model.getListOfEvents():
-        changes = {change.getVariable(): change for change in event.getListOfEventAssignments()}
-        for name, change in changes.items():
-            species = model.getSpecies(name)
-            if species is None or species.getHasOnlySubstanceUnits():
-                continue
-            place = species.getCompartment()
-            if place in changes:
-                math = libsbml.parseL3Formula("wanted*new/old")
-                math.replaceArgument("wanted", change.getMath())
-                math.replaceArgument("new", changes[place].getMath())
-                math.replaceArgument("old", libsbml.parseL3Formula(place))
-                change.setMath(math)
-                corrected = True
-    return corrected
 
 
 def _without_time(document: Any, own_time: str) -> bool:
