@@ -76,6 +76,7 @@ OUTSIDE = {
     "group": INTS,
     "watched": INTS,
     "needed": INTS,
+    "looked": INTS,
     "first_truth": FLOATS,
     "lu_rows": INTS,
     "lu_column": INTS,
@@ -195,10 +196,13 @@ def build(
     }
     entries = sorted(jacobian)
     if looped:
-        outputs["jacobian"] = [("j", k, jacobian[e]) for k, e in enumerate(entries)] + dt
+        outputs["jacobian"] = outputs["rhs"] + dt
+        outputs["jacobian"] += [("j", k, jacobian[e]) for k, e in enumerate(entries)]
     else:
         made = factors(graph, pattern, matrix(graph, pattern, jacobian))
-        outputs["factors"] = [("lu", k, node) for k, node in enumerate(made)] + dt
+        # The rates at the start of a step share most of their parts with the Jacobian.
+        outputs["factors"] = outputs["rhs"] + dt
+        outputs["factors"] += [("lu", k, node) for k, node in enumerate(made)]
         outputs["solve"] = [("x", i, node) for i, node in enumerate(solution(graph, pattern))]
     events = sorted(problem.events, key=lambda e: -e.priority)
     settings = [s for e in events for s in e.settings]
@@ -245,9 +249,9 @@ def build(
         "start": ("p", "y0", "s0"),
         "prepare": ("t", "p", "c", "stops"),
         "rhs": ("t", "y", "p", "c", "f"),
-        "jacobian": ("t", "y", "p", "c", "j", "dt"),
-        "factors": ("t", "y", "p", "c", "g", "lu", "dt"),
-        "solve": ("lu", "b", "x"),
+        "jacobian": ("t", "y", "p", "c", "f", "j", "dt"),
+        "factors": ("t", "y", "p", "c", "f", "g", "lu", "dt"),
+        "solve": ("lu", "f", "q", "b", "x"),
         "observe": ("t", "y", "p", "c", "obs"),
         "doses": ("t", "y", "p", "factor"),
         "bases": ("t", "y", "p", "c", "base"),
@@ -267,13 +271,9 @@ def build(
         name: (signatures[name], outputs.get(name, []), dict(cached.get(name, {})))
         for name in signatures
     }
-    needed = sorted(
-        {
-            int(graph.nodes[n][2])  # type: ignore[call-overload]
-            for n in graph.below(problem.observed)
-            if graph.nodes[n][:2] == ("load", "y")
-        }
-    )
+    needed = _states_below(graph, problem.observed)
+    static.look(triggers)
+    dynamic = [node for node in triggers if not static.fixed[node]]
     units = sorted(set(problem.units))
     constants: dict[str, Any] = {
         "LANES": lanes,
@@ -287,6 +287,8 @@ def build(
         "N_STOPS": len(stops),
         "N_EVENTS": len(events),
         "N_WATCHED": len(triggers),
+        "N_LOOKED": len(_states_below(graph, dynamic)),
+        "LOCATES": bool(dynamic),
         "N_SETTINGS": len(settings),
         "N_BASES": len(watched),
         "STAGES": tableau.stages,
@@ -331,7 +333,20 @@ def build(
     }
     rows |= dict.fromkeys(
         (
-            *("t", "h", "hh", "t_new", "stop", "h_start", "h_cut", "t_out", "ts", "g", "growth"),
+            *(
+                "t",
+                "h",
+                "hh",
+                "t_new",
+                "stop",
+                "h_start",
+                "h_cut",
+                "t_out",
+                "ts",
+                "g",
+                "q",
+                "growth",
+            ),
             *("working", "lands", "good", "accepted", "error", "factor_h", "first", "change"),
             *("outside", "fires"),
         ),
@@ -349,6 +364,7 @@ def build(
         "group": [units.index(unit) for unit in problem.units],
         "watched": [int(w) for w in problem.never_negative],
         "needed": needed,
+        "looked": _states_below(graph, dynamic),
         **_loop_tables(pattern, entries if looped else None),
     }
     plan = Plan(
@@ -366,6 +382,12 @@ def build(
         first_truth=[float(e.initial) for e in events],
     )
     return Built(plan=plan, graph=graph, functions=functions)
+
+
+def _states_below(graph: Graph, roots: Iterable[Node]) -> list[int]:
+    """States that nodes are computed from."""
+    loads = (graph.nodes[n] for n in graph.below(roots))
+    return sorted({int(load[2]) for load in loads if load[:2] == ("load", "y")})  # type: ignore[call-overload]
 
 
 def _comparisons(graph: Graph, trigger: Node) -> list[Node]:

@@ -37,6 +37,8 @@ N_GROUPS = 0  # units of states
 N_STOPS = 0  # times at which a condition on the time changes
 N_EVENTS = 0
 N_WATCHED = 0  # triggers, then the comparisons of those that are made of several
+LOCATES = False  # whether any of them depends on more than stops
+N_LOOKED = 0  # states that they are computed from
 N_SETTINGS = 0  # event assignments
 N_BASES = 0  # arguments of roots, logarithms and broken powers
 STAGES = 8
@@ -527,45 +529,37 @@ def share(m: Any, h: Vector) -> Vector:
 def stages(m: Any) -> None:
     """One step of the method: new states in ``ynew``, the error in the last stage."""
     h = m.hh[0]
-    per_step = 1.0 / h
+    m.q[0] = 1.0 / h
     m.g[0] = 1.0 / (h * GAMMA)
     if LOOPED:
-        model.jacobian(m.t, m.y, m.p, m.c, m.j, m.dt)
+        model.jacobian(m.t, m.y, m.p, m.c, m.f, m.j, m.dt)
         factorise(m)
     else:
-        model.factors(m.t, m.y, m.p, m.c, m.g, m.lu, m.dt)
+        model.factors(m.t, m.y, m.p, m.c, m.f, m.g, m.lu, m.dt)
     for s in unrolled(range(STAGES)):
-        if s == 0:
-            model.rhs(m.t, m.y, m.p, m.c, m.f)
-            for i in range(N):
-                b = m.f[i]
-                if TIMED:
-                    b = fma(h * SLOPES[0], m.dt[i], b)
-                m.b[i] = b
-        else:
-            for i in range(N):
+        for i in range(N):
+            total = everywhere(0.0)
+            if s > 0:
                 if s <= len(A):
                     u = m.y[i]
                 else:
                     u = m.u[i] + m.k[(s - 1) * N + i]
-                total = everywhere(0.0)
                 for j in unrolled(range(s)):
                     if s <= len(A):
                         u = fma(A[s - 1][j], m.k[j * N + i], u)
                     total = fma(C[s - 1][j], m.k[j * N + i], total)
                 m.u[i] = u
-                m.b[i] = total
+            m.b[i] = total
+        if s > 0:
             m.ts[0] = m.t[0] + TIMES[s] * h
             model.rhs(m.ts, m.u, m.p, m.c, m.f)
+        if TIMED and SLOPES[s] != 0.0:
             for i in range(N):
-                b = fma(per_step, m.b[i], m.f[i])
-                if TIMED and SLOPES[s] != 0.0:
-                    b = fma(h * SLOPES[s], m.dt[i], b)
-                m.b[i] = b
+                m.f[i] = fma(h * SLOPES[s], m.dt[i], m.f[i])
         if LOOPED:
             substitute(m, s * N)
         else:
-            model.solve(m.lu, m.b, part(m.k, s * N))
+            model.solve(m.lu, m.f, m.q, m.b, part(m.k, s * N))
 
 
 def factorise(m: Any) -> None:
@@ -604,7 +598,7 @@ def factorise(m: Any) -> None:
 def substitute(m: Any, first: int) -> None:
     """Solves with the factors of ``factorise``; ``first`` is the row of ``k`` to write to."""
     for i in range(N):
-        x = m.b[m.lu_order[i]]
+        x = fma(m.q[0], m.b[m.lu_order[i]], m.f[m.lu_order[i]])
         for q in range(m.lu_rows[3 * i], m.lu_rows[3 * i + 1]):
             x = fma(-m.lu[q], m.wide[m.lu_column[q]], x)
         m.wide[i] = x
@@ -646,7 +640,7 @@ def judge(m: Any) -> None:
             good = works & ~works
     # A step so short that time stands still leads nowhere.
     stuck = works & (m.t_new[0] <= m.t[0])
-    if N_EVENTS > 0:
+    if LOCATES:
         m.good[0] = where(good, 1.0, 0.0)
         locate(m)
         good = good & (m.good[0] > 0.5)
@@ -775,7 +769,7 @@ def show_within(m: Any) -> None:
     while going == 1:
         going = 0
         ends = where(m.lands[0] > 0.5, m.t_out[0] < m.t_new[0], m.t_out[0] <= m.t_new[0])
-        if N_EVENTS > 0:
+        if LOCATES:
             # An output as near to an event as it is located comes after it.
             margin = 2.0 * LOCATED * maximum(absolute(m.t[0]), m.hh[0])
             ends = where(m.fires[0] > 0.5, m.t_out[0] < m.t_new[0] - margin, ends)
@@ -808,7 +802,8 @@ def rises(m: Any) -> Mask:
 def triggers_at(m: Any, theta: Vector) -> None:
     """Triggers at the share theta of the step, into ``now``."""
     m.ts[0] = fma(theta, m.hh[0], m.t[0])
-    for i in range(N):
+    for q in range(N_LOOKED):
+        i = m.looked[q]
         m.at[i] = between(m, theta, i)
     model.triggers(m.ts, m.at, m.p, m.c, m.now)
 

@@ -468,8 +468,8 @@ class _Maker:
         species = self.document.species.get(name)
         value = values[name]
         if species is not None and self.in_amounts(name) and not self.substance_only(species):
-            volume = values.get(species.compartment, self.value(species.compartment))
-            value = self.graph.mul(value, volume)
+            # Where the same event sets the compartment, the amount is made with its old size.
+            value = self.graph.mul(value, self.value(species.compartment))
         if name in self.document.compartments:
             for other in self.document.rated:
                 inside = self.document.species.get(other)

@@ -117,11 +117,13 @@ def factors(graph: Graph, pattern: Pattern, entries: dict[Place, Node]) -> list[
 
 
 def solution(graph: Graph, pattern: Pattern) -> list[Node]:
-    """Expressions of x in W·x = b, by state; factors are loads ``lu``, b is loads ``b``."""
+    """Expressions of x in W·x = f + q·b, by state; all are loads, the factors of ``lu``."""
+    share = graph.load("q", 0)
     entry = {place: graph.load("lu", index) for place, index in pattern.places.items()}
     x: list[Node] = []
     for i, (before, _) in enumerate(pattern.rows):
-        value = graph.load("b", pattern.order[i])
+        place = pattern.order[i]
+        value = graph.add(graph.load("f", place), graph.mul(share, graph.load("b", place)))
         for k in before:
             value = graph.sub(value, graph.mul(entry[i, k], x[k]))
         x.append(value)
