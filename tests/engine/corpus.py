@@ -1435,7 +1435,15 @@ def doses_in_a_growing_compartment(m: Draft) -> None:
     m.reaction("J", "S -> A", "0.4*S")
 
 
-@case("x S n", doses=((0.7, 4.0, "S"), (3.0, 9.0, "S")))
+@case(
+    "x S n",
+    doses=((0.7, 4.0, "S"), (3.0, 9.0, "S")),
+    exact={
+        "x": lambda t: np.where(t < 0.7, 0.0, np.where(t < 3, 1.0, 2.0)),
+        "n": lambda t: np.where(t < 1.1, 0.0, np.where(t < 3.4, 1.0, 2.0)),
+    },
+    too_much="doses beside the model's own events",
+)
 def doses_that_trigger_events(m: Draft) -> None:
     """A dose lifts a state over the threshold of an event, with and without a delay."""
     m.species("S", amount=1, only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ FEWEST_FOR_PROCESSES = 200  # starting processes takes longer than fewer runs th
 NOT_REPORTED = -1
 PATHS = ("auto", "batch", "general")
 ASKED_FOR = "asked for"
+EVENT = re.compile(r"<(\w+:)?event[\s>]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,6 +299,17 @@ class Model:
             )
         numbers = _numbers(varied, len(self.varied))
         table = switches(doses, self.description)
+        if len(table.run) and EVENT.search(self.sbml):
+            raise UnsupportedModel(
+                "doses beside the model's own events are not supported by the general path, where "
+                "a dose triggers no event; "
+                + (
+                    "take the batched engine."
+                    if self.why_general == ASKED_FOR
+                    else f"the batched engine does not take this model: {self.why_general}"
+                ),
+                where="doses",
+            )
         sbml = infusible(self.sbml, table.infused) if table.infused else self.sbml
         n_runs = _n_runs(numbers, table)
         if numbers is None:

@@ -19,7 +19,7 @@ from exocast.engine.batch.emit_llvm import Output, declarations
 from exocast.engine.batch.emit_llvm import function as llvm_function
 from exocast.engine.batch.graph import Graph, Node
 from exocast.engine.batch.lanes import BYTES, FLOATS, INTS, ROWS, Array, Compiler
-from exocast.engine.batch.problem import Problem
+from exocast.engine.batch.problem import Happening, Problem
 from exocast.engine.batch.sparse import Pattern, factors, matrix, pattern_of, solution
 from exocast.engine.batch.tableau import RODAS5P, Tableau
 
@@ -204,7 +204,7 @@ def build(
         outputs["factors"] = outputs["rhs"] + dt
         outputs["factors"] += [("lu", k, node) for k, node in enumerate(made)]
         outputs["solve"] = [("x", i, node) for i, node in enumerate(solution(graph, pattern))]
-    events = sorted(problem.events, key=lambda e: -e.priority)
+    events = problem.events
     settings = [s for e in events for s in e.settings]
     # States that must not be negative are watched themselves.
     watched = [] if all(problem.never_negative) else bases(graph, rates)
@@ -214,7 +214,9 @@ def build(
     triggers = [graph.number(node) for node in (*(e.trigger for e in events), *atoms)]
     outputs["triggers"] = [("now", i, node) for i, node in enumerate(triggers)]
     outputs["triggers_now"] = outputs["triggers"]
-    outputs["settings"] = [("setting", i, s.value) for i, s in enumerate(settings)]
+    told = [s.value for s in settings]  # then priorities, then delays
+    told += [e.priority for e in events] + [e.delay for e in events]
+    outputs["settings"] = [("setting", i, node) for i, node in enumerate(told)]
     outputs["observe"] = [("obs", i, node) for i, node in enumerate(problem.observed)]
     dosed = problem.dose_factor
     scaled = any(graph.value(node) != 1.0 for _, node in dosed.values())
@@ -275,6 +277,7 @@ def build(
     static.look(triggers)
     dynamic = [node for node in triggers if not static.fixed[node]]
     units = sorted(set(problem.units))
+    delayed = any(graph.value(e.delay) != 0.0 for e in events)
     constants: dict[str, Any] = {
         "LANES": lanes,
         "N": size,
@@ -305,7 +308,9 @@ def build(
         "WATCHED": any(problem.never_negative),
         "LOOPED": looped,
         "SHARED": shared,
-        "EVENTS": _events(events),
+        "EVENTS": _events(graph, events),
+        "QUEUE": driver.QUEUE,
+        "N_QUEUED": driver.QUEUE * len(events) if delayed else 0,
         "SETTINGS": tuple((0 if s.array == "y" else 1, s.index) for s in settings),
         "ON_TIME": on_time,
     }
@@ -326,7 +331,9 @@ def build(
         "obs": len(problem.observed),
         "was": len(triggers),
         "now": len(triggers),
-        "setting": len(settings),
+        "setting": len(told),
+        "queue": driver.QUEUE * len(events) if delayed else 0,
+        "queued": driver.QUEUE * len(settings) if delayed else 0,
         "saved": len(settings),
         "base": len(watched),
         "highest": len(watched),
@@ -403,11 +410,14 @@ def _comparisons(graph: Graph, trigger: Node) -> list[Node]:
     return sorted(set(found)) if len(set(found)) > 1 else []
 
 
-def _events(events: Sequence[Any]) -> tuple[tuple[int, int, bool, bool], ...]:
+def _events(
+    graph: Graph, events: Sequence[Happening]
+) -> tuple[tuple[int, int, bool, bool, bool], ...]:
     found, first = [], 0
     for e in events:
         last = first + len(e.settings)
-        found.append((first, last, e.persistent, e.from_trigger_time))
+        delayed = graph.value(e.delay) != 0.0
+        found.append((first, last, e.persistent, e.from_trigger_time, delayed))
         first = last
     return tuple(found)
 

@@ -55,7 +55,10 @@ SCALED_DOSES = False  # whether an amount is multiplied by a factor before it is
 WATCHED = False  # whether some states must not be negative
 LOOPED = False  # whether the factors are computed by loops
 SHARED = False  # whether all lanes take the same steps
-EVENTS: tuple[tuple[int, int, bool, bool], ...] = ()  # first and last setting, persistent, saved
+# First and last setting; whether persistent, with values of the trigger's time, delayed.
+EVENTS: tuple[tuple[int, int, bool, bool, bool], ...] = ()
+QUEUE = 32  # delayed executions of an event that can be under way
+N_QUEUED = 0  # places in all queues
 SETTINGS: tuple[tuple[int, int], ...] = ()  # 0 for a state, 1 for a number of the run; index
 ON_TIME = False  # whether events depend on stops
 
@@ -175,6 +178,8 @@ def begin(m: Any) -> None:
             for e in range(N_EVENTS):
                 m.was[e, lane] = m.first_truth[e]
                 m.pending[e * LANES + lane] = 0
+            for q in range(N_QUEUED):
+                m.queue[q, lane] = INFINITY
             scale_lane(m, lane, run)
 
 
@@ -376,28 +381,36 @@ def events(m: Any, exact: int) -> None:
 def fire(m: Any, lane: int) -> int:
     """Executes the first pending event of a lane; 1 when there was one.
 
-    Events stand in order of priority. Values of a pending event are those of the moment when it
-    was triggered, if it says so.
+    An event that is triggered is pending at once, or queued until its delay is over. Of pending
+    events the one of the highest priority goes first, then as they stand in the file. Values are
+    those of the moment when the event was triggered, if it says so.
     """
-    fired = 0
     for e in unrolled(range(N_EVENTS)):
-        place = e * LANES + lane
         now = m.now[e, lane]
         if now > 0.5 and m.was[e, lane] < 0.5:
-            m.pending[place] = 1
-            for s in range(EVENTS[e][0], EVENTS[e][1]):
-                m.saved[s, lane] = m.setting[s, lane]
+            trigger(m, lane, e, EVENTS[e][0], EVENTS[e][1], EVENTS[e][4])
         if not EVENTS[e][2]:
             if now < 0.5:
-                m.pending[place] = 0
+                m.pending[e * LANES + lane] = 0
+                if EVENTS[e][4]:
+                    for q in range(e * QUEUE, e * QUEUE + QUEUE):
+                        m.queue[q, lane] = INFINITY
         m.was[e, lane] = now
+        if EVENTS[e][4]:
+            take(m, lane, e, EVENTS[e][0], EVENTS[e][1])
     for e in range(N_EVENTS, N_WATCHED):
         m.was[e, lane] = m.now[e, lane]
+    first = -1
+    highest = -INFINITY
+    for e in range(N_EVENTS):
+        if m.pending[e * LANES + lane] == 1:
+            priority = m.setting[N_SETTINGS + e, lane]
+            if first < 0 or priority > highest:
+                first = e
+                highest = priority
     for e in unrolled(range(N_EVENTS)):
-        place = e * LANES + lane
-        if fired == 0 and m.pending[place] == 1:
-            fired = 1
-            m.pending[place] = 0
+        if first == e:
+            m.pending[e * LANES + lane] = 0
             m.changed[lane] = 1
             for s in unrolled(range(EVENTS[e][0], EVENTS[e][1])):
                 value = m.setting[s, lane]
@@ -407,7 +420,42 @@ def fire(m: Any, lane: int) -> int:
                     m.y[SETTINGS[s][1], lane] = value
                 else:
                     m.p[SETTINGS[s][1], lane] = value
+    fired = 1
+    if first < 0:
+        fired = 0
     return fired
+
+
+def trigger(m: Any, lane: int, e: int, begin: int, end: int, delayed: Truth) -> None:
+    """An event becomes pending, or is queued with the values of this moment."""
+    delay = 0.0
+    if delayed:
+        delay = m.setting[N_SETTINGS + N_EVENTS + e, lane]
+    if delay > 0.0:
+        place = -1
+        for q in range(QUEUE):
+            if m.queue[e * QUEUE + q, lane] == INFINITY:
+                place = q
+        if place < 0:
+            m.steps[lane] = m.steps[lane] + 1000000000  # the queue is full
+        else:
+            m.queue[e * QUEUE + place, lane] = m.t[0, lane] + delay
+            for s in range(begin, end):
+                m.queued[s * QUEUE + place, lane] = m.setting[s, lane]
+    else:
+        m.pending[e * LANES + lane] = 1
+        for s in range(begin, end):
+            m.saved[s, lane] = m.setting[s, lane]
+
+
+def take(m: Any, lane: int, e: int, begin: int, end: int) -> None:
+    """Makes a queued event pending whose delay is over."""
+    for q in range(QUEUE):
+        if m.pending[e * LANES + lane] == 0 and m.queue[e * QUEUE + q, lane] <= m.t[0, lane]:
+            m.pending[e * LANES + lane] = 1
+            m.queue[e * QUEUE + q, lane] = INFINITY
+            for s in range(begin, end):
+                m.saved[s, lane] = m.queued[s * QUEUE + q, lane]
 
 
 def show(m: Any) -> None:
@@ -450,6 +498,8 @@ def aim_lane(m: Any, lane: int) -> None:
     for s in range(N_STOPS):
         if m.stops[s, lane] > t:
             stop = minimum(m.stops[s, lane], stop)
+    for q in range(N_QUEUED):
+        stop = minimum(m.queue[q, lane], stop)
     m.stop[0, lane] = stop
     if stop <= t + (NO_TIME * t + SHORTEST):
         m.t[0, lane] = stop  # too near for a step

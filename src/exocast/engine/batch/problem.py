@@ -38,7 +38,8 @@ class Happening:
     initial: bool
     persistent: bool
     from_trigger_time: bool
-    priority: float
+    priority: Node
+    delay: Node
     settings: tuple[Setting, ...]
 
 
@@ -148,6 +149,7 @@ class _Maker:
         self.graph = graph = Graph()
         self.varied = varied
         self.infused = infused
+        self.only_looking = False  # what has no value may be looked at, but not computed with
         self.events_set = {v for e in document.events for v, _ in e.assignments}
         self.moving_species = {
             name
@@ -173,12 +175,19 @@ class _Maker:
             compute=lambda name: self._flow(name, self.running),
             circle="a reaction needs its own rate",
         )
-        self.rate = _Once(compute=self._rate, circle="a rate needs itself")
+        self.rate = _Once(
+            compute=lambda name: self._rate(name, self.running, self.value, self.flow),
+            circle="a rate needs itself",
+        )
+        self.start_rate = _Once(
+            compute=lambda name: self._rate(name, self.at_start, self.start, self.start_flow),
+            circle="a rate at the start needs itself",
+        )
         self.at_start = Translator(
             graph=graph,
             functions=document.functions,
             resolve=self.start,
-            rate_of=None,
+            rate_of=self._rate_of_at_start,
             time=graph.const(0.0),
         )
         self.running = Translator(
@@ -293,6 +302,8 @@ class _Maker:
         return graph.const(species.amount)
 
     def _given(self, value: float | None, name: str) -> Node:
+        if value is None and self.only_looking:
+            return self.graph.const(math.nan)
         if value is None:
             raise UnsupportedModel(
                 f"'{name}' has no value; give it one in the file, or vary it.", where=name
@@ -321,36 +332,58 @@ class _Maker:
         )
         return self._number(inside, f"reaction {name}", reaction.math)
 
-    def _stoichiometry(self, reaction: Reaction, reference: Reference) -> Node:
+    def _stoichiometry(
+        self,
+        reaction: Reaction,
+        reference: Reference,
+        translator: Translator,
+        value: Callable[[str], Node],
+    ) -> Node:
         if reference.id is not None:
-            return self.value(reference.id)
+            return value(reference.id)
         if reference.math is not None:
-            return self._number(self.running, f"reaction {reaction.id}", reference.math)
+            return self._number(translator, f"reaction {reaction.id}", reference.math)
         return self._given(reference.stoichiometry, f"stoichiometry in reaction {reaction.id}")
 
-    def _rate(self, name: str) -> Node:
-        """Rate of change of what is kept of a name."""
+    def _rate(
+        self,
+        name: str,
+        translator: Translator,
+        value: Callable[[str], Node],
+        flow: Callable[[str], Node],
+    ) -> Node:
+        """Rate of change of what is kept of a name, while the model runs or at the start."""
         document, graph = self.document, self.graph
         if name in document.rated:
-            return self._number(self.running, f"rule for {name}", document.rated[name])
+            return self._number(translator, f"rule for {name}", document.rated[name])
         species = document.species.get(name)
         if species is None or name not in self.moving_species:
             return graph.const(0.0)
         parts = [
             graph.mul(
-                self._signed(self._stoichiometry(reaction, reference), reference.sign),
-                self.flow(reaction.id),
+                self._signed(
+                    self._stoichiometry(reaction, reference, translator, value), reference.sign
+                ),
+                flow(reaction.id),
             )
             for reaction, reference in self.by_species.get(name, ())
         ]
         factor = species.factor or document.factor
         total = graph.total(parts)
-        return total if factor is None else graph.mul(self.value(factor), total)
+        return total if factor is None else graph.mul(value(factor), total)
 
     def _signed(self, node: Node, sign: int) -> Node:
         return node if sign > 0 else self.graph.unary("neg", node)
 
     def _rate_of(self, name: str) -> Node:
+        return self._rate_meant(name, self.rate, self.value)
+
+    def _rate_of_at_start(self, name: str) -> Node:
+        return self._rate_meant(name, self.start_rate, self.start)
+
+    def _rate_meant(
+        self, name: str, rate_of: Callable[[str], Node], value: Callable[[str], Node]
+    ) -> Node:
         """Rate of change of what a name means, for the symbol ``rateOf``."""
         document, graph = self.document, self.graph
         if name in document.assigned or name in document.reactions:
@@ -363,18 +396,18 @@ class _Maker:
                 f"there is nothing called '{name}'." + nearest(name, document.names), where=name
             )
         species = document.species.get(name)
-        rate = self.rate(name)
+        rate = rate_of(name)
         if species is None or self.substance_only(species) or not self.in_amounts(name):
             return rate
         # (A/V)' = (A' - A/V·V')/V
-        volume = self.value(species.compartment)
+        volume = value(species.compartment)
         if species.compartment in document.assigned:
             raise UnsupportedModel(
                 f"the rate of '{name}' in a compartment under an assignment rule is not supported "
                 "by the batched engine.",
                 where=name,
             )
-        change = graph.mul(self.value(name), self.rate(species.compartment))
+        change = graph.mul(value(name), rate_of(species.compartment))
         return graph.div(graph.sub(rate, change), volume)
 
     # The whole ------------------------------------------------------------------------------------
@@ -396,16 +429,20 @@ class _Maker:
                 flow = graph.load("p", self._slot_index[infusion_slot(name)])
                 rate = graph.add(rate, graph.mul(flow, self._dose_factor(name)))
             rates.append(rate)
+        slot_start = tuple(self._slot_start(name) for name in self.slots)
+        events = tuple(self._happening(i) for i in range(len(document.events)))
+        self.only_looking = True
+        observed = tuple(self.value(name) for name in observe)
         return Problem(
             graph=graph,
             states=self.states,
             slots=self.slots,
             varied=self.varied,
             start=kept_starts,
-            slot_start=tuple(self._slot_start(name) for name in self.slots),
+            slot_start=slot_start,
             rates=tuple(rates),
-            observed=tuple(self.value(name) for name in observe),
-            events=tuple(self._happening(i) for i in range(len(document.events))),
+            observed=observed,
+            events=events,
             dose_factor={
                 name: (self._state_index[name], self._dose_factor(name))
                 for name in self.states
@@ -437,22 +474,12 @@ class _Maker:
     def _happening(self, place: int) -> Happening:
         event = self.document.events[place]
         where = f"event {event.id}"
-        if (
-            event.delay is not None
-            and self.graph.value(self._number(self.running, where, event.delay)) != 0.0
-        ):
-            raise UnsupportedModel("its delay is not supported by the batched engine.", where=where)
-        priority = -math.inf  # without one, an event comes after those with one
-        if event.priority is not None:
-            known = self.graph.value(self._number(self.running, where, event.priority))
-            priority = math.nan if known is None else known
-            if math.isnan(priority):
-                raise UnsupportedModel(
-                    "its priority changes over time, which the batched engine does not support.",
-                    where=where,
-                )
+        # Without a priority, an event comes after those with one.
+        least = self.graph.const(-math.inf)
         self.running.where = where
-        trigger = self.running.truth(event.trigger)
+        trigger = self.graph.boolean(False)
+        if event.trigger is not None:
+            trigger = self.running.truth(event.trigger)
         values = {v: self._number(self.running, where, m) for v, m in event.assignments}
         return Happening(
             id=event.id,
@@ -460,7 +487,12 @@ class _Maker:
             initial=event.initial,
             persistent=event.persistent,
             from_trigger_time=event.from_trigger_time,
-            priority=priority,
+            priority=least
+            if event.priority is None
+            else self._number(self.running, where, event.priority),
+            delay=self.graph.const(0.0)
+            if event.delay is None
+            else self._number(self.running, where, event.delay),
             settings=tuple(self._setting(v, values, where) for v in values),
         )
 

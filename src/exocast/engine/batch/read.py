@@ -87,7 +87,7 @@ class Event:
     """An event, with its mathematics as it stands."""
 
     id: str
-    trigger: Element
+    trigger: Element | None
     initial: bool
     persistent: bool
     from_trigger_time: bool
@@ -227,13 +227,6 @@ class _Reader:
         for holder in model.findall(f"{self.prefix}listOf{of}"):
             yield from holder.findall(self.prefix + what)
 
-    def _math(self, element: Element | None, where: str) -> Element:
-        found = self._math_or_none(element)
-        if found is None:
-            # Level 3 version 2 allows this; what it means is not said.
-            raise UnsupportedModel("there is no mathematics here.", where=where)
-        return found
-
     @staticmethod
     def _math_or_none(element: Element | None) -> Element | None:
         return None if element is None else element.find(f"{MATHML}math")
@@ -319,7 +312,9 @@ class _Reader:
             variable = rule.get("variable", "")
             if variable in found:
                 raise InvalidInput("two rules set the same variable.", where=f"rule {variable}")
-            found[variable] = self._math(rule, f"rule for {variable}")
+            math_element = self._math_or_none(rule)
+            if math_element is not None:  # level 3 version 2: without mathematics there is no rule
+                found[variable] = math_element
         return found
 
     def _started(self, model: Element) -> dict[str, Element]:
@@ -329,14 +324,18 @@ class _Reader:
             where = f"initial assignment of {symbol}"
             if symbol in found:
                 raise InvalidInput("two initial assignments have the same symbol.", where=where)
-            found[symbol] = self._math(e, where)
+            math_element = self._math_or_none(e)
+            if math_element is not None:
+                found[symbol] = math_element
         return found
 
     def _functions(self, model: Element) -> dict[str, Function]:
         found: dict[str, Function] = {}
         for e in self._listed(model, "FunctionDefinitions", "functionDefinition"):
             name = _id(e, "function")
-            body = self._math(e, f"function {name}")
+            body = self._math_or_none(e)
+            if body is None:
+                continue  # a call of it is told as one of no function
             inner = [c for c in body if str(c.tag) != f"{MATHML}annotation"]
             if len(inner) == 1 and inner[0].tag == f"{MATHML}semantics":
                 inner = list(inner[0])[:1]
@@ -361,16 +360,17 @@ class _Reader:
         trigger = e.find(f"{self.prefix}trigger")
         delay = e.find(f"{self.prefix}delay")
         priority = e.find(f"{self.prefix}priority")
-        assignments = tuple(
-            (a.get("variable", ""), self._math(a, where))
+        found = [
+            (a.get("variable", ""), self._math_or_none(a))
             for a in self._listed(e, "EventAssignments", "eventAssignment")
-        )
+        ]
+        assignments = tuple((name, content) for name, content in found if content is not None)
         names = [variable for variable, _ in assignments]
         if len(set(names)) < len(names):
             raise InvalidInput("an event sets the same variable twice.", where=where)
         return Event(
             id=name,
-            trigger=self._math(trigger, where),
+            trigger=self._math_or_none(trigger),
             initial=trigger is None or _flag(trigger, "initialValue", name, default=True),
             persistent=trigger is None or _flag(trigger, "persistent", name, default=True),
             from_trigger_time=_flag(e, "useValuesFromTriggerTime", name, default=True),
