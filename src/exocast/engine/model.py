@@ -299,18 +299,6 @@ class Model:
             )
         numbers = _numbers(varied, len(self.varied))
         table = switches(doses, self.description)
-        if len(table.run) and EVENT.search(self.sbml):
-            raise UnsupportedModel(
-                "doses beside the model's own events are not supported by the general path, where "
-                "a dose triggers no event; "
-                + (
-                    "take the batched engine."
-                    if self.why_general == ASKED_FOR
-                    else f"the batched engine does not take this model: {self.why_general}"
-                ),
-                where="doses",
-            )
-        sbml = infusible(self.sbml, table.infused) if table.infused else self.sbml
         n_runs = _n_runs(numbers, table)
         if numbers is None:
             numbers = np.empty((n_runs, 0))
@@ -325,6 +313,18 @@ class Model:
                 threads=processes,
                 progress=progress,
             )
+        if len(table.run) and EVENT.search(self.sbml):
+            raise UnsupportedModel(
+                "doses beside the model's own events are not supported by the general path, where "
+                "a dose triggers no event; "
+                + (
+                    "take the batched engine."
+                    if self.why_general == ASKED_FOR
+                    else f"the batched engine does not take this model: {self.why_general}"
+                ),
+                where="doses",
+            )
+        sbml = infusible(self.sbml, table.infused) if table.infused else self.sbml
         chunks = _chunks(numbers, table, grid, rtol=rtol, atol=atol, checked_share=checked_share)
         workers = min(processes or min(DEFAULT_PROCESSES, os.cpu_count() or 1), len(chunks))
         if workers <= 1 or n_runs < FEWEST_FOR_PROCESSES:
