@@ -392,7 +392,9 @@ def test_a_species_that_no_rate_can_reach_is_named() -> None:
     text = "model m() compartment c = 1; species $S in c; S = 1; S' = -S; end"
     doses = table((0, 1.0, 6.0, "S")).assign(duration=2.0)
     with pytest.raises(UnsupportedModel, match="'S' cannot be infused: a rate rule moves it"):
-        engine.compile(sbml(text), observe=("S",)).run([0, 1], doses=doses)
+        engine.compile(sbml(text), observe=("S",), path="general").run([0, 1], doses=doses)
+    runs = engine.compile(sbml(text), observe=("S",)).run([0, 2], doses=doses, rtol=TIGHT)
+    assert runs.values[0, 1, 0] == pytest.approx(np.exp(-2) + 3 * (1 - np.exp(-1)))
 
 
 def test_a_reset_goes_back_to_the_start_and_not_in_time() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exocast.engine.assemble import AssembledModel, consistency
+from exocast.engine.assembler import AssembledModel, consistency
 from exocast.engine.model import dose_events
 from exocast.engine.sbml import describe, text_of
 from exocast.errors import (

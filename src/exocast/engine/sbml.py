@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exocast.documents import utf8_text
 from exocast.engine.batch.read import Document
 from exocast.errors import InvalidInput, NotFound, UnsupportedModel
 
@@ -103,6 +102,8 @@ def text_of(sbml: str | Path) -> str:
     """
     if isinstance(sbml, str) and sbml.lstrip().startswith("<"):
         return sbml
+    from exocast.documents import utf8_text  # here: it brings what reads scenario files
+
     path = Path(sbml)
     if not path.is_file():
         raise NotFound("There is no such SBML file.", where=str(sbml)[:200])

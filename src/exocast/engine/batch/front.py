@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from exocast.engine.batch import driver
 from exocast.engine.batch.build import Built, Plan, build
-from exocast.engine.batch.machine import Machine, machine_of
+from exocast.engine.batch.machine import Machine, lanes_here, machine_of
 from exocast.engine.batch.problem import infusion_slot, problem_of
 from exocast.engine.batch.read import Document, read
 from exocast.engine.batch.runs import Batch, Outcome, Table, run
@@ -21,6 +21,7 @@ from exocast.engine.dosing import ADD, RATE, SET, Switches, inside_cycles
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
+SHARING = 8  # lanes that take the same steps
 TIGHTER = 100.0  # of the second integration that gives the error estimate
 
 
@@ -52,7 +53,8 @@ def machine(
 
     def make() -> Built:
         problem = problem_of(document_of(text), varied, observe, infused, switched)
-        return build(problem, shared=shared)
+        # Groups that share their steps are of one size everywhere: their bits depend on it.
+        return build(problem, lanes=SHARING if shared else lanes_here(), shared=shared)
 
     parts = (varied, observe, infused, switched, shared)
     key = "\0".join((text, *(repr(part) for part in parts)))

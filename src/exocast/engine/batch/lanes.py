@@ -15,6 +15,7 @@ by a ``phi`` instruction, so no optimisation pass is needed.
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import operator
 from collections.abc import Callable, Mapping
@@ -123,16 +124,11 @@ class Compiler:
         given: Mapping[str, tuple[str, ...]],
         lanes: int,
     ) -> None:
-        tree = ast.parse(inspect.getsource(module))
         self.constants = {**vars(module), **constants}
         self.arrays = arrays
         self.given = given
         self.lanes = lanes
-        self.functions = {
-            f.name: f
-            for f in tree.body
-            if isinstance(f, ast.FunctionDef) and f.args.args and f.args.args[0].arg == "m"
-        }
+        self.functions = _functions(module)
         self.signatures = {name: _signature(f) for name, f in self.functions.items()}
 
     def text(self, entry: str) -> str:
@@ -143,6 +139,16 @@ class Compiler:
             texts.append(body.function(self.functions[name], name == entry))
             wanted += [called for called in dict.fromkeys(body.calls) if called not in wanted]
         return "\n".join(texts)
+
+
+@functools.cache
+def _functions(module: ModuleType) -> dict[str, ast.FunctionDef]:
+    """Functions of a module whose first argument is the record ``m``."""
+    return {
+        f.name: f
+        for f in ast.parse(inspect.getsource(module)).body
+        if isinstance(f, ast.FunctionDef) and f.args.args and f.args.args[0].arg == "m"
+    }
 
 
 def _signature(f: ast.FunctionDef) -> _Signature:

@@ -48,6 +48,11 @@ def _backend() -> Any:
     return llvm
 
 
+def lanes_here() -> int:
+    """How many runs side by side: two registers to a vector without AVX-512, one with it."""
+    return 8 if "+avx512f" in processor()[1].split(",") else 4
+
+
 @functools.cache
 def processor() -> tuple[str, str]:
     """Name and features of the processor, as the code generator calls them."""
