@@ -111,7 +111,7 @@ class Scenario(_Block):
     arms: tuple[str, ...] = ("vial", "saline")
     horizon: str = Field(default="52 week", examples=["52 week"])
     worlds: int = Field(default=50, ge=2, le=100_000)
-    patients: int = Field(default=20, ge=1, le=1_000_000)
+    patients: int = Field(default=200, ge=1, le=1_000_000)
     seed: int = Field(default=1, ge=0, le=2**63 - 1)
     prior: Literal["default", "literature"] = "default"
 
