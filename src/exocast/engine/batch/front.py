@@ -15,19 +15,13 @@ from exocast.engine.batch import driver
 from exocast.engine.batch.build import Built, Plan, build
 from exocast.engine.batch.machine import Machine, machine_of
 from exocast.engine.batch.problem import infusion_slot, problem_of
-from exocast.engine.batch.read import Document, read
+from exocast.engine.batch.read import document_of
 from exocast.engine.batch.runs import Batch, Outcome, Table, run
 from exocast.engine.dosing import ADD, RATE, SET, Switches, inside_cycles
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 TIGHTER = 100.0  # of the second integration that gives the error estimate
-
-
-@functools.lru_cache(maxsize=16)
-def document_of(text: str) -> Document:
-    """Records of a model text; read once."""
-    return read(text)
 
 
 @functools.lru_cache(maxsize=32)

@@ -7,6 +7,7 @@ document type or entity is accepted, so a hostile file cannot grow while it is r
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -125,6 +126,24 @@ class Document:
             *self.references,
         }
 
+    def mathematics(self) -> Iterator[tuple[str, Element]]:
+        """All mathematics, and where each stands."""
+        yield from ((f"rule for {v}", expression) for v, expression in self.assigned.items())
+        yield from ((f"rule for {v}", expression) for v, expression in self.rated.items())
+        yield from (
+            (f"initial assignment of {v}", expression) for v, expression in self.started.items()
+        )
+        yield from ((f"function {name}", f.body) for name, f in self.functions.items())
+        for reaction in self.reactions.values():
+            for expression in (reaction.math, *(r.math for r in reaction.references)):
+                if expression is not None:
+                    yield f"reaction {reaction.id}", expression
+        for event in self.events:
+            for expression in (event.trigger, event.priority, event.delay):
+                if expression is not None:
+                    yield f"event {event.id}", expression
+            yield from ((f"event {event.id}", expression) for _, expression in event.assignments)
+
 
 class _Builder(TreeBuilder):
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
@@ -149,10 +168,21 @@ def parsed(text: str) -> Element:
         root = parser.close()
     except ParseError as e:
         line = e.position[0] if getattr(e, "position", None) else 0
-        raise InvalidInput(f"this is not well-formed XML: {e}.", where=f"line {line}") from None
+        raise InvalidInput(
+            f"this is not a readable SBML model, for it is not well-formed XML: {e}.",
+            where=f"line {line}",
+        ) from None
     except (LookupError, ValueError) as e:
-        raise InvalidInput(f"this text cannot be read: {e}.", where="XML declaration") from None
+        raise InvalidInput(
+            f"this is not a readable SBML model: {e}.", where="XML declaration"
+        ) from None
     return root
+
+
+@functools.lru_cache(maxsize=16)
+def document_of(text: str) -> Document:
+    """Records of a model text; read once."""
+    return read(text)
 
 
 def read(text: str) -> Document:
