@@ -88,8 +88,12 @@ def text_of(sbml: str | Path) -> str:
     """
     if isinstance(sbml, str) and sbml.lstrip().startswith("<"):
         return sbml
+    try:
+        found = Path(sbml).is_file()
+    except (OSError, ValueError):  # a text too long for a path, or with a zero byte
+        found = False
     path = Path(sbml)
-    if not path.is_file():
+    if not found:
         raise NotFound("There is no such SBML file.", where=str(sbml)[:200])
     return utf8_text(path)
 

@@ -18,6 +18,7 @@ from exocast.engine.batch.problem import infusion_slot, problem_of
 from exocast.engine.batch.read import document_of
 from exocast.engine.batch.runs import Batch, Outcome, Table, run
 from exocast.engine.dosing import ADD, RATE, SET, Switches, inside_cycles
+from exocast.errors import UnsupportedModel
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -41,7 +42,12 @@ def machine(
     """
 
     def make() -> Built:
-        return build(problem_of(document_of(text), varied, observe, infused, switched))
+        try:
+            return build(problem_of(document_of(text), varied, observe, infused, switched))
+        except RecursionError:
+            raise UnsupportedModel(
+                "it nests more deeply than the batched engine can follow.", where="model"
+            ) from None
 
     key = "\0".join((text, repr(varied), repr(observe), repr(infused), repr(switched)))
     return machine_of(key, make)

@@ -8,13 +8,12 @@ document type or entity is accepted, so a hostile file cannot grow while it is r
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
-from exocast.engine.batch.mathml import MATHML, Function
+from exocast.engine.batch.mathml import MATHML, Function, parsed_number
 from exocast.errors import InvalidInput, UnsupportedModel
 
 NAMESPACE = "urn:exocast:engine:1"
@@ -487,11 +486,9 @@ def _number(element: Element, attribute: str, where: str) -> float | None:
     text = element.get(attribute)
     if text is None:
         return None
-    words = {"INF": math.inf, "-INF": -math.inf, "NaN": math.nan}
-    try:
-        value = words[text.strip()] if text.strip() in words else float(text)
-    except ValueError:
-        raise InvalidInput(f"{attribute} '{text}' is no number.", where=where) from None
+    value = parsed_number(text)
+    if value is None:
+        raise InvalidInput(f"{attribute} '{text[:60]}' is no number.", where=where)
     return value
 
 
