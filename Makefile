@@ -16,8 +16,8 @@ WORKERS ?= 2
 SPREAD := -n $(WORKERS) --dist loadfile
 RESULT := results/knee-demo
 
-.PHONY: help setup demo test check format lint types imports evidence fast literature mutants \
-	baselines docs figure constraints clean
+.PHONY: help setup demo test check format lint types imports evidence fast literature fuzz \
+	mutants baselines docs figure constraints clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -85,6 +85,9 @@ fast: $(VENV)/.dev
 
 literature: $(VENV)/.dev ## published studies, in full size
 	@EXOCAST_FULL=1 $(BIN)/python -m pytest -q $(SPREAD) tests/literature
+
+fuzz: $(VENV)/.dev ## ten thousand bent and broken SBML models, in child processes
+	@EXOCAST_FULL=1 $(BIN)/python -m pytest -q tests/engine/test_fuzz_sbml.py
 
 mutants: $(VENV)/.dev ## plants faults one at a time; each must redden a named test
 	@$(BIN)/python scripts/mutants.py

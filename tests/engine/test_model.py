@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from exocast import engine
+from exocast.engine import pool
 from exocast.errors import DoseError, InvalidInput, NotFound, UnknownName, UnsupportedModel
 
 TIGHT = 1e-10
@@ -213,22 +214,71 @@ def test_an_interrupt_ends_the_batch_and_the_next_one_runs() -> None:
     assert (again.status == 0).all()
 
 
-def test_a_worker_that_dies_costs_its_run_only(monkeypatch) -> None:
-    from exocast.engine import pool
+# Worker processes that load anything, and then fall at the first run or sleep through it.
+FAULTY = """
+import os, pickle, struct, sys, time
+read = lambda: sys.stdin.buffer.read(struct.unpack("<Q", sys.stdin.buffer.read(8))[0])
+read()
+answer = pickle.dumps(None)
+sys.stdout.buffer.write(struct.pack("<Q", len(answer)) + answer)
+sys.stdout.buffer.flush()
+read()
+time.sleep({sleep})
+os._exit(1)
+"""
 
-    def dead() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-c", "pass"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
 
-    monkeypatch.setattr(pool, "_start", dead)
+@pytest.mark.parametrize(
+    ("sleep", "processes", "status"), [(0, 2, "crashed"), (60, 1, "too_many_steps")]
+)
+def test_a_worker_that_fails_costs_its_run_only(monkeypatch, sleep, processes, status) -> None:
+    text = sbml(DECAY.replace("decay", f"faulty{sleep}"))
+    model = engine.compile(text, varied=("k",), observe=("A",), path="general")
+    replace_workers(monkeypatch, FAULTY.format(sleep=sleep))
+    monkeypatch.setattr(pool, "LONGEST_RUN_S", 0.5 if sleep else 60.0)
     monkeypatch.setattr("exocast.engine.model.FEWEST_FOR_PROCESSES", 1)
     monkeypatch.setattr("exocast.engine.model.RUNS_PER_CHUNK", 2)
-    text = sbml(DECAY.replace("decay", "dead"))
-    model = engine.compile(text, varied=("k",), observe=("A",), path="general")
-    runs = model.run(TIMES, np.ones((3, 1)), processes=2)
-    assert [engine.STATUS[int(s)] for s in runs.status] == ["crashed"] * 3
+    runs = model.run(TIMES, np.ones((3, 1)), processes=processes)
+    assert [engine.STATUS[int(s)] for s in runs.status] == [status] * 3
     assert np.isnan(runs.values).all()
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [("pass", "crashed"), ("import time; time.sleep(60)", "not done .* after 1 s")],
+)
+def test_a_model_that_cannot_be_loaded_is_refused(monkeypatch, code: str, words: str) -> None:
+    replace_workers(monkeypatch, code)
+    monkeypatch.setattr(pool, "LONGEST_LOADING_S", 0.5)
+    text = sbml(DECAY.replace("decay", f"refused{len(code)}"))
+    with pytest.raises(UnsupportedModel, match=words):
+        engine.compile(text, observe=("A",), path="general")
+
+
+def replace_workers(monkeypatch, code: str) -> None:
+    def faulty() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    own = pool.Pool()
+    monkeypatch.setattr(pool, "_start", faulty)
+    monkeypatch.setattr("exocast.engine.model.pool", lambda: own)
+
+
+@pytest.mark.parametrize("path", ["batch", "general"])
+def test_attributes_of_others_leave_a_model_as_it_is(path: str) -> None:
+    text = level_two(sbml(DECAY.replace("A = 0", "A = 5")))
+    foreign = text.replace("<species ", '<species xmlns:o="urn:o" o:colour="red" ')
+    assert foreign != text
+    runs = engine.compile(foreign, observe=("A",), path=path).run([1.0], rtol=TIGHT)
+    assert runs.values[0, 0, 0] == pytest.approx(5 * np.exp(-1), rel=1e-8)
+
+
+def test_nothing_need_be_observed() -> None:
+    for path in ("batch", "general"):
+        runs = engine.compile(sbml(DECAY), path=path).run([0.0, 1.0])
+        assert (runs.values.shape, runs.status.tolist()) == ((1, 2, 0), [0])
 
 
 def test_a_script_without_a_guard_may_use_processes(tmp_path: Path) -> None:

@@ -4,9 +4,31 @@ from __future__ import annotations
 
 import functools
 
+from exocast.engine.batch.read import Document
 from exocast.errors import UnsupportedModel
 
 INFUSION = "exocast_infusion_"  # begins the ids of the rates
+
+
+def check_infusible(document: Document, species: tuple[str, ...]) -> None:
+    """The same refusals for a model that the batched engine has read.
+
+    Raises
+    ------
+    UnsupportedModel
+        As :func:`infusible`.
+    """
+    for name in species:
+        factor = document.factor is not None or document.species[name].factor is not None
+        if factor or name in document.rated:
+            raise _refusal(name, factor=factor)
+
+
+def _refusal(name: str, *, factor: bool) -> UnsupportedModel:
+    why = "it has a conversion factor" if factor else "a rate rule moves it"
+    return UnsupportedModel(
+        f"'{name}' cannot be infused: {why}; give the dose as boluses.", where=name
+    )
 
 
 @functools.lru_cache(maxsize=16)
@@ -28,10 +50,7 @@ def infusible(sbml: str, species: tuple[str, ...]) -> str:
             model.isSetConversionFactor() or found.isSetConversionFactor()
         )
         if factor or model.getRateRule(name) is not None:
-            why = "it has a conversion factor" if factor else "a rate rule moves it"
-            raise UnsupportedModel(
-                f"'{name}' cannot be infused: {why}; give the dose as boluses.", where=name
-            )
+            raise _refusal(name, factor=factor)
         rate = model.createParameter()
         rate.setId(INFUSION + name)
         rate.setValue(0.0)

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from exocast.engine.batch.front import document_of, machine, run_batch, table_of
+from exocast.engine.batch.front import machine, run_batch, table_of
 from exocast.engine.batch.machine import Machine
+from exocast.engine.batch.read import document_of
 from exocast.engine.batch.runs import Table
 from exocast.engine.batch.sensitivity import differences
 from exocast.engine.dosing import ADD, SET, Switches, switches
-from exocast.engine.infusion import infusible
-from exocast.engine.pool import Pool
-from exocast.engine.sbml import Description, describe, description_of, text_of
-from exocast.engine.solver import Chunk, ChunkResult, solver_of
+from exocast.engine.infusion import check_infusible
+from exocast.engine.pool import Task, pool
+from exocast.engine.sbml import Description, description_of, refuse_delays, text_of
+from exocast.engine.solver import Chunk, ChunkResult
 from exocast.errors import (
     DoseError,
     GeneralPathUsed,
@@ -139,11 +140,11 @@ def compile(  # noqa: A001 - the engine's face, used as engine.compile
     varied, observe = tuple(varied), tuple(observe)
     why = ASKED_FOR if path == "general" else ""
     try:
-        description = _described(text) if path != "general" else describe(text)
+        description = _described(text)
     except UnsupportedModel as e:
         if path == "batch":
             raise
-        description, why = describe(text), str(e)
+        description, why = pool().describe(text), why or str(e)
     _check_names(description, varied, observe)
     if not why:
         try:
@@ -152,10 +153,10 @@ def compile(  # noqa: A001 - the engine's face, used as engine.compile
             if path == "batch":
                 raise
             why = str(e)
-            describe(text)
+    model = _model(text, varied, observe, description, why)
     if why and path == "auto":
         warnings.warn(GeneralPathUsed(why), stacklevel=2)
-    return _model(text, varied, observe, description, why)
+    return model
 
 
 @functools.lru_cache(maxsize=16)
@@ -166,6 +167,8 @@ def _model(
     description: Description,
     why: str,
 ) -> Model:
+    if why:
+        _load(sbml, why)
     return Model(
         sbml=sbml,
         varied=varied,
@@ -176,16 +179,26 @@ def _model(
     )
 
 
+def _load(sbml: str, why: str) -> None:
+    """Has libRoadRunner load a model, or tells why neither path takes it."""
+    try:
+        document = document_of(sbml)
+    except UnsupportedModel:
+        pass  # libSBML has read it and refused what there was to refuse
+    else:
+        refuse_delays(document)
+    try:
+        pool().load(sbml)
+    except UnsupportedModel as e:
+        if why == ASKED_FOR:
+            raise
+        raise UnsupportedModel(f"{e.message} The batched engine: {why}", where=e.where) from None
+
+
 @functools.lru_cache(maxsize=32)
 def _described(text: str) -> Description:
-    """Names of a model as the batched engine reads it; libSBML explains a text it cannot read."""
-    try:
-        return description_of(document_of(text))
-    except UnsupportedModel:
-        raise
-    except InvalidInput:
-        describe(text)
-        raise
+    """Names of a model as our own reader finds it."""
+    return description_of(document_of(text))
 
 
 def _check_names(
@@ -271,7 +284,7 @@ class Model:
             ``cpu``.
         processes
             Threads at work, one a core by default. On the general path processes: by default two,
-            or one on a single core; small batches stay in this process whatever is said.
+            or one on a single core; small batches take one whatever is said.
         progress
             Called with (runs done, runs in all) now and then.
         atol
@@ -303,6 +316,7 @@ class Model:
         if numbers is None:
             numbers = np.empty((n_runs, 0))
         if self.path == "batch":
+            check_infusible(document_of(self.sbml), table.infused)
             return self._batched(
                 grid,
                 numbers,
@@ -324,13 +338,11 @@ class Model:
                 ),
                 where="doses",
             )
-        sbml = infusible(self.sbml, table.infused) if table.infused else self.sbml
         chunks = _chunks(numbers, table, grid, rtol=rtol, atol=atol, checked_share=checked_share)
         workers = min(processes or min(DEFAULT_PROCESSES, os.cpu_count() or 1), len(chunks))
-        if workers <= 1 or n_runs < FEWEST_FOR_PROCESSES:
-            results = self._here(sbml, chunks, progress, n_runs)
-        else:
-            results = _pool(sbml, self.varied, self.observe, workers).map(chunks, progress)
+        task = Task(sbml=self.sbml, infused=table.infused, varied=self.varied, observe=self.observe)
+        few = n_runs < FEWEST_FOR_PROCESSES
+        results = pool().map(task, chunks, progress, workers=1 if few else workers)
         return _joined(results, grid, self.observe)
 
     def sensitivities(
@@ -446,17 +458,6 @@ class Model:
             observed=self.observe,
         )
 
-    def _here(
-        self, sbml: str, chunks: Sequence[Chunk], progress: Progress | None, n_runs: int
-    ) -> list[ChunkResult]:
-        results, done = [], 0
-        for chunk in chunks:
-            results.append(solver_of(sbml).run_chunk(self.varied, self.observe, chunk))
-            done += len(chunk.varied)
-            if progress is not None:
-                progress(done, n_runs)
-        return results
-
 
 def _grid(times: ArrayLike) -> Array:
     grid = np.asarray(times, dtype=np.float64)
@@ -511,11 +512,6 @@ def _chunks(numbers: Array, doses: Switches, times: Array, **how: Any) -> list[C
             )
         )
     return chunks
-
-
-@functools.lru_cache(maxsize=2)
-def _pool(sbml: str, varied: tuple[str, ...], observe: tuple[str, ...], workers: int) -> Pool:
-    return Pool(sbml=sbml, varied=varied, observe=observe, workers=workers)
 
 
 def _joined(results: Sequence[ChunkResult], times: Array, observe: tuple[str, ...]) -> Runs:

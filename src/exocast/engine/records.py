@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -13,9 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exocast.documents import no_such_file, utf8_text
+from exocast.engine.batch.read import document_of
 from exocast.engine.dosing import CHANGE, COLUMNS, DOSE, WIPE, WIPE_AND_DOSE, check_records
 from exocast.engine.sbml import Description
-from exocast.errors import DoseError, InvalidInput, TableError, UnknownName, nearest
+from exocast.errors import (
+    DoseError,
+    InvalidInput,
+    TableError,
+    UnknownName,
+    UnsupportedModel,
+    nearest,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -554,6 +563,9 @@ def _values(name: str, records: _Records, people: People, sbml: str) -> Array:
 
 
 def _in_model(name: str, sbml: str) -> float:
+    with contextlib.suppress(UnsupportedModel):
+        value = document_of(sbml).parameters[name].value
+        return np.nan if value is None else value
     import libsbml
 
     document = libsbml.readSBMLFromString(sbml)  # kept alive: libSBML lends pointers into it

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exocast.engine.batch.read import Document
+from exocast.engine.batch.mathml import MATHML, SYMBOLS
+from exocast.engine.batch.read import Document, document_of
 from exocast.errors import InvalidInput, NotFound, UnsupportedModel
 
 NAMESPACE = "urn:exocast:engine:1"
@@ -104,8 +105,12 @@ def text_of(sbml: str | Path) -> str:
         return sbml
     from exocast.documents import utf8_text  # here: it brings what reads scenario files
 
+    try:
+        found = Path(sbml).is_file()
+    except (OSError, ValueError):  # a text too long for a path, or with a zero byte
+        found = False
     path = Path(sbml)
-    if not path.is_file():
+    if not found:
         raise NotFound("There is no such SBML file.", where=str(sbml)[:200])
     return utf8_text(path)
 
@@ -145,6 +150,10 @@ def description_of(document: Document) -> Description:
 def describe(sbml: str) -> Description:
     """Names of a model.
 
+    Our own reader comes first, so that a model is the same model on both paths: libSBML, which
+    reads what ours does not take, calls more texts invalid than libRoadRunner runs. It may crash on
+    a hostile text; :meth:`exocast.engine.pool.Pool.describe` asks it in a process of its own.
+
     Raises
     ------
     InvalidInput
@@ -152,6 +161,33 @@ def describe(sbml: str) -> Description:
     UnsupportedModel
         For algebraic rules, delays and fast reactions, naming construct and element.
     """
+    try:
+        document = document_of(sbml)
+    except UnsupportedModel:
+        return _as_libsbml_reads(sbml)
+    refuse_delays(document)
+    return description_of(document)
+
+
+def refuse_delays(document: Document) -> None:
+    """Refuses the delay symbol, which neither path takes.
+
+    Raises
+    ------
+    UnsupportedModel
+        Naming where it stands.
+    """
+    for where, math in document.mathematics():
+        for symbol in math.iter(f"{MATHML}csymbol"):
+            if symbol.get("definitionURL", "").strip() == f"{SYMBOLS}delay":
+                raise UnsupportedModel(
+                    "the delay symbol is not supported; write the delay as a chain of "
+                    "compartments.",
+                    where=where,
+                )
+
+
+def _as_libsbml_reads(sbml: str) -> Description:
     import libsbml
 
     document = libsbml.readSBMLFromString(sbml)  # kept alive: libSBML lends pointers into it

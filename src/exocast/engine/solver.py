@@ -13,8 +13,7 @@ import functools
 import hashlib
 import itertools
 import os
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +23,7 @@ from exocast.engine.dialect import for_libroadrunner
 from exocast.engine.dosing import ADD, CYCLE, MERGE, RATE, RESET, SAVE, SET, inside_cycles
 from exocast.engine.infusion import INFUSION
 from exocast.engine.sbml import Description, describe
+from exocast.errors import UnsupportedModel
 
 Array = NDArray[np.float64]
 STATUS = (
@@ -49,6 +49,7 @@ SLOWEST = 0.99  # what a cycle moves, as a share of what it moved at the last lo
 SETTLED_SHARE = 0.1  # of the tolerance: what a cycle may change at steady state
 SHORTEST_SHARE = 1e-12  # of the time reached: a shorter stretch takes no time
 UNCHECKED = np.nan
+LONGEST_WORDS = 500  # of a message of libRoadRunner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +128,12 @@ class Solver:
             roadrunner.Config.ROADRUNNER_DISABLE_PYTHON_DYNAMIC_PROPERTIES, True
         )
         self.description: Description = describe(sbml)
-        self._runner = roadrunner.RoadRunner(for_libroadrunner(sbml, self.description.own_time))
+        text = for_libroadrunner(sbml, self.description.own_time)
+        try:
+            self._runner = roadrunner.RoadRunner(text)
+        except Exception as e:  # noqa: BLE001 - its bindings raise what they like
+            words = f"libRoadRunner cannot load this model: {plain(e)}"
+            raise UnsupportedModel(words) from None
         self._runner.conservedMoietyAnalysis = False
         self._runner.setIntegrator("cvode")
         self._integrator = self._runner.integrator
@@ -138,18 +144,17 @@ class Solver:
         self.states: tuple[str, ...] = tuple(model.getStateVectorId(i) for i in range(count))
         units = np.array([self.description.unit(name) for name in self.states])
         self._of_unit = {str(unit): np.flatnonzero(units == unit) for unit in set(units)}
-        self._in_use = threading.Lock()
-        self._selected: tuple[str, ...] = ()
+        self._selected: tuple[str, ...] | None = None
         self._original: dict[str, float] = {}  # initial values before any run wrote its own
 
-    def run_chunk(self, varied: Sequence[str], observe: Sequence[str], chunk: Chunk) -> ChunkResult:
-        """Runs of a chunk, one after the other; one chunk at a time, whatever the threads."""
-        with self._in_use:
-            return self._run_chunk(varied, observe, chunk)
-
-    def _run_chunk(
-        self, varied: Sequence[str], observe: Sequence[str], chunk: Chunk
+    def run_chunk(
+        self,
+        varied: Sequence[str],
+        observe: Sequence[str],
+        chunk: Chunk,
+        one_done: Callable[[], None] = lambda: None,
     ) -> ChunkResult:
+        """Runs of a chunk, one after the other; ``one_done`` is called after each."""
         count = len(chunk.varied)
         values = np.full((count, len(chunk.times), len(observe)), np.nan)
         status = np.zeros(count, dtype=np.int8)
@@ -168,6 +173,7 @@ class Solver:
                 finer, how, _ = one.integrate(chunk.rtol / TIGHTER)
                 if how == OK:
                     estimate[run] = _relative_error(values[run], finer)
+            one_done()
         return ChunkResult(
             values=values, status=status, error_estimate=estimate, time_reached=reached
         )
@@ -244,7 +250,8 @@ class Solver:
     def judge(self, rows: Array, lowest: Array) -> tuple[int, int]:
         """Status of rows, and how many of them are good."""
         finite = np.asarray(np.isfinite(rows[:, self.changing]).all(axis=1))
-        negative = (rows[:, self.n_observed :] < lowest[self.watched]).any(axis=1)
+        watched = slice(self.n_observed, self.n_observed + len(self.watched))
+        negative = (rows[:, watched] < lowest[self.watched]).any(axis=1)
         wrong = np.flatnonzero(~finite | negative)
         if not len(wrong):
             return OK, len(rows)
@@ -463,6 +470,12 @@ def _relative_error(values: Array, finer: Array) -> float:
     if not some.any():
         return 0.0
     return float(np.sqrt(np.mean(((values - finer)[some] / scale[some]) ** 2)))
+
+
+def plain(error: Exception) -> str:
+    """What a foreign error says, on one line of bearable length."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words if len(words) <= LONGEST_WORDS else words[:LONGEST_WORDS] + " ..."
 
 
 def _status_of(message: str) -> int:

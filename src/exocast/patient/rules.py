@@ -1,8 +1,8 @@
 """Doses that depend on what is seen at a visit: given again when it still hurts, stopped when not.
 
 A rule is a record. The engine knows nothing of it: it is asked for the runs up to each visit, the
-rule is read there, and what it orders joins the dose table for the rest. What a rule has seen does not
-depend on what it orders, to within the tolerance of the integration.
+rule is read there, and what it orders joins the dose table for the rest. What a rule has seen does
+not depend on what it orders, to within the tolerance of the integration.
 """
 
 from __future__ import annotations

@@ -236,8 +236,8 @@ def build(
         roots = [node for _, _, node in outputs.get(name, [])]
         for node in static.cut(roots, timed=with_modes):
             kept.setdefault(node, len(kept))
-    modes = sorted(m for m in static.modes if any(m in graph.below([k]) for k in kept))
-    after = {m: static.just_after(m) for m in modes}
+    modes = sorted(set(static.modes).intersection(graph.below(kept)))
+    after = {m: static.just_after(m) for m in modes}  # and what is made of them
     stops = sorted({static.stop(m) for m in modes})
     prepared: list[Output] = [
         ("c", place, graph.number(graph.rebuilt(node, after))) for node, place in kept.items()

@@ -20,10 +20,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exocast.engine.batch.graph import SCALAR_FUNCTIONS, Graph, Node
+from exocast.errors import UnsupportedModel
 
 LONGEST_BLOCK = 400  # instructions
 SMALLEST_NORMAL = 2.0**-1022
 Output = tuple[str, int, Node]
+# Functions of trial points, which may lie just outside the domain of a root or logarithm where no
+# state does: there the edge of the domain counts. Elsewhere the result is no number.
+OF_TRIALS = frozenset({"rhs", "jacobian", "factors", "bases", "triggers"})
+LONGEST_FUNCTION = 200_000  # lines
 COMPARISONS = {"lt": "olt", "le": "ole", "eq": "oeq"}
 
 
@@ -176,20 +181,20 @@ class Text:
         otherwise = self.choose(zero, self.splat(-math.inf), self.splat(math.nan))
         return self.choose(self.compare("ogt", x, self.splat(0.0)), value, otherwise)
 
-    def power(self, a: str, b: str, exponent: float | None) -> str:
-        """a^b as e^(b ln |a|); a negative base counts as 0 unless the exponent is whole.
+    def power(self, a: str, b: str, exponent: float | None, below: float = 0.0) -> str:
+        """a^b as e^(b ln |a|); a negative base counts as ``below`` unless the exponent is whole.
 
         Trial points of a step may lie just below 0 where no state does; whether a base is negative
         where it matters is checked on accepted steps (``driver.within_domain``).
         """
         zero = self.splat(0.0)
         if exponent is not None and exponent != math.floor(exponent):
-            positive = self.choose(self.compare("ogt", a, zero), a, zero)
+            positive = self.choose(self.compare("olt", a, zero), self.splat(below), a)
             return self.exp(self.binary("fmul", b, self.log(positive)))
         whole = self.compare("oeq", self.intrinsic("floor", b), b)
         negative = self.compare("olt", a, zero)
         size = self.intrinsic("fabs", a)
-        size = self.choose(negative, self.choose(whole, size, zero), size)
+        size = self.choose(negative, self.choose(whole, size, self.splat(below)), size)
         result = self.exp(self.binary("fmul", b, self.log(size)))
         half = self.binary("fmul", b, self.splat(0.5))
         odd = self.compare("one", self.intrinsic("floor", half), half)
@@ -251,9 +256,13 @@ def function(
     cached
         Nodes that stand in array ``c`` already, by index.
     """
-    return _Emitter(graph=graph, cached=cached, text=Text(lanes=lanes)).function(
-        name, arrays, list(outputs)
+    emitter = _Emitter(
+        graph=graph,
+        cached=cached,
+        text=Text(lanes=lanes),
+        exact=name.removeprefix("model_") not in OF_TRIALS,
     )
+    return emitter.function(name, arrays, list(outputs))
 
 
 @dataclass(kw_only=True)
@@ -261,6 +270,7 @@ class _Emitter:
     graph: Graph
     cached: Mapping[Node, int]
     text: Text
+    exact: bool  # no number outside the domain of a root or logarithm
     values: dict[Node, str] = field(default_factory=dict)
     loaded: dict[Node, str] = field(default_factory=dict)
     block_began: int = 0
@@ -326,6 +336,12 @@ class _Emitter:
 
     def _split(self) -> None:
         lines = self.text.lines
+        if len(lines) > LONGEST_FUNCTION:
+            raise UnsupportedModel(
+                f"it comes to more than {LONGEST_FUNCTION} lines of code, which is too much for "
+                "the batched engine.",
+                where="model",
+            )
         if len(lines) - self.block_began > LONGEST_BLOCK:
             label = self.text.name("block")
             lines.append(f"  br label %{label}")
@@ -362,25 +378,43 @@ class _Emitter:
 
     def truth(self, node: Node) -> str:
         """IR of a boolean; computed in each block that needs it."""
+        stack = [node]
+        while stack:
+            top = stack[-1]
+            wanted = [n for n in reversed(self._joined(top)) if self._truth(n) is None]
+            if wanted and self._truth(top) is None:
+                stack += wanted
+                continue
+            if self._truth(top) is None:
+                self.loaded[top] = self._logic(top)
+            stack.pop()
+        found = self._truth(node)
+        assert found is not None
+        return found
+
+    def _joined(self, node: Node) -> tuple[Node, ...]:
+        """The booleans that a boolean is computed from."""
+        if node in self.cached or self.graph.nodes[node][0] in COMPARISONS:
+            return ()
+        return self.graph.arguments(node)
+
+    def _truth(self, node: Node) -> str | None:
+        """IR of a boolean that is at hand."""
         operation = self.graph.nodes[node][0]
         if operation in {"true", "false"}:
             return f"splat (i1 {operation})"
-        if node in self.loaded:
-            return self.loaded[node]
+        return self.loaded.get(node)
+
+    def _logic(self, node: Node) -> str:
+        text = self.text
         if node in self.cached:
             stored = self._load("c", self.cached[node])
-            result = self.text.compare("one", stored, self.text.splat(0.0))
-        else:
-            result = self._logic(str(operation), self.graph.arguments(node))
-        self.loaded[node] = result
-        return result
-
-    def _logic(self, operation: str, arguments: tuple[Node, ...]) -> str:
-        text = self.text
+            return text.compare("one", stored, text.splat(0.0))
+        operation, arguments = str(self.graph.nodes[node][0]), self.graph.arguments(node)
         if operation in COMPARISONS:
             a, b = (self.number(n) for n in arguments)
             return text.compare(COMPARISONS[operation], a, b)
-        given = [self.truth(n) for n in arguments]
+        given = [self._truth(n) for n in arguments]
         if operation == "not":
             return text.put(f"xor {text.truths} {given[0]}, splat (i1 true)")
         return text.put(f"{operation} {text.truths} {given[0]}, {given[1]}")
@@ -408,16 +442,21 @@ class _Emitter:
             case "exp":
                 return text.exp(given[0])
             case "log":
+                if self.exact:
+                    return text.log(given[0])
                 least = text.splat(SMALLEST_NORMAL)
                 above = text.compare("olt", given[0], least)
                 return text.log(text.choose(above, least, given[0]))
             case "pow":
-                return text.power(given[0], given[1], self.graph.value(arguments[1]))
+                below = math.nan if self.exact else 0.0
+                return text.power(given[0], given[1], self.graph.value(arguments[1]), below)
             case "abs":
                 return text.intrinsic("fabs", given[0])
             case "sqrt":
-                below = text.compare("olt", given[0], text.splat(0.0))
-                return text.intrinsic("sqrt", text.choose(below, text.splat(0.0), given[0]))
+                if self.exact:
+                    return text.intrinsic("sqrt", given[0])
+                negative = text.compare("olt", given[0], text.splat(0.0))
+                return text.intrinsic("sqrt", text.choose(negative, text.splat(0.0), given[0]))
             case "floor" | "ceil" | "trunc":
                 return text.intrinsic(operation, given[0])
             case "min" | "max":

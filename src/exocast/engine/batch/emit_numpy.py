@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from exocast.engine.batch.emit_llvm import SMALLEST_NORMAL, Output
+from exocast.engine.batch.emit_llvm import OF_TRIALS, SMALLEST_NORMAL, Output
 from exocast.engine.batch.graph import Graph, Node
 
 WRITTEN = {
@@ -41,6 +41,7 @@ WRITTEN = {
     "fmod": "np.fmod({}, {})",
     "tgamma": "gamma({})",
 }
+EXACTLY = {"pow": "np.power({}, {})", "sqrt": "np.sqrt({})", "log": "np.log({})"}
 RENAMED = {"asin": "arcsin", "acos": "arccos", "atan": "arctan"} | {
     "asinh": "arcsinh",
     "acosh": "arccosh",
@@ -72,6 +73,7 @@ def function(
     """A Python function with the meaning of ``emit_llvm.function``."""
     lines = [f"def {name}({', '.join(arrays)}):"]
     names: dict[Node, str] = {}
+    written = WRITTEN if name in OF_TRIALS else WRITTEN | EXACTLY
     for node in _needed(graph, [node for _, _, node in outputs], cached):
         operation, *rest = graph.nodes[node]
         if node in cached:
@@ -85,7 +87,7 @@ def function(
             text = f"{rest[0]}[{rest[1]}]"
         else:
             given = [names[a] for a in graph.arguments(node)]
-            form = WRITTEN.get(str(operation), f"np.{RENAMED.get(str(operation), operation)}({{}})")
+            form = written.get(str(operation), f"np.{RENAMED.get(str(operation), operation)}({{}})")
             text = form.format(*given)
         names[node] = f"v{node}"
         lines.append(f"    v{node} = {text}")

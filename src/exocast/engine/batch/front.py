@@ -15,20 +15,15 @@ from exocast.engine.batch import driver
 from exocast.engine.batch.build import Built, Plan, build
 from exocast.engine.batch.machine import Machine, lanes_here, machine_of
 from exocast.engine.batch.problem import infusion_slot, problem_of
-from exocast.engine.batch.read import Document, read
+from exocast.engine.batch.read import document_of
 from exocast.engine.batch.runs import Batch, Outcome, Table, run
 from exocast.engine.dosing import ADD, RATE, SET, Switches, inside_cycles
+from exocast.errors import UnsupportedModel
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 SHARING = 8  # lanes that take the same steps
 TIGHTER = 100.0  # of the second integration that gives the error estimate
-
-
-@functools.lru_cache(maxsize=16)
-def document_of(text: str) -> Document:
-    """Records of a model text; read once."""
-    return read(text)
 
 
 @functools.lru_cache(maxsize=32)
@@ -52,9 +47,14 @@ def machine(
     """
 
     def make() -> Built:
-        problem = problem_of(document_of(text), varied, observe, infused, switched)
-        # Groups that share their steps are of one size everywhere: their bits depend on it.
-        return build(problem, lanes=SHARING if shared else lanes_here(), shared=shared)
+        try:
+            problem = problem_of(document_of(text), varied, observe, infused, switched)
+            # Groups that share their steps are of one size everywhere: their bits depend on it.
+            return build(problem, lanes=SHARING if shared else lanes_here(), shared=shared)
+        except RecursionError:
+            raise UnsupportedModel(
+                "it nests more deeply than the batched engine can follow.", where="model"
+            ) from None
 
     parts = (varied, observe, infused, switched, shared)
     key = "\0".join((text, *(repr(part) for part in parts)))

@@ -14,6 +14,8 @@ import math
 import operator
 from collections.abc import Callable, Iterable
 
+from exocast.errors import UnsupportedModel
+
 Node = int
 Operation = tuple[object, ...]
 
@@ -46,6 +48,7 @@ UNARY: dict[str, Callable[[float], float]] = {
     **SCALAR_FUNCTIONS,
 }
 LARGEST_EXPANDED_POWER = 16
+MOST_NODES = 500_000
 
 
 class Graph:
@@ -59,6 +62,12 @@ class Graph:
         found = self._known.get(operation)
         if found is None:
             found = len(self.nodes)
+            if found >= MOST_NODES:
+                raise UnsupportedModel(
+                    f"it comes to more than {MOST_NODES} operations, which is too much for the "
+                    "batched engine.",
+                    where="model",
+                )
             self.nodes.append(operation)
             self._known[operation] = found
         return found
@@ -117,12 +126,18 @@ class Graph:
                 stack.extend((a, False) for a in reversed(self.arguments(node)) if a not in seen)
         return order
 
-    def rebuilt(self, root: Node, swap: dict[Node, Node]) -> Node:
-        """A node with some nodes below it replaced."""
-        made = dict(swap)
-        for node in self.below([root]):
+    def rebuilt(self, root: Node, made: dict[Node, Node]) -> Node:
+        """A node with some nodes below it replaced; ``made`` remembers what has been."""
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            arguments = self.arguments(node)
+            wanted = [] if node in made else [a for a in arguments if a not in made]
+            if wanted:
+                stack += reversed(wanted)
+                continue
+            stack.pop()
             if node not in made:
-                arguments = self.arguments(node)
                 new = tuple(made[a] for a in arguments)
                 made[node] = node if new == arguments else self.apply(self.nodes[node][0], *new)
         return made[root]

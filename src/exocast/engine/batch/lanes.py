@@ -316,7 +316,7 @@ class _Body:
             for i in steps:  # type: ignore[attr-defined]
                 self.local[name] = Value(type=INT, name=str(i), static=i)
                 self.statements(body)
-            self.local.pop(name, None)
+            self.local.pop(name, None)  # there may be no step
             return
         bounds = [self.expression(a) for a in call.args]
         first = bounds[0] if len(bounds) == 2 else Value(type=INT, name="0")

@@ -23,11 +23,15 @@ from pathlib import Path
 from typing import Any
 
 from exocast.engine.batch.build import Built, Plan, text_of
+from exocast.errors import UnsupportedModel
 
 ENTRY = "drive"
 MOST_KEPT = 256  # files; the oldest are removed
 # Neither passes nor a high level of the code generator: the graph has done their work.
 CODE_LEVEL = 1
+# Its work grows faster than the text; of a long one, registers are given out the quick way.
+LONGEST_CAREFUL = 15_000  # lines
+LONGEST_TEXT = 400_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,7 +64,7 @@ def processor() -> tuple[str, str]:
     return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
-def _target(features: str | None) -> Any:
+def _target(features: str | None, level: int = CODE_LEVEL) -> Any:
     """A code generator; an engine that is given one owns it, so each has its own."""
     llvm = _backend()
     name, own = processor()
@@ -68,17 +72,31 @@ def _target(features: str | None) -> Any:
     return target.create_target_machine(
         cpu=name,
         features=own if features is None else f"{own},{features}",
-        opt=CODE_LEVEL,
+        opt=level,
         jit=True,
     )
 
 
 def object_of(built: Built, features: str | None = None) -> bytes:
-    """Object code of a model; ``features`` switches some of the processor's off (``-avx512f``)."""
+    """Object code of a model; ``features`` switches some of the processor's off (``-avx512f``).
+
+    Raises
+    ------
+    UnsupportedModel
+        When it would take minutes to make.
+    """
     llvm = _backend()
-    module = llvm.parse_assembly(text_of(built))
+    text = text_of(built)
+    lines = text.count("\n")
+    if lines > LONGEST_TEXT:
+        raise UnsupportedModel(
+            f"it comes to {lines} lines of code, which is too much for the batched engine.",
+            where="model",
+        )
+    module = llvm.parse_assembly(text)
     module.triple = llvm.get_default_triple()
-    code: bytes = _target(features).emit_object(module)
+    level = CODE_LEVEL if lines <= LONGEST_CAREFUL else 0
+    code: bytes = _target(features, level).emit_object(module)
     return code
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -65,7 +66,12 @@ OF_RECIPROCAL = {
 }
 TAKES_NUMBERS = {"plus", "times", "min", "max"}
 RELATIONS = {"eq", "neq", "lt", "leq", "gt", "geq"}
-DEEPEST_CALLS = 100
+DEEPEST_CALLS = 30
+MOST_CALLS = 100_000
+DEEPEST_NEST = 40  # of expressions in expressions, before what is inside is translated first
+DIGITS = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+WHOLE = re.compile(r"[-+]?[0-9]+")
+WORDS = {"INF": math.inf, "-INF": -math.inf, "NaN": math.nan}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,15 +105,33 @@ class Translator:
     time: Node
     where: str = ""
     _calls: dict[tuple[object, ...], Node] = field(default_factory=dict)
-    _depth: int = 0
+    _calling: list[str] = field(default_factory=list)
+    _done: dict[int, Node] = field(default_factory=dict)  # by identity of the element
 
     def number(self, math_element: Element) -> Node:
         """A node with a number, from a ``<math>`` element or what is in one."""
-        return self.graph.number(self.node(math_element))
+        return self.graph.number(self._whole(math_element))
 
     def truth(self, math_element: Element) -> Node:
         """A boolean node."""
-        return self.graph.truth(self.node(math_element))
+        return self.graph.truth(self._whole(math_element))
+
+    def _whole(self, top: Element, scope: Mapping[str, Node] | None = None) -> Node:
+        """The node of an expression however deep it nests: its depths are translated first."""
+        deep: list[Element] = []
+        stack = [(top, 0)]
+        while stack:
+            element, depth = stack.pop()
+            kind = _name(element)
+            if kind in {"annotation", "annotation-xml"}:
+                continue
+            if depth >= DEEPEST_NEST and kind in {"apply", "piecewise"}:
+                deep.append(element)
+                depth = 0
+            stack.extend((child, depth + 1) for child in element)
+        for element in reversed(deep):  # what is inside comes after what it is in
+            self._done[id(element)] = self.node(element, scope)
+        return self.node(top, scope)
 
     def node(self, element: Element, scope: Mapping[str, Node] | None = None) -> Node:
         """The node of an element; ``scope`` holds arguments of the function that it stands in.
@@ -117,6 +141,8 @@ class Translator:
         UnsupportedModel, InvalidInput
             Naming what is not supported or makes no sense, and where it stands.
         """
+        if id(element) in self._done:
+            return self._done[id(element)]
         kind = _name(element)
         match kind:
             case "math" | "semantics":
@@ -198,12 +224,16 @@ class Translator:
             )
         key = (name, *arguments)
         if key not in self._calls:
-            if self._depth >= DEEPEST_CALLS:
-                raise self._invalid(f"the function '{name}' calls itself, or nests too deeply")
-            self._depth += 1
+            if name in self._calling:
+                raise self._invalid(f"the function '{name}' calls itself")
+            if len(self._calling) >= DEEPEST_CALLS or len(self._calls) >= MOST_CALLS:
+                raise self._unsupported(f"a nest of functions as large as that of '{name}'")
+            self._calling.append(name)
+            outside, self._done = self._done, {}
             scope = dict(zip(function.arguments, arguments, strict=True))
-            self._calls[key] = self.node(function.body, scope)
-            self._depth -= 1
+            self._calls[key] = self._whole(function.body, scope)
+            self._done = outside
+            self._calling.pop()
         return self._calls[key]
 
     def _piecewise(self, element: Element, scope: Mapping[str, Node] | None) -> Node:
@@ -260,6 +290,8 @@ class Translator:
                 return graph.unary("tgamma", graph.add(a, graph.const(1.0)))
             case "root":
                 degree = inner.get("degree", graph.const(2.0))
+                if graph.value(degree) == 0:
+                    raise self._invalid("a root of degree 0")
                 return graph.power(a, graph.div(graph.const(1.0), degree))
             case "log":
                 base = inner.get("logbase", graph.const(10.0))
@@ -322,24 +354,39 @@ class Translator:
         parts = [(element.text or "").strip()]
         parts += [(child.tail or "").strip() for child in element if _name(child) == "sep"]
         kind = element.get("type", "real")
-        try:
-            numbers = [float(part) for part in parts]
-        except ValueError:
-            raise self._invalid(f"'{' '.join(parts)}' is no number") from None
-        match kind:
-            case "e-notation" if len(numbers) == 2:
-                return float(f"{parts[0]}e{int(numbers[1])}")
-            case "rational" if len(numbers) == 2:
-                return numbers[0] / numbers[1] if numbers[1] else math.nan
-            case "real" | "integer" | "double" if len(numbers) == 1:
-                return numbers[0]
-        raise self._invalid(f"a number of type '{kind}' is malformed")
+        whole = [WHOLE.fullmatch(part) is not None for part in parts]
+        numbers = [parsed_number(part) for part in parts]
+        match kind, numbers:
+            case "e-notation", [float(a), _] if whole[1] and "e" not in parts[0].lower():
+                if not math.isfinite(a):
+                    return a
+                if (value := parsed_number(f"{parts[0]}e{parts[1]}")) is not None:
+                    return value
+            case "rational", [float(a), float(b)] if all(whole) and b:
+                return a / b if math.isfinite(b) else math.nan
+            case "integer", [float(a)] if whole[0]:
+                return a
+            case "real" | "double", [float(a)]:
+                return a
+        raise self._invalid(f"'{' '.join(parts)[:60]}' is no number of type '{kind[:60]}'")
 
     def _invalid(self, what: str, hint: str = "") -> InvalidInput:
         return InvalidInput(f"{what}.{hint}", where=self.where)
 
     def _unsupported(self, what: str) -> UnsupportedModel:
         return UnsupportedModel(f"{what} is not supported by the batched engine.", where=self.where)
+
+
+def parsed_number(text: str) -> float | None:
+    """A number as XML Schema writes doubles; None for anything else, such as ``nan`` or ``1_000``.
+
+    Nor are digits beyond the largest double a number: infinity is written ``INF``.
+    """
+    text = text.strip()
+    if text in WORDS:
+        return WORDS[text]
+    value = float(text) if DIGITS.fullmatch(text) else math.inf
+    return value if math.isfinite(value) else None
 
 
 def _name(element: Element) -> str:

@@ -13,11 +13,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from exocast.engine.batch.graph import Graph, Node
-from exocast.engine.batch.mathml import Translator
+from exocast.engine.batch.mathml import MATHML, Translator
 from exocast.engine.batch.read import Document, Reaction, Reference, Species
 from exocast.errors import InvalidInput, UnsupportedModel, nearest
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+
+LONGEST_CHAIN = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,10 +123,15 @@ def problem_of(
 
 @dataclass(kw_only=True)
 class _Once:
-    """Values by name, each computed once; a value that needs itself is an error."""
+    """Values by name, each computed once; a value that needs itself is an error.
+
+    ``needs`` gives the names that a value is computed from: in a long chain of values, the far end
+    is computed first, so that Python need not recurse as far as the chain is long.
+    """
 
     compute: Callable[[str], Node]
     circle: str
+    needs: Callable[[str], Iterable[str]] = lambda _: ()
     known: dict[str, Node] = field(default_factory=dict)
     busy: list[str] = field(default_factory=list)
 
@@ -131,10 +143,28 @@ class _Once:
                     f"{self.circle}: " + " needs ".join(f"'{n}'" for n in round_trip) + ".",
                     where=name,
                 )
+            if len(self.busy) == LONGEST_CHAIN:
+                self._ahead(name)
             self.busy.append(name)
             self.known[name] = self.compute(name)
             self.busy.pop()
         return self.known[name]
+
+    def _ahead(self, name: str) -> None:
+        """Computes what a value needs, the far end first."""
+        seen, stack = {name}, [(name, False)]
+        self.busy.append("")  # a chain is looked along once
+        while stack:
+            at, ready = stack.pop()
+            if ready:
+                if at != name and at not in self.busy:
+                    self(at)
+                continue
+            stack.append((at, True))
+            new = [n for n in self.needs(at) if n not in seen and n not in self.known]
+            seen.update(new)
+            stack.extend((n, False) for n in new)
+        self.busy.pop()
 
 
 class _Maker:
@@ -165,8 +195,16 @@ class _Maker:
         self._state_index = {name: i for i, name in enumerate(self.states)}
         self._slot_index = {name: len(varied) + i for i, name in enumerate(self.slots)}
         self._varied_index = {name: i for i, name in enumerate(varied)}
-        self.start = _Once(compute=self._start, circle="the start is defined in a circle")
-        self.value = _Once(compute=self._value, circle="a rule needs its own result")
+        self.start = _Once(
+            compute=self._start,
+            circle="the start is defined in a circle",
+            needs=lambda name: self._needs(name, (document.started, document.assigned)),
+        )
+        self.value = _Once(
+            compute=self._value,
+            circle="a rule needs its own result",
+            needs=lambda name: self._needs(name, (document.assigned,)),
+        )
         self.start_flow = _Once(
             compute=lambda name: self._flow(name, self.at_start),
             circle="the start is defined in a circle",
@@ -209,6 +247,14 @@ class _Maker:
             for name in self.document.species
             if name in self.moving_species and name not in self.document.rated
         ]
+
+    def _needs(self, name: str, rules: tuple[dict[str, Element], ...]) -> list[str]:
+        """Names under the same rules that the rule for a name uses."""
+        for rule in rules:
+            if name in rule:
+                used = [(e.text or "").strip() for e in rule[name].iter(f"{MATHML}ci")]
+                return [n for n in used if any(n in other for other in rules)]
+        return []
 
     # What a name means ----------------------------------------------------------------------------
 

@@ -7,13 +7,13 @@ document type or entity is accepted, so a hostile file cannot grow while it is r
 
 from __future__ import annotations
 
-import math
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
-from exocast.engine.batch.mathml import MATHML, Function
+from exocast.engine.batch.mathml import MATHML, Function, parsed_number
 from exocast.errors import InvalidInput, UnsupportedModel
 
 NAMESPACE = "urn:exocast:engine:1"
@@ -125,6 +125,24 @@ class Document:
             *self.references,
         }
 
+    def mathematics(self) -> Iterator[tuple[str, Element]]:
+        """All mathematics, and where each stands."""
+        yield from ((f"rule for {v}", expression) for v, expression in self.assigned.items())
+        yield from ((f"rule for {v}", expression) for v, expression in self.rated.items())
+        yield from (
+            (f"initial assignment of {v}", expression) for v, expression in self.started.items()
+        )
+        yield from ((f"function {name}", f.body) for name, f in self.functions.items())
+        for reaction in self.reactions.values():
+            for expression in (reaction.math, *(r.math for r in reaction.references)):
+                if expression is not None:
+                    yield f"reaction {reaction.id}", expression
+        for event in self.events:
+            for expression in (event.trigger, event.priority, event.delay):
+                if expression is not None:
+                    yield f"event {event.id}", expression
+            yield from ((f"event {event.id}", expression) for _, expression in event.assignments)
+
 
 class _Builder(TreeBuilder):
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
@@ -149,10 +167,21 @@ def parsed(text: str) -> Element:
         root = parser.close()
     except ParseError as e:
         line = e.position[0] if getattr(e, "position", None) else 0
-        raise InvalidInput(f"this is not well-formed XML: {e}.", where=f"line {line}") from None
+        raise InvalidInput(
+            f"this is not a readable SBML model, for it is not well-formed XML: {e}.",
+            where=f"line {line}",
+        ) from None
     except (LookupError, ValueError) as e:
-        raise InvalidInput(f"this text cannot be read: {e}.", where="XML declaration") from None
+        raise InvalidInput(
+            f"this is not a readable SBML model: {e}.", where="XML declaration"
+        ) from None
     return root
+
+
+@functools.lru_cache(maxsize=16)
+def document_of(text: str) -> Document:
+    """Records of a model text; read once."""
+    return read(text)
 
 
 def read(text: str) -> Document:
@@ -457,11 +486,9 @@ def _number(element: Element, attribute: str, where: str) -> float | None:
     text = element.get(attribute)
     if text is None:
         return None
-    words = {"INF": math.inf, "-INF": -math.inf, "NaN": math.nan}
-    try:
-        value = words[text.strip()] if text.strip() in words else float(text)
-    except ValueError:
-        raise InvalidInput(f"{attribute} '{text}' is no number.", where=where) from None
+    value = parsed_number(text)
+    if value is None:
+        raise InvalidInput(f"{attribute} '{text[:60]}' is no number.", where=where)
     return value
 
 
