@@ -202,6 +202,36 @@ def test_what_is_no_number_is_refused(number: str) -> None:
         end_of(rated("<cn>1</cn>").replace('value="1"', 'value="1_0"'))
 
 
+LAW = f"<kineticLaw><math {MATHML}><cn>1</cn></math></kineticLaw>"
+REACTION = '<listOfReactions><reaction id="J">{}</reaction></listOfReactions>'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('id="x"', 'id="1x"', "'1x' is no id"),
+        ('id="x"', 'id="infusion x"', "'infusion x' is no id"),
+        ("<cn>1</cn>", "<ci>x<ci>x</ci></ci>", "<ci> holds a name and nothing else"),
+        ("<cn>1</cn>", "<cn>1<cn>2</cn></cn>", "<cn> holds a number and nothing else"),
+        ("<rateRule", '<species id="s"/><rateRule', "<species> does not belong here"),
+        ("</model>", "<listOfRules/></model>", "2 <listOfRules>, where one may be"),
+        (
+            "</model>",
+            REACTION.format(LAW + LAW) + "</model>",
+            "reaction J: there are 2 <kineticLaw>",
+        ),
+        ("</rateRule>", f"<math {MATHML}/></rateRule>", "rateRule x: there are 2 <math>"),
+        ('constant="false"', 'constant="true"', "'x' is constant and cannot be set"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(old: str, new: str, words: str) -> None:
+    text = rated("<cn>1</cn>")
+    assert old in text
+    for path in ("batch", "general"):
+        with pytest.raises(InvalidInput, match=words):
+            end_of(text.replace(old, new), path)
+
+
 @pytest.mark.parametrize("text", ["x" * 5000, "a\0b", "", "/"])
 def test_a_text_that_is_neither_model_nor_path_is_not_found(text: str) -> None:
     with pytest.raises(NotFound, match="no such SBML file"):

@@ -20,7 +20,6 @@ from exocast.engine.batch.read import document_of
 from exocast.engine.batch.runs import Table
 from exocast.engine.batch.sensitivity import differences
 from exocast.engine.dosing import ADD, SET, Switches, switches
-from exocast.engine.infusion import check_infusible
 from exocast.engine.pool import Task, pool
 from exocast.engine.sbml import Description, description_of, refuse_delays, text_of
 from exocast.engine.solver import Chunk, ChunkResult
@@ -148,7 +147,7 @@ def compile(  # noqa: A001 - the engine's face, used as engine.compile
     _check_names(description, varied, observe)
     if not why:
         try:
-            machine(text, varied, observe)
+            machine(text, varied, observe, infused=(), switched=(), shared=False)
         except UnsupportedModel as e:
             if path == "batch":
                 raise
@@ -316,7 +315,6 @@ class Model:
         if numbers is None:
             numbers = np.empty((n_runs, 0))
         if self.path == "batch":
-            check_infusible(document_of(self.sbml), table.infused)
             return self._batched(
                 grid,
                 numbers,
@@ -425,8 +423,8 @@ class Model:
             self.sbml,
             self.varied,
             self.observe,
-            doses.infused,
-            tuple(sorted(switched)),
+            infused=doses.infused,
+            switched=tuple(sorted(switched)),
             shared=shared,
         )
         return (made, *table_of(doses, made.plan, count))
@@ -440,9 +438,7 @@ class Model:
         **how: Any,
     ) -> Runs:
         count = len(numbers)
-        switched = {doses.names[i] for i in np.unique(doses.target[doses.kind == SET])}
-        made = machine(self.sbml, self.varied, self.observe, doses.infused, tuple(sorted(switched)))
-        table, given = table_of(doses, made.plan, count)
+        made, table, given = self._made(doses, count)
         told = None if progress is None else lambda done: progress(done, count)
         result = run_batch(made, grid, numbers, table, given, progress=told, **how)
         outcome = result.outcome

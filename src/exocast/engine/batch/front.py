@@ -31,10 +31,10 @@ def machine(
     text: str,
     varied: tuple[str, ...],
     observe: tuple[str, ...],
-    infused: tuple[str, ...] = (),
-    switched: tuple[str, ...] = (),
     *,
-    shared: bool = False,
+    infused: tuple[str, ...],
+    switched: tuple[str, ...],
+    shared: bool,
 ) -> Machine:
     """Machine code for a model text; from the cache on disk where it is there.
 

@@ -462,8 +462,8 @@ class _Maker:
         document, graph = self.document, self.graph
         free = document.free
         for name in (*document.assigned, *document.started):
-            self.start(name)  # also where nothing needs it: circles and unknown names are told
-            self.value(name)
+            self.value(name)  # also where nothing needs it: circles and unknown names are told
+            self.start(name)
         kept_starts = tuple(
             self.start_amount(name) if self.in_amounts(name) else self.start(name)
             for name in self.states

@@ -8,6 +8,7 @@ document type or entity is accepted, so a hostile file cannot grow while it is r
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,11 @@ LEVELS = {
     "http://www.sbml.org/sbml/level3/version1/core": 3,
     "http://www.sbml.org/sbml/level3/version2/core": 3,
 }
+
+
+RULES = frozenset({"assignmentRule", "rateRule", "algebraicRule"})
+INSTEAD = frozenset({"notes", "annotation"})
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,12 +259,35 @@ class _Reader:
         return document
 
     def _listed(self, model: Element, of: str, what: str) -> Iterator[Element]:
-        for holder in model.findall(f"{self.prefix}listOf{of}"):
-            yield from holder.findall(self.prefix + what)
+        holder = self._only(model, f"listOf{of}")
+        if holder is None:
+            return
+        for child in holder:
+            name = str(child.tag).removeprefix(self.prefix)
+            if name == what:
+                yield child
+            elif name in INSTEAD or (of == "Rules" and name in RULES):
+                continue
+            elif name != child.tag or child.tag.startswith(MATHML):
+                raise InvalidInput(f"<{_short(child)}> does not belong here.", where=f"listOf{of}")
+
+    def _only(self, element: Element, name: str) -> Element | None:
+        """The one child of a name."""
+        found = element.findall(self.prefix + name)
+        if len(found) > 1:
+            raise InvalidInput(
+                f"there are {len(found)} <{name}>, where one may be.", where=_called(element)
+            )
+        return found[0] if found else None
 
     @staticmethod
     def _math_or_none(element: Element | None) -> Element | None:
-        return None if element is None else element.find(f"{MATHML}math")
+        if element is None:
+            return None
+        found = element.findall(f"{MATHML}math")
+        if len(found) > 1:
+            raise InvalidInput(f"there are {len(found)} <math>.", where=_called(element))
+        return found[0] if found else None
 
     def _compartment(self, e: Element) -> Compartment:
         name = _id(e, "compartment")
@@ -300,7 +329,7 @@ class _Reader:
                 "replace it by its equilibrium.",
                 where=f"reaction {name}",
             )
-        law = e.find(f"{self.prefix}kineticLaw")
+        law = self._only(e, "kineticLaw")
         local: dict[str, float | None] = {}
         if law is not None:
             for of, what in (("Parameters", "parameter"), ("LocalParameters", "localParameter")):
@@ -316,7 +345,7 @@ class _Reader:
         )
 
     def _reference(self, e: Element, reaction: str, sign: int) -> Reference:
-        math_element = self._math_or_none(e.find(f"{self.prefix}stoichiometryMath"))
+        math_element = self._math_or_none(self._only(e, "stoichiometryMath"))
         stoichiometry = _number(e, "stoichiometry", reaction)
         if stoichiometry is None and self.level == 2:
             stoichiometry = 1.0
@@ -386,9 +415,9 @@ class _Reader:
     def _event(self, e: Element, place: int) -> Event:
         name = e.get("id") or f"event {place + 1}"
         where = f"event {name}"
-        trigger = e.find(f"{self.prefix}trigger")
-        delay = e.find(f"{self.prefix}delay")
-        priority = e.find(f"{self.prefix}priority")
+        trigger = self._only(e, "trigger")
+        delay = self._only(e, "delay")
+        priority = self._only(e, "priority")
         found = [
             (a.get("variable", ""), self._math_or_none(a))
             for a in self._listed(e, "EventAssignments", "eventAssignment")
@@ -452,9 +481,17 @@ def _check(document: Document) -> None:
         *((v, f"initial assignment of {v}") for v in document.started),
         *((v, f"event {e.id}") for e in document.events for v, _ in e.assignments),
     ]
+    fixed = {name for name, c in document.compartments.items() if c.constant}
+    fixed |= {name for name, p in document.parameters.items() if p.constant}
+    fixed |= {name for name, s in document.species.items() if s.constant}
     for variable, where in targets:
         if variable not in settable:
             raise InvalidInput(f"there is nothing called '{variable}' to set.", where=where)
+        if variable in fixed and variable not in document.started:
+            raise InvalidInput(
+                f"'{variable}' is constant and cannot be set; give it constant='false'.",
+                where=where,
+            )
     for variable in document.assigned:
         if variable in document.rated or variable in document.started:
             raise InvalidInput("it is set in two ways.", where=f"rule for {variable}")
@@ -464,6 +501,18 @@ def _check(document: Document) -> None:
                 raise InvalidInput(
                     f"it sets '{variable}', which a rule computes.", where=f"event {event.id}"
                 )
+
+    for where, expression in document.mathematics():
+        _check_leaves(expression, where)
+
+
+def _check_leaves(expression: Element, where: str) -> None:
+    """Names and numbers that hold something else, which readers pass over in silence."""
+    for kind, allowed in (("ci", ""), ("csymbol", ""), ("cn", f"{MATHML}sep")):
+        for leaf in expression.iter(MATHML + kind):
+            if any(child.tag != allowed for child in leaf):
+                what = "a number" if allowed else "a name"
+                raise InvalidInput(f"<{kind}> holds {what} and nothing else.", where=where)
 
 
 def _by_id(elements: Iterator[Any]) -> dict[str, Any]:
@@ -479,7 +528,22 @@ def _id(element: Element, what: str) -> str:
     name = element.get("id")
     if not name:
         raise InvalidInput(f"a {what} has no id.", where=what)
+    if not IDENTIFIER.fullmatch(name):
+        raise InvalidInput(
+            f"'{name[:60]}' is no id; ids are letters, digits and _, and begin with no digit.",
+            where=what,
+        )
     return name
+
+
+def _short(element: Element) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _called(element: Element) -> str:
+    """What an element is called in messages."""
+    name = element.get("id") or element.get("variable") or element.get("symbol") or ""
+    return f"{_short(element)} {name}".strip()
 
 
 def _number(element: Element, attribute: str, where: str) -> float | None:
