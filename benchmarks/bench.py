@@ -1,0 +1,160 @@
+"""The benchmark of the batched engine against its peers, on this machine, in one command.
+
+    python benchmarks/bench.py [--quick | --full] [--only yardstick,cold] [--json FILE]
+
+Sections: yardstick, knee, public, pair, cold, memory, growth, bound. Prints its tables; a run of
+all sections also writes docs/benchmarks.md and its figures (``--write`` for a part).
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bound
+import cold
+import curves
+import growth
+import memory
+from cases import PUBLIC
+from settings import FULL, QUICK, Settings, processor
+
+ROOT = Path(__file__).parent.parent
+FIGURES = "images/benchmarks"
+CURVES = ("yardstick", "knee", *PUBLIC)
+TITLES = {
+    "yardstick": "The yardstick: 87 states, 4 doses, a year",
+    "knee": "Our knee",
+    **{name: name for name in PUBLIC},
+    "pair": "Two cores",
+    "cold": "From a new process to the first patient",
+    "memory": "Memory of a streamed run",
+    "growth": "Growth with the number of states",
+    "bound": "Share of the processor's bound",
+}
+INTRODUCTION = """# How fast is the batched engine, and how exact?
+
+Every engine runs the same patients on one core, in turn, in a process of its own; numbers are
+medians over rounds. The error is, per patient, the root mean square over outputs of
+|y − ref| / (|ref| + max|ref|/1000), and the median over patients. A rate is patients per second of
+processor time, so that what else the machine does counts little; "by the clock" is per second of
+the clock. Peers get a vector of absolute tolerances where they take one. Rates at equal error are
+interpolated between measured points, never extrapolated: a dash says that the error was not
+bracketed, or the peer could not do it.
+
+To repeat: `make bench` (environment of its own, `.venv-bench`; peers in
+`benchmarks/requirements.txt`), or `python benchmarks/bench.py --quick` in any environment that has
+Exocast; `--full` takes longer, `--only yardstick,cold` a part. A peer that is not installed is
+named as missing. Public models are read from the folder that `EXOCAST_REFERENCE` names.
+"""
+
+
+def main() -> None:
+    """Measures what is asked for."""
+    options = _options()
+    how = QUICK if options.quick else FULL if options.full else Settings()
+    if options.no_peers:
+        how = dataclasses.replace(how, peers=False)
+    wanted = _wanted(options.only)
+    results: dict[str, Any] = {}
+    began = time.perf_counter()
+    for name in wanted:
+        print(f"\n## {TITLES[name]}\n", flush=True)
+        results[name] = _measure(name, how)
+        print(_text(name, results[name]), flush=True)
+    took = time.perf_counter() - began
+    about = {
+        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        "processor": processor(),
+        "python": platform.python_version(),
+        "minutes": round(took / 60, 1),
+        "settings": dataclasses.asdict(how),
+    }
+    if options.json:
+        Path(options.json).write_text(
+            json.dumps({"about": about, "results": results}, indent=1), encoding="utf-8"
+        )
+    if options.write or not options.only:
+        _write(about, results)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="under three minutes")
+    size.add_argument("--full", action="store_true", help="more rounds, a million patients")
+    parser.add_argument("--only", default="", help="sections, with commas between them")
+    parser.add_argument("--no-peers", action="store_true", help="ours alone")
+    parser.add_argument("--json", default="", help="file for the numbers")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md for a part too")
+    return parser.parse_args()
+
+
+def _wanted(only: str) -> list[str]:
+    asked = [name.strip() for name in only.split(",") if name.strip()] or list(TITLES)
+    found: list[str] = []
+    for name in asked:
+        if name == "public":
+            found += PUBLIC
+        elif name in TITLES:
+            found.append(name)
+        else:
+            sys.exit(f"there is no section '{name}'; there are: public, {', '.join(TITLES)}")
+    return found
+
+
+def _measure(name: str, how: Settings) -> Any:
+    if name in CURVES:
+        return curves.measure(name, how)
+    measures: dict[str, Callable[[Settings], Any]] = {
+        "pair": curves.pairs,
+        "cold": cold.measure,
+        "memory": memory.measure,
+        "growth": growth.measure,
+        "bound": bound.measure,
+    }
+    return measures[name](how)
+
+
+def _text(name: str, result: Any) -> str:
+    if name in CURVES:
+        return curves.text(result)
+    texts: dict[str, Callable[[Any], str]] = {
+        "pair": curves.pairs_text,
+        "cold": cold.text,
+        "memory": memory.text,
+        "growth": growth.text,
+        "bound": bound.text,
+    }
+    return texts[name](result)
+
+
+def _write(about: dict[str, Any], results: dict[str, Any]) -> None:
+    """The page and its figures."""
+    docs = ROOT / "docs"
+    parts = [
+        INTRODUCTION,
+        f"Measured on {about['date']}: {about['processor']}, Python {about['python']}, "
+        f"{about['minutes']} minutes.\n",
+    ]
+    for name, result in results.items():
+        parts.append(f"## {TITLES[name]}\n")
+        drawn = {"growth": growth.figure} | dict.fromkeys(CURVES, curves.figure)
+        if name in drawn and "points" in result:
+            file = f"{FIGURES}/{name.lower()}.png"
+            drawn[name](result, docs / file)
+            parts.append(f"![{TITLES[name]}]({file})\n")
+        parts.append(_text(name, result) + "\n")
+    (docs / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
