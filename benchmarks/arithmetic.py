@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -56,7 +57,7 @@ def rate_at(error: float, points: Sequence[tuple[float, float]]) -> float:
     """
     known = sorted((e, r) for e, r in points if 0 < e < math.inf and r > 0)
     found = [rate for at, rate in known if at == error]
-    for (e0, r0), (e1, r1) in zip(known, known[1:], strict=False):
+    for (e0, r0), (e1, r1) in itertools.pairwise(known):
         if e0 < error < e1:
             share = math.log(error / e0) / math.log(e1 / e0)
             found.append(math.exp(math.log(r0) + share * math.log(r1 / r0)))
@@ -147,4 +148,3 @@ def bound(
 def spread(values: Sequence[float]) -> tuple[float, float, float]:
     """Median, lowest and highest of rounds."""
     return float(np.median(values)), float(np.min(values)), float(np.max(values))
-

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime
+import datetime as dt
 import json
 import platform
 import sys
@@ -26,6 +26,7 @@ import growth
 import memory
 from cases import PUBLIC
 from settings import FULL, QUICK, Settings, processor
+from worker import Failed
 
 ROOT = Path(__file__).parent.parent
 FIGURES = "images/benchmarks"
@@ -61,6 +62,8 @@ def main() -> None:
     """Measures what is asked for."""
     options = _options()
     how = QUICK if options.quick else FULL if options.full else Settings()
+    if options.rounds:
+        how = dataclasses.replace(how, rounds=options.rounds, cold=options.rounds)
     if options.no_peers:
         how = dataclasses.replace(how, peers=False)
     wanted = _wanted(options.only)
@@ -68,11 +71,16 @@ def main() -> None:
     began = time.perf_counter()
     for name in wanted:
         print(f"\n## {TITLES[name]}\n", flush=True)
-        results[name] = _measure(name, how)
+        try:
+            results[name] = _measure(name, how)
+        except (Failed, RuntimeError) as e:
+            results[name] = {"failed": str(e)}
         print(_text(name, results[name]), flush=True)
     took = time.perf_counter() - began
+    if any("failed" in result for result in results.values()) and options.only:
+        sys.exit(1)
     about = {
-        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
         "processor": processor(),
         "python": platform.python_version(),
         "minutes": round(took / 60, 1),
@@ -87,14 +95,19 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="under three minutes")
     size.add_argument("--full", action="store_true", help="more rounds, a million patients")
     parser.add_argument("--only", default="", help="sections, with commas between them")
+    parser.add_argument("--rounds", type=int, default=0, help="of every measurement")
     parser.add_argument("--no-peers", action="store_true", help="ours alone")
     parser.add_argument("--json", default="", help="file for the numbers")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md for a part too")
+    parser.add_argument(
+        "--write", action="store_true", help="write docs/benchmarks.md for a part too"
+    )
     return parser.parse_args()
 
 
@@ -125,6 +138,8 @@ def _measure(name: str, how: Settings) -> Any:
 
 
 def _text(name: str, result: Any) -> str:
+    if "failed" in result:
+        return f"Not measured: {result['failed']}"
     if name in CURVES:
         return curves.text(result)
     texts: dict[str, Callable[[Any], str]] = {
@@ -142,8 +157,7 @@ def _write(about: dict[str, Any], results: dict[str, Any]) -> None:
     docs = ROOT / "docs"
     parts = [
         INTRODUCTION,
-        f"Measured on {about['date']}: {about['processor']}, Python {about['python']}, "
-        f"{about['minutes']} minutes.\n",
+        "Measured on {date}: {processor}, Python {python}; {minutes} minutes.\n".format(**about),
     ]
     for name, result in results.items():
         parts.append(f"## {TITLES[name]}\n")

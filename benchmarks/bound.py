@@ -126,7 +126,11 @@ def text(result: dict[str, Any]) -> str:
     rows.append(["**a step**", f"**{total:,}**", ""])
     kind = "AVX-512" if result["width"] == 8 else "AVX2"
     made = 8 // result["width"]
-    head = [f"vector operations of eight patients ({made} {kind} instructions each)", "number", "share"]
+    head = [
+        f"vector operations of eight patients ({made} {kind} instructions each)",
+        "number",
+        "share",
+    ]
     shares = [
         [
             f"{p['rtol']:g}",

@@ -138,7 +138,7 @@ def knee(count: int) -> Case:
     values = _values_of(model)
     varied = tuple(values)[:: max(len(values) // 20, 1)][:20]
     base = np.array([values[name] for name in varied])
-    targets = model.routes[sorted(model.routes)[0]]
+    targets = model.routes[min(model.routes)]
     amounts = {"small": 3e9, "medium": 1e10, "large": 1e9}
     doses, columns, names = [], [], []
     for time in (0.5, 30.0, 60.0):
@@ -197,7 +197,9 @@ def public(name: str, count: int) -> Case:
     }
     if not values:  # constants of the reactions themselves cannot vary: starts do
         values = {
-            s.getId(): s.getInitialAmount() if s.isSetInitialAmount() else s.getInitialConcentration()
+            s.getId(): s.getInitialAmount()
+            if s.isSetInitialAmount()
+            else s.getInitialConcentration()
             for s in model.getListOfSpecies()
             if not s.getBoundaryCondition()
         }

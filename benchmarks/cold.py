@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -53,17 +54,23 @@ timed(machine, "text_of", "text")
 timed(machine, "object_of", "llvm")
 timed(machine, "loaded", "load")
 given = json.load(open(sys.argv[1]))
-model = engine.compile(given["sbml"], varied=given["varied"], observe=given["observe"], path="batch")
+model = engine.compile(
+    given["sbml"], varied=given["varied"], observe=given["observe"], path="batch"
+)
 before = sum(v for k, v in spent.items() if k != "text")
 start = time.perf_counter()
-runs = model.run(given["times"], [given["numbers"]], processes=1, rtol=1e-3, checked_share=0.0)
-spent["run"] = time.perf_counter() - start - (sum(v for k, v in spent.items() if k != "text") - before)
+runs = model.run(
+    given["times"], [given["numbers"]], processes=1, rtol=1e-3, checked_share=0.0
+)
+between = sum(v for k, v in spent.items() if k != "text") - before
+spent["run"] = time.perf_counter() - start - between
 ended = time.time()
 assert runs.status[0] == 0
 spent["python"] = begun - float(os.environ["BENCH_STARTED"])
 spent["imports"] = imported - begun
 spent["llvm"] = spent.get("llvm", 0.0) - spent.get("text", 0.0)
-print(json.dumps(spent | {"made": calls.get("llvm", 0), "loaded": calls.get("load", 0), "whole": ended - float(os.environ["BENCH_STARTED"])}))
+spent |= {"made": calls.get("llvm", 0), "loaded": calls.get("load", 0)}
+print(json.dumps(spent | {"whole": ended - float(os.environ["BENCH_STARTED"])}))
 """
 
 
@@ -99,10 +106,11 @@ def measure(how: Settings) -> dict[str, Any]:
 
 
 def _child(question: Path, cache: str) -> dict[str, float]:
-    import time
-
     path = os.pathsep.join(p for p in sys.path if p)
     environment = os.environ | {"EXOCAST_CACHE": cache, "PYTHONPATH": path}
+    # Byte code is kept, as that of an installed package is.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment["PYTHONPYCACHEPREFIX"] = str(question.parent / "bytecode")
     environment["BENCH_STARTED"] = repr(time.time())
     done = subprocess.run(
         [sys.executable, "-c", CHILD, str(question)],
@@ -124,9 +132,7 @@ def text(result: dict[str, Any]) -> str:
         [title, *(short(1e3 * result[way][part][0]) for way in ways)]
         for part, title in PARTS.items()
     ]
-    rest = [
-        result[way]["whole"][0] - sum(result[way][part][0] for part in PARTS) for way in ways
-    ]
+    rest = [result[way]["whole"][0] - sum(result[way][part][0] for part in PARTS) for way in ways]
     rows.append(["other", *(short(1e3 * max(r, 0.0)) for r in rest)])
     rows.append(
         [

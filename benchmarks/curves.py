@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,16 @@ REFERENCE_RTOL = 1e-11
 N_REFERENCE = 64
 N_CHECKED = 4
 ERRORS = (3e-4, 1e-4, 2e-6)
-SIDE_BY_SIDE = ("ours", "ours-events", "libroadrunner", "amici", "copasi", "scipy", "kvaerno3", "kvaerno5")
+SIDE_BY_SIDE = (
+    "ours",
+    "ours-events",
+    "libroadrunner",
+    "amici",
+    "copasi",
+    "scipy",
+    "kvaerno3",
+    "kvaerno5",
+)
 Result = dict[str, Any]
 
 
@@ -35,6 +43,8 @@ def measure(name: str, how: Settings) -> Result:
             continue
         if not how.peers and not key.startswith("ours"):
             missing[key] = "peers were left out"
+        elif ENGINES[key].slow and not how.slow:
+            missing[key] = "not in --quick: its code takes minutes to make"
         elif ENGINES[key].missing():
             missing[key] = ENGINES[key].missing()
         else:
@@ -56,12 +66,15 @@ def _side_by_side(
         except Failed as e:
             missing[key] = str(e)
             del engines[key]
+    if "ours" not in engines:
+        raise Failed(f"ours: {missing['ours']}")
     reference, check = _reference(engines)
     plan, points = {}, {}
     for key, worker in list(engines.items()):
         try:
             plan[key] = [
-                (rtol, _count(key, worker, rtol, how)) for rtol in ENGINES[key].tolerances[:: how.thin]
+                (rtol, _count(key, worker, rtol, how))
+                for rtol in ENGINES[key].tolerances[:: how.thin]
             ]
             points[key] = [[] for _ in plan[key]]
         except Failed as e:
@@ -143,7 +156,12 @@ def text(result: Result) -> str:
     if "points" not in result:
         return f"Left out: {result['missing']}."
     ours = curve(result, "ours")
-    head = ["engine", "made in, s", *(f"at {e:g}" for e in ERRORS), *(f"ours, at {e:g}" for e in ERRORS)]
+    head = [
+        "engine",
+        "made in, s",
+        *(f"at {e:g}" for e in ERRORS),
+        *(f"ours, at {e:g}" for e in ERRORS),
+    ]
     rows = []
     for key in SIDE_BY_SIDE:
         if key in result["points"]:
@@ -175,7 +193,17 @@ def text(result: Result) -> str:
         "<details><summary>Every point</summary>",
         "",
         table(
-            ["engine", "rtol", "error", "patients/s/core", "lowest – highest", "by the clock", "patients", "failed", "steps"],
+            [
+                "engine",
+                "rtol",
+                "error",
+                "patients/s/core",
+                "lowest – highest",
+                "by the clock",
+                "patients",
+                "failed",
+                "steps",
+            ],
             [
                 [
                     ENGINES[key].title,
@@ -254,15 +282,15 @@ def pairs(how: Settings) -> Result:
 def pairs_text(result: Result) -> str:
     """The table of :func:`pairs`."""
     rows = [
-        [ENGINES[key].title if key.startswith("ours") else f"{ENGINES[key].title}, two processes",
-         short(p["per_core"]), f"{p['error']:.1e}"]
+        [
+            ENGINES[key].title
+            if key.startswith("ours")
+            else f"{ENGINES[key].title}, two processes",
+            short(p["per_core"]),
+            f"{p['error']:.1e}",
+        ]
         for key, p in result["points"].items()
     ]
     if result["missing"]:
         rows.append([f"libRoadRunner: {result['missing']}", "", ""])
     return table(["on two cores, by the clock", "patients/s/core", "error"], rows)
-
-
-def settings_of(how: Settings) -> dict[str, Any]:
-    """Settings as plain data."""
-    return dataclasses.asdict(how)

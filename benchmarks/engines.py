@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import os
+import sys
 import tempfile
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -36,13 +36,16 @@ class Engine(ABC):
         Relative tolerances of its curve, coarse to fine.
     fewest, most
         Patients in one measurement.
+    slow
+        Whether its code takes a minute or more to make.
     """
 
     package = ""
     title = ""
     tolerances: Sequence[float] = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
-    fewest = 4
+    fewest = 8
     most = 4096
+    slow = False
 
     @classmethod
     def missing(cls) -> str:
@@ -231,8 +234,7 @@ def _species(text: str) -> dict[str, bool]:
 
         document = libsbml.readSBMLFromString(text)
         return {
-            s.getId(): s.getHasOnlySubstanceUnits()
-            for s in document.getModel().getListOfSpecies()
+            s.getId(): s.getHasOnlySubstanceUnits() for s in document.getModel().getListOfSpecies()
         }
 
     return read(text)
@@ -290,7 +292,9 @@ def written(
             names[node] = "t" if rest[0] == "t" else f"{rest[0]}[{rest[1]}]"
         else:
             form = forms.get(operation, f"{module}.{operation}({{}})")
-            lines.append(f"    v{node} = " + form.format(*(names[a] for a in graph.arguments(node))))
+            lines.append(
+                f"    v{node} = " + form.format(*(names[a] for a in graph.arguments(node)))
+            )
             names[node] = f"v{node}"
     if end:
         lines.append("    return " + end.format(", ".join(names[node] for _, node in outputs)))
@@ -340,6 +344,7 @@ class Scipy(_Equations):
     package = "numba"
     title = "scipy LSODA, numba"
     tolerances = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+    slow = True
 
     @classmethod
     def version(cls) -> str:
@@ -349,6 +354,7 @@ class Scipy(_Equations):
         import math
 
         import numba
+
         from exocast.engine.batch.derive import TIME, Derivatives
 
         self._problem(case)
@@ -412,8 +418,15 @@ class Scipy(_Equations):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 found, said = odeint(
-                    rhs, y, grid, Dfun=jacobian, tfirst=True, rtol=rtol, atol=atol,
-                    mxstep=MOST_STEPS, full_output=True,
+                    rhs,
+                    y,
+                    grid,
+                    Dfun=jacobian,
+                    tfirst=True,
+                    rtol=rtol,
+                    atol=atol,
+                    mxstep=MOST_STEPS,
+                    full_output=True,
                 )
             if said["message"] != "Integration successful.":
                 return values
@@ -424,10 +437,253 @@ class Scipy(_Equations):
         return values
 
 
+class Diffrax(_Equations):
+    """An implicit solver of diffrax: all patients under one vmap, a scan from dose to dose."""
+
+    package = "diffrax"
+    solver = ""
+    tolerances = (1e-2, 1e-3, 1e-4)
+    slow = True
+    fewest = most = 16  # one shape, compiled once
+
+    @classmethod
+    def version(cls) -> str:
+        return f"{super().version()}, jax {importlib.metadata.version('jax')}"
+
+    def prepare(self, case: Case) -> None:
+        import math
+
+        os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+        import diffrax
+        import jax
+        import jax.numpy as jnp
+
+        jax.config.update("jax_enable_x64", True)
+        jax.config.update("jax_platforms", "cpu")
+        self._problem(case)
+        problem = self.problem
+
+        def power(a: Any, b: Any) -> Any:
+            whole = jnp.floor(b) == b
+            return jnp.power(jnp.where((a < 0) & ~whole, 0.0, a), b)
+
+        scope: dict[str, Any] = {"jnp": jnp, "power": power, "inf": math.inf}
+        for name, nodes in (
+            ("rates", problem.rates),
+            ("start", problem.start),
+            ("observe", problem.observed),
+        ):
+            text = written(
+                problem.graph,
+                name,
+                list(enumerate(nodes)),
+                BY_JAX,
+                "jnp.stack([jnp.asarray(x, dtype=float) for x in ({},)])",
+            )
+            exec(text, scope)
+        times, edges = jnp.asarray(case.times), jnp.asarray(self.edges)
+        term = diffrax.ODETerm(lambda t, y, p: scope["rates"](t, y, p, None))
+        solver = getattr(diffrax, self.solver)()
+
+        def one(p: Any, doses: Any, largest: Any, rtol: Any) -> Any:
+            y0 = scope["start"](0.0, None, p, None)
+            largest = jnp.maximum(jnp.abs(y0).max(), largest)
+            scale = jnp.where(y0 != 0, jnp.abs(y0), jnp.where(largest > 0, largest, 1.0))
+            control = diffrax.PIDController(rtol=rtol, atol=RESOLVED * rtol * scale)
+
+            def stretch(y: Any, what: Any) -> Any:
+                t0, t1, dose = what
+                found = diffrax.diffeqsolve(
+                    term,
+                    solver,
+                    t0,
+                    t1,
+                    None,
+                    y + dose,
+                    args=p,
+                    stepsize_controller=control,
+                    saveat=diffrax.SaveAt(
+                        subs=[
+                            diffrax.SubSaveAt(ts=jnp.clip(times, t0, t1)),
+                            diffrax.SubSaveAt(t1=True),
+                        ]
+                    ),
+                    max_steps=MOST_STEPS,
+                    throw=False,
+                    adjoint=diffrax.ForwardMode(),
+                )
+                shown = jax.vmap(lambda y: scope["observe"](t0, y, p, None))(found.ys[0])
+                return found.ys[1][0], shown
+
+            _, shown = jax.lax.scan(stretch, y0, (edges[:-1], edges[1:], doses))
+            place = jnp.clip(jnp.searchsorted(edges, times, side="right") - 1, 0, len(edges) - 2)
+            return shown[place, jnp.arange(len(times))]
+
+        self.solve = jax.jit(jax.vmap(one, in_axes=(0, 0, 0, None)))
+        self.run(self.fewest, 1e-2)  # compiles
+
+    def run(self, count: int, rtol: float) -> Array:
+        case = self.case
+        doses = np.zeros((count, len(self.edges) - 1, len(self.problem.states)))
+        for k, time in enumerate(self.edges[:-1]):
+            self.dose(time, slice(count), doses[:, k])
+        largest = np.zeros(count) if case.given is None else case.given[:count].max(axis=1)
+        return np.array(self.solve(case.numbers[:count], doses, largest, rtol))
+
+
+class Kvaerno3(Diffrax):
+    """Kvaerno's method of order 3."""
+
+    title = "diffrax Kvaerno3, vmap"
+    solver = "Kvaerno3"
+
+
+class Kvaerno5(Diffrax):
+    """Kvaerno's method of order 5."""
+
+    title = "diffrax Kvaerno5, vmap"
+    solver = "Kvaerno5"
+
+
+class Copasi(Engine):
+    """LSODA of COPASI; its absolute tolerance is one number."""
+
+    package = "python-copasi"
+    title = "COPASI LSODA"
+
+    def prepare(self, case: Case) -> None:
+        import COPASI
+
+        self.case = case
+        self.names, self.numbers = case.full_numbers()
+        self.data = COPASI.CRootContainer.addDatamodel()
+        if not self.data.importSBMLFromString(case.full):
+            raise ValueError("COPASI does not read the model")
+        model = self.data.getModel()
+        by_id = {
+            entity.getSBMLId(): entity
+            for count, get in (
+                (model.getNumModelValues(), model.getModelValue),
+                (model.getNumMetabs(), model.getMetabolite),
+                (model.getNumCompartments(), model.getCompartment),
+            )
+            for entity in map(get, range(count))
+        }
+        self.model, self.starts = model, []
+        self.changed = COPASI.ObjectStdVector()
+        for name in self.names:
+            entity = by_id[name]
+            metabolite = isinstance(entity, COPASI.CMetab)
+            self.starts.append(
+                entity.setInitialConcentration if metabolite else entity.setInitialValue
+            )
+            self.changed.append(
+                entity.getInitialConcentrationReference()
+                if metabolite
+                else entity.getInitialValueReference()
+            )
+        self.task = self.data.getTask("Time-Course")
+        self.task.setMethodType(COPASI.CTaskEnum.Method_deterministic)
+        problem = self.task.getProblem()
+        problem.setAutomaticStepSize(False)
+        problem.setDuration(float(case.times[-1]))
+        problem.setStepNumber(len(case.times) - 1)
+        problem.setTimeSeriesRequested(True)
+        problem.setOutputEvent(False)
+        method = self.task.getMethod()
+        self.relative = method.getParameter("Relative Tolerance")
+        self.absolute = method.getParameter("Absolute Tolerance")
+        method.getParameter("Max Internal Steps").setUIntValue(MOST_STEPS)
+        self.volume = {}
+        for name in case.observe:
+            entity = by_id[name]
+            amount = isinstance(entity, COPASI.CMetab) and _in_amounts(case.full, name)
+            self.volume[name] = entity.getCompartment().getInitialValue() if amount else 1.0
+        self.output = COPASI.CCopasiTask.OUTPUT_UI
+
+    def run(self, count: int, rtol: float) -> Array:
+        self.relative.setDblValue(rtol)
+        self.absolute.setDblValue(rtol * RESOLVED)
+        return np.array([self.one(i) for i in range(count)])
+
+    def one(self, patient: int) -> Array:
+        """Values of a patient."""
+        for start, value in zip(self.starts, self.numbers[patient].tolist(), strict=True):
+            start(value)
+        self.model.updateInitialValues(self.changed)
+        if not self.task.initializeRaw(self.output) or not self.task.processRaw(True):
+            return failing_rows(self.case)
+        series = self.task.getTimeSeries()
+        rows = series.getRecordedSteps()
+        values = failing_rows(self.case)
+        place = {series.getSBMLId(k, self.data): k for k in range(series.getNumVariables())}
+        for column, name in enumerate(self.case.observe):
+            k = place[name]
+            for row in range(min(rows, len(values))):
+                values[row, column] = series.getConcentrationData(row, k) * self.volume[name]
+        self.task.restore()
+        return values
+
+
+class Amici(Engine):
+    """AMICI: C++ of the model, compiled; no sensitivities; its absolute tolerance is one number."""
+
+    package = "amici"
+    slow = True
+    title = "AMICI"
+
+    def prepare(self, case: Case) -> None:
+        import amici
+        from amici.importers.sbml import SbmlImporter
+        from amici.importers.utils import MeasurementChannel
+        from amici.sim.sundials import RDataReporting, SensitivityOrder
+
+        self.case = case
+        self.names, self.numbers = case.full_numbers()
+        # SWIG of this environment, where it is not the system's.
+        os.environ["PATH"] = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
+        self.folder = tempfile.TemporaryDirectory()
+        name = f"bench_{case.name.lower()}"
+        SbmlImporter(case.full, from_file=False).sbml2amici(
+            name,
+            self.folder.name,
+            observation_model=[MeasurementChannel(f"obs_{n}", formula=n) for n in case.observe],
+            compute_conservation_laws=False,
+            generate_sensitivity_code=False,
+        )
+        module = amici.import_model_module(name, self.folder.name)
+        self.model = module.get_model()
+        self.model.set_timepoints(case.times.tolist())
+        self.solver = self.model.create_solver()
+        self.solver.set_sensitivity_order(SensitivityOrder.none)
+        self.solver.set_max_steps(MOST_STEPS)
+        with contextlib.suppress(AttributeError):
+            self.solver.set_return_data_reporting_mode(RDataReporting.observables_likelihood)
+
+    def run(self, count: int, rtol: float) -> Array:
+        from amici.sim.sundials import run_simulation
+
+        self.solver.set_relative_tolerance(rtol)
+        self.solver.set_absolute_tolerance(rtol * RESOLVED)
+        found = []
+        for patient in range(count):
+            for name, value in zip(self.names, self.numbers[patient].tolist(), strict=True):
+                self.model.set_free_parameter_by_id(name, value)
+            result = run_simulation(self.model, self.solver)
+            found.append(
+                np.array(result["y"]) if result["status"] == 0 else failing_rows(self.case)
+            )
+        return np.array(found)
+
+
 ENGINES: dict[str, type[Engine]] = {
     "ours": Ours,
     "ours-events": OursEvents,
     "ours-twice": OursTwice,
     "libroadrunner": RoadRunner,
+    "amici": Amici,
+    "copasi": Copasi,
     "scipy": Scipy,
+    "kvaerno3": Kvaerno3,
+    "kvaerno5": Kvaerno5,
 }

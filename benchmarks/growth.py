@@ -39,7 +39,9 @@ def _reaction(i: int, size: int) -> str:
         flow = f"<apply><divide/>{flow}<apply><plus/><ci>h</ci><ci>x{i}</ci></apply></apply>"
     modifier = ""
     if back != i:
-        modifier = f'<listOfModifiers><modifierSpeciesReference species="x{back}"/></listOfModifiers>'
+        modifier = (
+            f'<listOfModifiers><modifierSpeciesReference species="x{back}"/></listOfModifiers>'
+        )
         flow = f"<apply><divide/>{flow}<apply><plus/><cn>1</cn><ci>x{back}</ci></apply></apply>"
     side = '<speciesReference species="x{}" stoichiometry="1" constant="true"/>'
     return (

@@ -30,7 +30,8 @@ for first in range(0, count, size):
     total += float(np.nansum(runs.values[:, -1, :]))
     failed += int((runs.status != 0).sum())
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps({"peak_mb": peak / (1024.0 if sys.platform != "darwin" else 2.0**20), "failed": failed}))
+unit = 2.0**20 if sys.platform == "darwin" else 1024.0
+print(json.dumps({"peak_mb": peak / unit, "failed": failed}))
 """
 
 

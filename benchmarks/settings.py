@@ -28,6 +28,8 @@ class Settings:
         Numbers of states.
     peers
         Whether peers are measured.
+    slow
+        Whether those are that take minutes to make their code.
     """
 
     rounds: int = 3
@@ -37,10 +39,11 @@ class Settings:
     streamed: tuple[int, ...] = (10_000, 100_000)
     sizes: tuple[int, ...] = (20, 50, 100, 200, 500)
     peers: bool = True
+    slow: bool = True
 
 
 QUICK = Settings(
-    rounds=1, seconds=0.2, thin=2, cold=3, streamed=(2_000, 20_000), sizes=(20, 50, 100)
+    rounds=1, seconds=0.2, thin=2, cold=3, streamed=(2_000, 20_000), sizes=(20, 50, 100), slow=False
 )
 FULL = Settings(rounds=7, seconds=1.0, cold=15, streamed=(10_000, 100_000, 1_000_000))
 
@@ -56,7 +59,8 @@ def processor() -> str:
                 name = value.strip()
             if key.strip() == "flags":
                 flags = value
-    return f"{name}, {os.cpu_count()} cores, {'AVX-512' if 'avx512f' in flags else 'AVX2' if 'avx2' in flags else 'no AVX2'}"
+    vectors = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "no AVX2"
+    return f"{name}, {os.cpu_count()} cores, {vectors}"
 
 
 def width() -> int:

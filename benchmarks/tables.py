@@ -31,7 +31,10 @@ def times(value: float) -> str:
 
 
 def curves(
-    path: Path, title: str, lines: Mapping[str, Sequence[tuple[float, float]]], labels: tuple[str, str]
+    path: Path,
+    title: str,
+    lines: Mapping[str, Sequence[tuple[float, float]]],
+    labels: tuple[str, str],
 ) -> None:
     """Lines over two logarithmic axes, as a small PNG."""
     import matplotlib as mpl

@@ -5,6 +5,7 @@ Frames of pickle over pipes; what an engine prints goes to the error output.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import resource
@@ -96,15 +97,15 @@ class Worker:
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
-                try:
+                with contextlib.suppress(BrokenPipeError):
                     stream.close()
-                except BrokenPipeError:
-                    pass
 
 
 def processor_s() -> float:
     """Processor time of this process and its threads, and of children that have ended."""
-    own, children = (resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    own, children = (
+        resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
@@ -134,7 +135,7 @@ def main() -> None:
                 steps=float(getattr(engine, "steps", 0.0)),
             )
             write(answers, timed)
-        except Exception as e:
+        except Exception as e:  # noqa: BLE001 - told to the parent, which names it in the table
             traceback.print_exc()
             write(answers, Failed(f"{type(e).__name__}: {str(e)[:300]}"))
 
