@@ -45,6 +45,8 @@ def measure(name: str, how: Settings) -> Result:
             missing[key] = "peers were left out"
         elif ENGINES[key].slow and not how.slow:
             missing[key] = "not in --quick: its code takes minutes to make"
+        elif not ENGINES[key].everywhere and not how.everywhere and name != "yardstick":
+            missing[key] = "on the yardstick alone, but for --full"
         elif ENGINES[key].missing():
             missing[key] = ENGINES[key].missing()
         else:

@@ -30,6 +30,8 @@ class Settings:
         Whether peers are measured.
     slow
         Whether those are that take minutes to make their code.
+    everywhere
+        Whether they are on every case.
     """
 
     rounds: int = 3
@@ -40,12 +42,15 @@ class Settings:
     sizes: tuple[int, ...] = (20, 50, 100, 200, 500)
     peers: bool = True
     slow: bool = True
+    everywhere: bool = False
 
 
 QUICK = Settings(
     rounds=1, seconds=0.2, thin=2, cold=3, streamed=(2_000, 20_000), sizes=(20, 50, 100), slow=False
 )
-FULL = Settings(rounds=7, seconds=1.0, cold=15, streamed=(10_000, 100_000, 1_000_000))
+FULL = Settings(
+    everywhere=True, rounds=7, seconds=1.0, cold=15, streamed=(10_000, 100_000, 1_000_000)
+)
 
 
 def processor() -> str:
