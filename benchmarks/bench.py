@@ -3,7 +3,8 @@
     python benchmarks/bench.py [--quick | --full] [--only yardstick,cold] [--json FILE]
 
 Sections: yardstick, knee, public, pair, cold, memory, growth, bound. Prints its tables; a run of
-all sections also writes docs/benchmarks.md and its figures (``--write`` for a part).
+all sections also writes docs/benchmarks.md and its figures (``--write`` for a part; ``--add`` puts
+together what ran in parts, and ``--only none`` measures nothing more).
 """
 
 from __future__ import annotations
@@ -90,8 +91,12 @@ def main() -> None:
         Path(options.json).write_text(
             json.dumps({"about": about, "results": results}, indent=1), encoding="utf-8"
         )
+    for file in options.add:
+        earlier = json.loads(Path(file).read_text(encoding="utf-8"))
+        about["minutes"] = round(about["minutes"] + earlier["about"]["minutes"], 1)
+        results = earlier["results"] | results
     if options.write or not options.only:
-        _write(about, results)
+        _write(about, {name: results[name] for name in TITLES if name in results})
 
 
 def _options() -> argparse.Namespace:
@@ -108,12 +113,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--write", action="store_true", help="write docs/benchmarks.md for a part too"
     )
+    parser.add_argument(
+        "--add", nargs="*", default=[], help="numbers of earlier runs (--json) for the page"
+    )
     return parser.parse_args()
 
 
 def _wanted(only: str) -> list[str]:
     asked = [name.strip() for name in only.split(",") if name.strip()] or list(TITLES)
     found: list[str] = []
+    if asked == ["none"]:
+        return found
     for name in asked:
         if name == "public":
             found += PUBLIC
