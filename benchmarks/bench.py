@@ -25,8 +25,11 @@ import cold
 import curves
 import growth
 import memory
+from arithmetic import rate_at
 from cases import PUBLIC
+from engines import ENGINES
 from settings import FULL, QUICK, Settings, processor
+from tables import short, times
 from worker import Failed
 
 ROOT = Path(__file__).parent.parent
@@ -42,8 +45,8 @@ TITLES = {
     "growth": "Growth with the number of states",
     "bound": "Share of the processor's bound",
 }
-INTRODUCTION = """# How fast is the batched engine, and how exact?
-
+QUESTION = "# Benchmarks\n\nHow fast is the batched engine, and how exact, beside other solvers? "
+INTRODUCTION = """
 Every engine runs the same patients on one core, in turn, in a process of its own; numbers are
 medians over rounds. The error is, per patient, the root mean square over outputs of
 |y − ref| / (|ref| + max|ref|/1000), and the median over patients. A rate is patients per second of
@@ -162,10 +165,29 @@ def _text(name: str, result: Any) -> str:
     return texts[name](result)
 
 
+def _answer(results: dict[str, Any]) -> str:
+    """The yardstick in one sentence."""
+    found = results.get("yardstick", {})
+    if "points" not in found:
+        return "The tables below say, for the parts that were measured."
+    ours = rate_at(1e-4, curves.curve(found, "ours"))
+    beside = [
+        f"{times(ours / theirs)} {ENGINES[key].title}"
+        for key in found["points"]
+        if not key.startswith("ours") and (theirs := rate_at(1e-4, curves.curve(found, key))) > 0
+    ]
+    return (
+        f"On the machine named below, at a median error of 1e-4 on the yardstick, it does "
+        f"{short(ours)} patients a second and core; as a multiple of others on the same core: "
+        f"{', '.join(beside) or 'none was there'}."
+    )
+
+
 def _write(about: dict[str, Any], results: dict[str, Any]) -> None:
     """The page and its figures."""
     docs = ROOT / "docs"
     parts = [
+        QUESTION + _answer(results),
         INTRODUCTION,
         "Measured on {date}: {processor}, Python {python}; {minutes} minutes.\n".format(**about),
     ]
