@@ -1,7 +1,8 @@
 """Ours and its peers behind one face: prepare a case, then run its first patients.
 
 Each engine works in a process of its own (``worker``), on one core. Absolute tolerances of peers
-are a share of each state's scale, its start, or else the largest start or dose.
+are a share (``Case.resolved``) of each state's scale, its start, or else the largest start or dose;
+those that take one number get that share of one. Ours are its own.
 """
 
 from __future__ import annotations
@@ -22,9 +23,6 @@ from cases import Case
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-# Of the relative tolerance: down to this share of its scale peers resolve a state. Ours takes 1e-6;
-# at that CVODE is a third slower and no more exact by the benchmark's error.
-RESOLVED = 1e-3
 MOST_STEPS = 100_000
 
 
@@ -218,7 +216,9 @@ class RoadRunner(Engine):
                 model.setValue(name, value)
             self.runner.reset()
             scale = self.scale(patient)
-            self.integrator.setValue("absolute_tolerance", (RESOLVED * rtol * scale).tolist())
+            self.integrator.setValue(
+                "absolute_tolerance", (self.case.resolved * rtol * scale).tolist()
+            )
             try:
                 found.append(np.array(self.runner.simulate(times=self.case.times.tolist())))
             except RuntimeError:
@@ -403,7 +403,7 @@ class Scipy(_Equations):
         y, f, dense = np.zeros(size), np.zeros(size), np.zeros(size * size)
         self.start(0.0, y, p, y)
         patients = slice(patient, patient + 1)
-        atol = RESOLVED * rtol * self.scale(y[None], patients)[0]
+        atol = self.case.resolved * rtol * self.scale(y[None], patients)[0]
 
         def rhs(t: float, y: Array) -> Array:
             self.rates(t, y, p, f)
@@ -496,7 +496,7 @@ class Diffrax(_Equations):
             y0 = scope["start"](0.0, None, p, None)
             largest = jnp.maximum(jnp.abs(y0).max(), largest)
             scale = jnp.where(y0 != 0, jnp.abs(y0), jnp.where(largest > 0, largest, 1.0))
-            control = diffrax.PIDController(rtol=rtol, atol=RESOLVED * rtol * scale)
+            control = diffrax.PIDController(rtol=rtol, atol=self.case.resolved * rtol * scale)
 
             def stretch(y: Any, what: Any) -> Any:
                 t0, t1, dose = what
@@ -601,16 +601,21 @@ class Copasi(Engine):
         self.relative = method.getParameter("Relative Tolerance")
         self.absolute = method.getParameter("Absolute Tolerance")
         method.getParameter("Max Internal Steps").setUIntValue(MOST_STEPS)
-        self.volume = {}
+        self.volume, self.fixed = {}, {}
         for name in case.observe:
             entity = by_id[name]
             amount = isinstance(entity, COPASI.CMetab) and _in_amounts(case.full, name)
+            self.fixed[name] = (
+                entity.getInitialConcentration()
+                if isinstance(entity, COPASI.CMetab)
+                else entity.getInitialValue()
+            )
             self.volume[name] = entity.getCompartment().getInitialValue() if amount else 1.0
         self.output = COPASI.CCopasiTask.OUTPUT_UI
 
     def run(self, count: int, rtol: float) -> Array:
         self.relative.setDblValue(rtol)
-        self.absolute.setDblValue(rtol * RESOLVED)
+        self.absolute.setDblValue(rtol * self.case.resolved)
         return np.array([self.one(i) for i in range(count)])
 
     def one(self, patient: int) -> Array:
@@ -625,6 +630,9 @@ class Copasi(Engine):
         values = failing_rows(self.case)
         place = {series.getSBMLId(k, self.data): k for k in range(series.getNumVariables())}
         for column, name in enumerate(self.case.observe):
+            if name not in place:  # what never changes is not in the series
+                values[:rows, column] = self.fixed[name] * self.volume[name]
+                continue
             k = place[name]
             for row in range(min(rows, len(values))):
                 values[row, column] = series.getConcentrationData(row, k) * self.volume[name]
@@ -673,7 +681,7 @@ class Amici(Engine):
         from amici.sim.sundials import run_simulation
 
         self.solver.set_relative_tolerance(rtol)
-        self.solver.set_absolute_tolerance(rtol * RESOLVED)
+        self.solver.set_absolute_tolerance(rtol * self.case.resolved)
         found = []
         for patient in range(count):
             for name, value in zip(self.names, self.numbers[patient].tolist(), strict=True):
