@@ -216,9 +216,8 @@ class RoadRunner(Engine):
                 model.setValue(name, value)
             self.runner.reset()
             scale = self.scale(patient)
-            self.integrator.setValue(
-                "absolute_tolerance", (self.case.resolved * rtol * scale).tolist()
-            )
+            tolerance = self.case.resolved * rtol * scale
+            self.integrator.setValue("absolute_tolerance", tolerance.tolist())
             try:
                 found.append(np.array(self.runner.simulate(times=self.case.times.tolist())))
             except RuntimeError:
