@@ -13,6 +13,7 @@ import argparse
 import dataclasses
 import datetime as dt
 import json
+import os
 import platform
 import sys
 import time
@@ -50,8 +51,12 @@ INTRODUCTION = """
 Every engine runs the same patients on one core, in turn, in a process of its own; numbers are
 medians over rounds. The error is, per patient, the root mean square over outputs of
 |y − ref| / (|ref| + max|ref|/1000), and the median over patients. A rate is patients per second of
-processor time, so that what else the machine does counts little; "by the clock" is per second of
-the clock. Peers get a vector of absolute tolerances where they take one. Rates at equal error are
+processor time, which leaves out waiting but not what a busy neighbour does to caches and clock:
+compare within a table, and see the lowest and highest. "By the clock" and "made in" are seconds of
+the clock. Peers get a vector of absolute tolerances where they take one (libRoadRunner, scipy,
+diffrax), scaled to each state; AMICI and COPASI take one number. Their size was chosen by trial in
+the peers' favour with libRoadRunner and AMICI on the yardstick (`benchmarks/cases.py`). Slow peers
+run fewer patients (column "patients"), so their median error is over fewer, at least eight. Rates at equal error are
 interpolated between measured points, never extrapolated: a dash says that the error was not
 bracketed, or the peer could not do it.
 
@@ -88,16 +93,21 @@ def main() -> None:
         "processor": processor(),
         "python": platform.python_version(),
         "minutes": round(took / 60, 1),
+        "load": [round(v, 1) for v in os.getloadavg()] if hasattr(os, "getloadavg") else [],
         "settings": dataclasses.asdict(how),
     }
     if options.json:
         Path(options.json).write_text(
             json.dumps({"about": about, "results": results}, indent=1), encoding="utf-8"
         )
+    about["parts"] = [_part(about, results)] if results else []
     for file in options.add:
         earlier = json.loads(Path(file).read_text(encoding="utf-8"))
         about["minutes"] = round(about["minutes"] + earlier["about"]["minutes"], 1)
-        results = earlier["results"] | results
+        new = {name: found for name, found in earlier["results"].items() if name not in results}
+        about["parts"].append(_part(earlier["about"], new))
+        results |= new
+    about["note"] = options.note
     if options.write or not options.only:
         _write(about, {name: results[name] for name in TITLES if name in results})
 
@@ -119,6 +129,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--add", nargs="*", default=[], help="numbers of earlier runs (--json) for the page"
     )
+    parser.add_argument("--note", default="", help="what the page says about this run")
     return parser.parse_args()
 
 
@@ -165,6 +176,16 @@ def _text(name: str, result: Any) -> str:
     return texts[name](result)
 
 
+def _part(about: dict[str, Any], results: dict[str, Any]) -> str:
+    """How a part of the page was measured."""
+    how = about["settings"]
+    load = f", load at the end {about['load'][0]}" if about.get("load") else ""
+    return (
+        f"- {', '.join(results)}: {how['rounds']} rounds of {how['seconds']:g} s, "
+        f"{how['cold']} fresh processes, every {how['thin']}. tolerance{load}"
+    )
+
+
 def _answer(results: dict[str, Any]) -> str:
     """The yardstick in one sentence."""
     found = results.get("yardstick", {})
@@ -190,6 +211,8 @@ def _write(about: dict[str, Any], results: dict[str, Any]) -> None:
         QUESTION + _answer(results),
         INTRODUCTION,
         "Measured on {date}: {processor}, Python {python}; {minutes} minutes.\n".format(**about),
+        "\n".join(about["parts"]) + "\n",
+        *([about["note"] + "\n"] if about["note"] else []),
     ]
     for name, result in results.items():
         parts.append(f"## {TITLES[name]}\n")

@@ -67,7 +67,7 @@ def step_operations(case: Any) -> dict[str, int]:
     from exocast.engine.batch.front import document_of
     from exocast.engine.batch.problem import problem_of
 
-    built = build(problem_of(document_of(case.plain), case.varied, case.observe))
+    built = build(problem_of(document_of(case.plain), case.varied, case.observe), lanes=8)
     names = ("aim", "stages", "judge", "model_rhs", "model_factors", "model_solve")
     found = vector_operations(text_of(built), names, APART)
     stages = built.plan.constants["STAGES"]

@@ -34,6 +34,7 @@ begun = time.time()
 import json, os, sys
 import numpy as np
 from exocast import engine
+from exocast.engine import model as face
 from exocast.engine.batch import front, machine
 imported = time.time()
 spent, calls = {}, {}
@@ -47,7 +48,8 @@ def timed(module, name, part):
             calls[part] = calls.get(part, 0) + 1
             spent[part] = spent.get(part, 0.0) + time.perf_counter() - start
     setattr(module, name, outer)
-timed(front, "read", "read")
+timed(face, "document_of", "read")
+timed(front, "document_of", "read")
 timed(front, "problem_of", "problem")
 timed(front, "build", "build")
 timed(machine, "text_of", "text")
