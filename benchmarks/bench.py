@@ -56,9 +56,9 @@ compare within a table, and see the lowest and highest. "By the clock" and "made
 the clock. Peers get a vector of absolute tolerances where they take one (libRoadRunner, scipy,
 diffrax), scaled to each state; AMICI and COPASI take one number. Their size was chosen by trial in
 the peers' favour with libRoadRunner and AMICI on the yardstick (`benchmarks/cases.py`). Slow peers
-run fewer patients (column "patients"), so their median error is over fewer, at least eight. Rates at equal error are
-interpolated between measured points, never extrapolated: a dash says that the error was not
-bracketed, or the peer could not do it.
+run fewer patients (column "patients"), so their median error is over fewer, at least eight. Rates
+at equal error are interpolated between measured points, never extrapolated: a dash says that the
+error was not bracketed, or the peer could not do it.
 
 To repeat: `make bench` (environment of its own, `.venv-bench`; peers in
 `benchmarks/requirements.txt`), or `python benchmarks/bench.py --quick` in any environment that has
