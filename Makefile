@@ -17,7 +17,7 @@ SPREAD := -n $(WORKERS) --dist loadfile
 RESULT := results/knee-demo
 
 .PHONY: help setup demo test check format lint types imports evidence fast literature fuzz \
-	mutants baselines docs figure constraints clean
+	mutants baselines bench docs figure constraints clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -95,6 +95,19 @@ mutants: $(VENV)/.dev ## plants faults one at a time; each must redden a named t
 baselines: $(VENV)/.dev ## rewrites tests/baselines; the change says why they moved
 	@$(BIN)/python scripts/baselines.py
 
+# Peers are optional: one that cannot be installed is named as missing in the tables.
+$(VENV)-bench/.run: pyproject.toml benchmarks/requirements.txt
+	@echo "Setting up $(VENV)-bench (some minutes; AMICI alone takes about ten) ..."
+	@"$(PYTHON)" -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/python -m pip install --disable-pip-version-check --quiet $(PIN) -e .
+	@sed -e 's/#.*//' -e '/^ *$$/d' benchmarks/requirements.txt | while read -r peer; do \
+		PATH="$(CURDIR)/$(VENV)-bench/bin:$$PATH" $(VENV)-bench/bin/python -m pip install \
+			--disable-pip-version-check --quiet "$$peer" || echo "without $$peer"; done
+	@touch $@
+
+bench: $(VENV)-bench/.run ## the batched engine beside its peers; writes docs/benchmarks.md (BENCH=--quick)
+	@$(VENV)-bench/bin/python benchmarks/bench.py $(BENCH)
+
 docs: $(VENV)/.dev ## the pages of docs/ are Markdown; their code runs as tests
 	@$(BIN)/python -m pytest -q tests/house/test_docs.py
 
@@ -105,4 +118,4 @@ constraints: $(VENV)/.dev ## pins what is installed now
 	@$(BIN)/python scripts/write_constraints.py
 
 clean: ## removes the environment and what tools leave behind
-	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(VENV)-bench build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
