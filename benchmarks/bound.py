@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 import numpy as np
+
 from arithmetic import bound, spread, vector_operations
 from cases import case_of
 from settings import Settings, width

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from arithmetic import median_error, rate_at, spread
 from cases import Case, case_of
 from engines import ENGINES

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cases import Case
 from numpy.typing import NDArray
+
+from cases import Case
 
 Array = NDArray[np.float64]
 MOST_STEPS = 100_000

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from settings import Settings
 from tables import curves, short, table
 
