@@ -188,11 +188,15 @@ def to_kind(
     """For species asked in the kind that their id is not: compartment, and its power."""
     import libsbml
 
+    from exocast.engine.sbml import describe
+
     document = libsbml.readSBMLFromFile(str(case.sbml))
+    # As the engine means an id: an amount also where its compartment has no size.
+    means_amount = describe(case.sbml.read_text(encoding="utf-8")).species
     amounts, concentrations = names_in(settings["amount"]), names_in(settings["concentration"])
     found = {}
     for species in document.getModel().getListOfSpecies():
-        name, only = species.getId(), species.getHasOnlySubstanceUnits()
+        name, only = species.getId(), means_amount[species.getId()]
         if name in wanted and name in amounts and not only:
             found[name] = (species.getCompartment(), 1)
         elif name in wanted and name in concentrations and only:

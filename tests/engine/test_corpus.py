@@ -94,6 +94,7 @@ def test_a_model_of_the_corpus_is_valid_sbml(case: corpus.Case) -> None:
     assert case.covers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", PARTS)
 def test_the_default_path_agrees_with_an_independent_run(case: corpus.Case) -> None:
     if case.too_much:

@@ -125,10 +125,7 @@ def description_of(document: Document) -> Description:
     units |= {p.id: p.unit for p in document.parameters.values()}
     free = document.free
     return Description(
-        species={
-            name: s.substance_only or document.compartments[s.compartment].dimensions == 0
-            for name, s in document.species.items()
-        },
+        species={name: document.means_amount(s) for name, s in document.species.items()},
         parameters=frozenset(document.parameters),
         compartments=frozenset(document.compartments),
         reactions=frozenset(document.reactions),

@@ -22,6 +22,7 @@ from exocast.engine.batch.lanes import BYTES, FLOATS, INTS, ROWS, Array, Compile
 from exocast.engine.batch.problem import Happening, Problem
 from exocast.engine.batch.sparse import Pattern, factors, matrix, pattern_of, solution
 from exocast.engine.batch.tableau import RODAS5P, Tableau
+from exocast.errors import UnsupportedModel
 
 LONGEST_STRAIGHT_FACTORS = 10_000  # operations; loops beyond
 Function = tuple[tuple[str, ...], list[Output], dict[Node, int]]
@@ -276,8 +277,8 @@ def build(
     needed = _states_below(graph, problem.observed)
     static.look(triggers)
     dynamic = [node for node in triggers if not static.fixed[node]]
+    _refuse_unresolved(static, events)
     units = sorted(set(problem.units))
-    delayed = any(graph.value(e.delay) != 0.0 for e in events)
     constants: dict[str, Any] = {
         "LANES": lanes,
         "N": size,
@@ -308,9 +309,9 @@ def build(
         "WATCHED": any(problem.never_negative),
         "LOOPED": looped,
         "SHARED": shared,
-        "EVENTS": _events(graph, events),
+        "EVENTS": _events(events),
         "QUEUE": driver.QUEUE,
-        "N_QUEUED": driver.QUEUE * len(events) if delayed else 0,
+        "N_QUEUED": driver.QUEUE * len(events),
         "SETTINGS": tuple((0 if s.array == "y" else 1, s.index) for s in settings),
         "ON_TIME": on_time,
     }
@@ -332,8 +333,8 @@ def build(
         "was": len(triggers),
         "now": len(triggers),
         "setting": len(told),
-        "queue": driver.QUEUE * len(events) if delayed else 0,
-        "queued": driver.QUEUE * len(settings) if delayed else 0,
+        "queue": driver.QUEUE * len(events),
+        "queued": driver.QUEUE * len(settings),
         "saved": len(settings),
         "base": len(watched),
         "highest": len(watched),
@@ -391,6 +392,24 @@ def build(
     return Built(plan=plan, graph=graph, functions=functions)
 
 
+def _refuse_unresolved(static: _Static, events: Sequence[Happening]) -> None:
+    """Refuses triggers that follow the time itself: no error control sees how fast they change."""
+    static.look(event.trigger for event in events)
+    for event in events:
+        stack = [event.trigger]
+        while stack:
+            node = stack.pop()
+            if static.fixed[node]:
+                continue
+            if static.graph.nodes[node][:2] == ("load", "t"):
+                raise UnsupportedModel(
+                    "its trigger depends on the time other than by comparing it, which the "
+                    "batched engine does not support.",
+                    where=f"event {event.id}",
+                )
+            stack.extend(static.graph.arguments(node))
+
+
 def _states_below(graph: Graph, roots: Iterable[Node]) -> list[int]:
     """States that nodes are computed from."""
     loads = (graph.nodes[n] for n in graph.below(roots))
@@ -410,14 +429,11 @@ def _comparisons(graph: Graph, trigger: Node) -> list[Node]:
     return sorted(set(found)) if len(set(found)) > 1 else []
 
 
-def _events(
-    graph: Graph, events: Sequence[Happening]
-) -> tuple[tuple[int, int, bool, bool, bool], ...]:
+def _events(events: Sequence[Happening]) -> tuple[tuple[int, int, bool, bool], ...]:
     found, first = [], 0
     for e in events:
         last = first + len(e.settings)
-        delayed = graph.value(e.delay) != 0.0
-        found.append((first, last, e.persistent, e.from_trigger_time, delayed))
+        found.append((first, last, e.persistent, e.from_trigger_time))
         first = last
     return tuple(found)
 

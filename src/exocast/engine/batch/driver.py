@@ -55,9 +55,9 @@ SCALED_DOSES = False  # whether an amount is multiplied by a factor before it is
 WATCHED = False  # whether some states must not be negative
 LOOPED = False  # whether the factors are computed by loops
 SHARED = False  # whether all lanes take the same steps
-# First and last setting; whether persistent, with values of the trigger's time, delayed.
-EVENTS: tuple[tuple[int, int, bool, bool, bool], ...] = ()
-QUEUE = 32  # delayed executions of an event that can be under way
+# First and last setting; whether persistent, and with values of the trigger's time.
+EVENTS: tuple[tuple[int, int, bool, bool], ...] = ()
+QUEUE = 32  # executions of an event that can be under way
 N_QUEUED = 0  # places in all queues
 SETTINGS: tuple[tuple[int, int], ...] = ()  # 0 for a state, 1 for a number of the run; index
 ON_TIME = False  # whether events depend on stops
@@ -388,16 +388,14 @@ def fire(m: Any, lane: int) -> int:
     for e in unrolled(range(N_EVENTS)):
         now = m.now[e, lane]
         if now > 0.5 and m.was[e, lane] < 0.5:
-            trigger(m, lane, e, EVENTS[e][0], EVENTS[e][1], EVENTS[e][4])
+            trigger(m, lane, e, EVENTS[e][0], EVENTS[e][1])
         if not EVENTS[e][2]:
             if now < 0.5:
                 m.pending[e * LANES + lane] = 0
-                if EVENTS[e][4]:
-                    for q in range(e * QUEUE, e * QUEUE + QUEUE):
-                        m.queue[q, lane] = INFINITY
+                for q in range(e * QUEUE, e * QUEUE + QUEUE):
+                    m.queue[q, lane] = INFINITY
         m.was[e, lane] = now
-        if EVENTS[e][4]:
-            take(m, lane, e, EVENTS[e][0], EVENTS[e][1])
+        take(m, lane, e, EVENTS[e][0], EVENTS[e][1])
     for e in range(N_EVENTS, N_WATCHED):
         m.was[e, lane] = m.now[e, lane]
     first = -1
@@ -426,12 +424,13 @@ def fire(m: Any, lane: int) -> int:
     return fired
 
 
-def trigger(m: Any, lane: int, e: int, begin: int, end: int, delayed: Truth) -> None:
-    """An event becomes pending, or is queued with the values of this moment."""
-    delay = 0.0
-    if delayed:
-        delay = m.setting[N_SETTINGS + N_EVENTS + e, lane]
-    if delay > 0.0:
+def trigger(m: Any, lane: int, e: int, begin: int, end: int) -> None:
+    """An event becomes pending, or is queued with the values of this moment.
+
+    It is queued while its delay lasts, and while an earlier triggering of it is pending.
+    """
+    delay = maximum(m.setting[N_SETTINGS + N_EVENTS + e, lane], 0.0)
+    if delay > 0.0 or m.pending[e * LANES + lane] == 1:
         place = -1
         for q in range(QUEUE):
             if m.queue[e * QUEUE + q, lane] == INFINITY:

@@ -259,9 +259,8 @@ class _Maker:
     # What a name means ----------------------------------------------------------------------------
 
     def substance_only(self, species: Species) -> bool:
-        """Whether the id means an amount; without a volume there is no concentration."""
-        place = self.document.compartments[species.compartment]
-        return species.substance_only or place.dimensions == 0
+        """Whether the id means an amount."""
+        return self.document.means_amount(species)
 
     def in_amounts(self, name: str) -> bool:
         """Whether a species is kept as an amount though its id may mean a concentration."""
@@ -373,10 +372,17 @@ class _Maker:
             graph=self.graph,
             functions=self.document.functions,
             resolve=lambda key: local[key] if key in local else translator.resolve(key),
-            rate_of=translator.rate_of,
+            rate_of=lambda key: self._rate_inside(key, local, translator),
             time=translator.time,
         )
         return self._number(inside, f"reaction {name}", reaction.math)
+
+    def _rate_inside(self, name: str, local: dict[str, Node], translator: Translator) -> Node:
+        """Rate of change of a name in a kinetic law; its own parameters have none."""
+        if name in local:
+            return self.graph.const(0.0)
+        assert translator.rate_of is not None
+        return translator.rate_of(name)
 
     def _stoichiometry(
         self,

@@ -120,6 +120,13 @@ class Document:
     factor: str | None
     free: frozenset[str] | None
 
+    def means_amount(self, species: Species) -> bool:
+        """Whether a species' id means an amount: where it says so, or where there is no volume."""
+        place = self.compartments[species.compartment]
+        sized = {*self.assigned, *self.rated, *self.started}
+        nowhere = place.dimensions == 0 and place.size is None and place.id not in sized
+        return species.substance_only or nowhere
+
     @property
     def names(self) -> set[str]:
         """Everything with a value over time."""
