@@ -5,6 +5,7 @@ mutant that did it:
 
     python tests/engine/mutants.py 0 10000             every mutant, on the batched path
     python tests/engine/mutants.py 0 500 --both        also on the general path; values compared
+    python tests/engine/mutants.py 0 10000 --unmade    read and understood, not made into code
     python tests/engine/mutants.py --show 17           the text of one
 """
 
@@ -33,6 +34,9 @@ import numpy as np
 
 from exocast import engine
 from exocast.engine.batch import machine
+from exocast.engine.batch.build import build
+from exocast.engine.batch.problem import problem_of
+from exocast.engine.batch.read import document_of
 from exocast.errors import ExocastError
 
 MATHML = "http://www.w3.org/1998/Math/MathML"
@@ -519,6 +523,17 @@ def outcome(text: str, path: str = "batch") -> tuple[str, engine.Runs | None]:
     return engine.STATUS[int(runs.status[0])], runs
 
 
+def understood(text: str) -> str:
+    """Whether a model comes to equations, or the class of our own error."""
+    try:
+        build(problem_of(document_of(text), observe=observed(text)))
+    except ExocastError as e:
+        return f"{type(e).__name__}: {e}"
+    except RecursionError:  # which the engine tells as a nest too deep
+        return "RecursionError"
+    return "understood"
+
+
 def disagreement(one: engine.Runs, other: engine.Runs) -> float:
     """Largest difference as a share of each observable's largest value."""
     scale = np.maximum(np.abs(one.values).max(axis=(0, 1)), np.abs(other.values).max(axis=(0, 1)))
@@ -530,7 +545,7 @@ def numbered(number: int) -> str:
     return mutant(random.Random(number))
 
 
-def _child(first: int, last: int, *, both: bool) -> None:
+def _child(first: int, last: int, *, both: bool, unmade: bool) -> None:
     """Runs a range, saying each number before and its outcome after."""
     for number in range(first, last):
         print(json.dumps({"begins": number}), flush=True)
@@ -539,7 +554,7 @@ def _child(first: int, last: int, *, both: bool) -> None:
         text = numbered(number)
         row: dict[str, object] = {"number": number}
         try:
-            word, runs = outcome(text)
+            word, runs = (understood(text), None) if unmade else outcome(text)
             row["batch"] = word
             if both and runs is not None and word == "ok":
                 faulthandler.dump_traceback_later(4 * LONGEST_S, exit=True)
@@ -553,9 +568,8 @@ def _child(first: int, last: int, *, both: bool) -> None:
         print(json.dumps(row), flush=True)
 
 
-def outcomes(first: int, last: int, *, both: bool = False) -> Iterator[dict[str, object]]:
+def outcomes(first: int, last: int, *arguments: str) -> Iterator[dict[str, object]]:
     """Outcomes of a range, each mutant in a child process that is replaced when it falls."""
-    arguments = ["--both"] if both else []
     while first < last:
         with tempfile.TemporaryFile("w+") as said:
             command = [sys.executable, __file__, "--child", str(first), str(last), *arguments]
@@ -585,6 +599,7 @@ def main() -> None:
     options.add_argument("range", nargs="*", type=int)
     options.add_argument("--child", action="store_true")
     options.add_argument("--both", action="store_true")
+    options.add_argument("--unmade", action="store_true")
     options.add_argument("--show", type=int)
     options.add_argument("--out", type=Path)
     given = options.parse_args()
@@ -593,12 +608,13 @@ def main() -> None:
     if given.show is not None:
         print(numbered(given.show).encode("utf-8", "replace").decode())
     elif given.child:
-        _child(*given.range, both=given.both)
+        _child(*given.range, both=given.both, unmade=given.unmade)
     else:
         seeds()  # fails here rather than in every child
         words: collections.Counter[str] = collections.Counter()
+        kinds = [f"--{kind}" for kind in ("both", "unmade") if getattr(given, kind)]
         with Path(given.out or os.devnull).open("a") as out:
-            for row in outcomes(*given.range, both=given.both):
+            for row in outcomes(*given.range, *kinds):
                 out.write(json.dumps(row) + "\n")
                 out.flush()
                 words[str(row.get("batch", "fault")).partition(":")[0]] += 1

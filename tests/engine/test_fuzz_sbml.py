@@ -19,10 +19,7 @@ from hypothesis import strategies as st
 import mutants
 from exocast import engine
 from exocast.engine.batch import machine
-from exocast.engine.batch.build import build
-from exocast.engine.batch.problem import problem_of
-from exocast.engine.batch.read import document_of
-from exocast.errors import ExocastError, InvalidInput, NotFound, UnsupportedModel
+from exocast.errors import InvalidInput, NotFound, UnsupportedModel
 
 FULL = bool(os.environ.get("EXOCAST_FULL"))
 COUNT = 10_000 if FULL else 30
@@ -67,9 +64,7 @@ def end_of(text: str, path: str = "batch") -> float:
 @settings(max_examples=150, database=None)
 @given(st.randoms(use_true_random=False))
 def test_a_mutant_is_understood_or_refused(rng: random.Random) -> None:
-    text = mutants.mutant(rng)
-    with contextlib.suppress(ExocastError):
-        build(problem_of(document_of(text), observe=mutants.observed(text)))
+    mutants.understood(mutants.mutant(rng))
 
 
 def test_mutants_by_number_never_fall_and_many_of_them_run() -> None:
@@ -86,7 +81,7 @@ def test_mutants_by_number_never_fall_and_many_of_them_run() -> None:
 def test_both_paths_agree_where_both_run() -> None:
     apart = [
         row
-        for row in mutants.outcomes(0, COMPARED, both=True)
+        for row in mutants.outcomes(0, COMPARED, "--both")
         if "fault" in row or row.get("apart", 0.0) > mutants.AGREEMENT
     ]
     assert apart == []
@@ -96,6 +91,12 @@ def test_depth_of_an_expression_does_not_matter() -> None:
     nest = applied("<plus/>", 2_000, "<cn>0.0005</cn>")
     deep = rated(f"<apply><minus/>{nest}<ci>x</ci></apply>")
     assert end_of(deep) == pytest.approx(2.0, rel=1e-9)
+
+
+def test_depth_of_conditions_on_the_time_costs_no_more_than_its_length() -> None:
+    time = f'<csymbol encoding="text" definitionURL="{mutants.SYMBOLS}time">t</csymbol>'
+    nest = "<apply><lt/>" * 3_000 + time + "<ci>x</ci></apply>" * 3_000
+    assert mutants.understood(rated(nest)) == "understood"
 
 
 def test_length_of_a_chain_of_rules_does_not_matter() -> None:

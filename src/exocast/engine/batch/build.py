@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exocast.engine.batch import driver
-from exocast.engine.batch.derive import TIME, Derivatives, bases, time_affine
+from exocast.engine.batch.derive import TIME, Derivatives, TimeAffine, bases
 from exocast.engine.batch.emit_llvm import Output, declarations
 from exocast.engine.batch.emit_llvm import function as llvm_function
 from exocast.engine.batch.graph import Graph, Node
@@ -100,6 +100,7 @@ class _Static:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self._affine = TimeAffine(graph)
         self.fixed: dict[Node, bool] = {}
         self.timed: dict[Node, bool] = {}  # fixed, but through a condition on the time
         self.modes: dict[Node, tuple[float, Node]] = {}
@@ -115,7 +116,7 @@ class _Static:
             return rest[0] == "p", False
         arguments = self.graph.arguments(node)
         if operation in {"lt", "le", "eq"} and not all(self.fixed[a] for a in arguments):
-            affine = time_affine(self.graph, self.graph.sub(*arguments))
+            affine = self._affine.of(self.graph.sub(*arguments))
             if affine is not None:
                 self.modes[node] = affine
                 return True, True

@@ -31,10 +31,16 @@ class Derivatives:
         UnsupportedModel
             For a function whose derivative is not at hand.
         """
-        for node in self.graph.below([root]):
-            if node not in self._known:
-                self._known[node] = self._local(node)
-        return self._known[root]
+        known, stack = self._known, [root]
+        while stack:
+            wanted = [a for a in self.graph.arguments(stack[-1]) if a not in known]
+            if wanted and stack[-1] not in known:
+                stack += reversed(wanted)
+                continue
+            node = stack.pop()
+            if node not in known:
+                known[node] = self._local(node)
+        return known[root]
 
     def _local(self, node: Node) -> Gradient:
         graph = self.graph
@@ -171,18 +177,38 @@ def bases(graph: Graph, roots: Iterable[Node]) -> list[Node]:
     return [node for node in found if graph.value(node) is None]
 
 
-def time_affine(graph: Graph, node: Node) -> tuple[float, Node] | None:
-    """Slope and rest of an expression slope·t + rest; None when it has another form.
+class TimeAffine:
+    """Which expressions are slope·t + rest, with a rest that depends on neither states nor time."""
 
-    The rest does not depend on states or time.
-    """
-    below = graph.below([node])
-    loads = [graph.nodes[n] for n in below if graph.nodes[n][0] == "load"]
-    if any(load[1] == "y" for load in loads) or not any(load[1] == "t" for load in loads):
-        return None
-    gradient = Derivatives(graph).of(node)
-    slope = graph.value(gradient.get(TIME, graph.const(0.0)))
-    if slope is None or slope == 0 or not math.isfinite(slope):
-        return None
-    rest = graph.rebuilt(node, {graph.load("t", 0): graph.const(0.0)})
-    return slope, rest
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._derivatives = Derivatives(graph)
+        self._at_zero = {graph.load("t", 0): graph.const(0.0)}
+        self._arrays: dict[Node, frozenset[str]] = {}
+
+    def of(self, node: Node) -> tuple[float, Node] | None:
+        """Slope and rest; None when it has another form."""
+        arrays = self._loaded(node)
+        if "y" in arrays or "t" not in arrays:
+            return None
+        slope = self.graph.value(
+            self._derivatives.of(node).get(TIME, self.graph.const(0.0)),
+        )
+        if slope is None or slope == 0 or not math.isfinite(slope):
+            return None
+        return slope, self.graph.rebuilt(node, self._at_zero)
+
+    def _loaded(self, root: Node) -> frozenset[str]:
+        """Arrays that a node is computed from."""
+        known, stack = self._arrays, [root]
+        while stack:
+            arguments = self.graph.arguments(stack[-1])
+            wanted = [a for a in arguments if a not in known]
+            if wanted:
+                stack += wanted
+                continue
+            node = stack.pop()
+            operation = self.graph.nodes[node]
+            own = {str(operation[1])} if operation[0] == "load" else set()
+            known[node] = frozenset(own).union(*(known[a] for a in arguments))
+        return known[root]

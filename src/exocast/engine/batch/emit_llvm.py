@@ -28,7 +28,7 @@ Output = tuple[str, int, Node]
 # Functions of trial points, which may lie just outside the domain of a root or logarithm where no
 # state does: there the edge of the domain counts. Elsewhere the result is no number.
 OF_TRIALS = frozenset({"rhs", "jacobian", "factors", "bases", "triggers"})
-LONGEST_FUNCTION = 200_000  # lines
+LONGEST_FUNCTION = 100_000  # lines
 COMPARISONS = {"lt": "olt", "le": "ole", "eq": "oeq"}
 
 

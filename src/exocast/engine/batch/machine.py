@@ -31,7 +31,7 @@ MOST_KEPT = 256  # files; the oldest are removed
 CODE_LEVEL = 1
 # Its work grows faster than the text; of a long one, registers are given out the quick way.
 LONGEST_CAREFUL = 15_000  # lines
-LONGEST_TEXT = 400_000
+LONGEST_TEXT = 200_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
