@@ -95,10 +95,8 @@ def test_a_model_of_the_corpus_is_valid_sbml(case: corpus.Case) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", PARTS)
+@pytest.mark.parametrize("case", [p for p in PARTS if not p.values[0].too_much])
 def test_the_default_path_agrees_with_an_independent_run(case: corpus.Case) -> None:
-    if case.too_much:
-        pytest.skip("libRoadRunner cannot judge; the closed form does")
     found = run_of(case).values[0]
     other = run_of(case, path="general").values[0] if TWO_PATHS else plain_run(case)
     for i, name in enumerate(case.observe):
