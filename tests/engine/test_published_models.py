@@ -17,8 +17,8 @@ from exocast.errors import UnsupportedModel
 
 pytestmark = pytest.mark.slow
 WITHIN = 1e-6  # of the largest value
-# CVODE's own error at 1e-10 is above that here: 1.7e-5 and 1.5e-6 of what it gives at 1e-12.
-TIGHTER = {"BIOMD0000000504": 1e-12, "BIOMD0000000560": 1e-12}
+# CVODE's own error at 1e-10 is above that here: 1.7e-5, 1.5e-6 and 3.3e-6 of the largest value.
+TIGHTER = dict.fromkeys(("BIOMD0000000504", "BIOMD0000000560", "BIOMD0000000786"), 1e-12)
 REFUSED = {"BIOMD0000000512": "fast reaction", "BIOMD0000000841": "delay symbol"}
 # libRoadRunner steps over events that hold at one instant (time == a counter of days), and so over
 # the doses; without doses the paths can be compared.
