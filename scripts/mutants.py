@@ -207,10 +207,25 @@ MUTANTS = (
     ),
     Mutant(
         name="dose: an injection replaces what is there",
-        file="src/exocast/engine/solver.py",
-        old="model.setValue(name, model.getValue(name) + amount)",
-        new="model.setValue(name, amount)",
+        file="src/exocast/engine/batch/driver.py",
+        old="m.y[target, lane] = m.y[target, lane] + value",
+        new="m.y[target, lane] = value",
         test="tests/analytic/test_closed_forms.py::test_one_compartment_with_repeated_doses",
+    ),
+    Mutant(
+        name="engine: outputs within a step are those of its start",
+        file="src/exocast/engine/batch/driver.py",
+        old="theta = where(due, theta, 0.0)",
+        new="theta = where(due, 0.0, 0.0)",
+        test="tests/analytic/test_closed_forms.py::test_bateman",
+    ),
+    Mutant(
+        name="engine: a sign of the Jacobian",
+        file="src/exocast/engine/batch/sparse.py",
+        old="found[i, j] = graph.sub(shift if i == j else zero, entry)",
+        new="found[i, j] = graph.add(shift if i == j else zero, entry)",
+        test="tests/engine/batch/test_method.py::"
+        "test_the_engine_converges_with_order_five_and_its_interpolant_with_four",
     ),
     Mutant(
         name="arm: the difference is control minus product",
