@@ -4,24 +4,9 @@ from __future__ import annotations
 
 import functools
 
-from exocast.engine.batch.read import Document
 from exocast.errors import UnsupportedModel
 
 INFUSION = "exocast_infusion_"  # begins the ids of the rates
-
-
-def check_infusible(document: Document, species: tuple[str, ...]) -> None:
-    """The same refusals for a model that the batched engine has read.
-
-    Raises
-    ------
-    UnsupportedModel
-        As :func:`infusible`.
-    """
-    for name in species:
-        factor = document.factor is not None or document.species[name].factor is not None
-        if factor or name in document.rated:
-            raise _refusal(name, factor=factor)
 
 
 def _refusal(name: str, *, factor: bool) -> UnsupportedModel:

@@ -1,4 +1,4 @@
-"""The loop over steps: eight runs side by side, each at a time and with a step of its own.
+"""The loop over steps: several runs side by side, each at a time and with a step of its own.
 
 Python runs these functions over NumPy arrays (the readable truth that the tests hold the machine
 code against), and ``lanes`` compiles them. ``m`` is the record of ``build.record``; ``model`` the

@@ -1,7 +1,7 @@
-"""Expressions as LLVM's textual intermediate representation (IR), eight runs to a vector.
+"""Expressions as LLVM's textual intermediate representation (IR), several runs to a vector.
 
 The IR, once: a value is ``%v12 = fmul <8 x double> %v3, %v7``; ``<8 x double>`` is one number of
-eight runs side by side, which the code generator maps onto whatever vector registers the machine
+eight runs side by side (four without AVX-512), which the code generator maps onto whatever vector registers the machine
 has. Arrays are pointers, a row of eight numbers for each element. There are no optimisation passes
 over it: common subexpressions, folding and fused multiply-adds have been settled in the graph, so
 the same bits come out on every machine. Long functions are cut into blocks, because the code

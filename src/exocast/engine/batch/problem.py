@@ -83,10 +83,6 @@ class Problem:
     never_negative: tuple[bool, ...]
     units: tuple[str, ...]
 
-    def parameter_place(self, name: str) -> int:
-        """Index in ``p`` of a slot."""
-        return len(self.varied) + self.slots.index(name)
-
 
 def infusion_slot(species: str) -> str:
     """Name of the slot for the rate at which a species is infused; no SBML id has a blank."""
