@@ -1,12 +1,12 @@
 """Expressions as LLVM's textual intermediate representation (IR), several runs to a vector.
 
 The IR, once: a value is ``%v12 = fmul <8 x double> %v3, %v7``; ``<8 x double>`` is one number of
-eight runs side by side (four without AVX-512), which the code generator maps onto whatever vector registers the machine
-has. Arrays are pointers, a row of eight numbers for each element. There are no optimisation passes
-over it: common subexpressions, folding and fused multiply-adds have been settled in the graph, so
-the same bits come out on every machine. Long functions are cut into blocks, because the code
-generator's work grows faster than a block's length; values of the right-hand sides are loaded anew
-in each block rather than kept in registers that are not there.
+eight runs side by side (four without AVX-512), which the code generator maps onto whatever vector
+registers the machine has. Arrays are pointers, a row of eight numbers for each element. There are
+no optimisation passes over it: common subexpressions, folding and fused multiply-adds have been
+settled in the graph, so the same bits come out on every machine. Long functions are cut into
+blocks, because the code generator's work grows faster than a block's length; values of the
+right-hand sides are loaded anew in each block rather than kept in registers that are not there.
 
 Exponential and logarithm are ours: those of the C library differ between machines, and take one
 number at a time. Rarer functions do call the C library, lane by lane.
