@@ -18,7 +18,7 @@ COUNTED = re.compile(
     r"^\s*%\S+ = (?:tail )?(?:(?P<call>call) <8 x \w+> @(?P<name>[\w.]+)"
     r"|(?P<operation>\w+) (?:\w+ )*?<8 x )"
 )
-CALL = re.compile(r"^\s*(?:%\S+ = )?call \S+ @(\w+)\(")
+CALL = re.compile(r"^\s*(?:%\S+ = )?call [^@]*@(\w+)\(")
 LABEL = re.compile(r"^([\w.]+):")
 BRANCH = re.compile(r"^\s*br i1 (%\S+), label %(\S+), label %(\S+)")
 LIMIT = re.compile(r"^\s*(%\S+) = icmp slt i64 %\S+, (\d+)")
@@ -118,12 +118,11 @@ def _operations(lines: Sequence[str], total: Callable[[str], int]) -> int:
             turns.append(turns[-1] * limits.get(branch[1], 1))
             continue
         found = COUNTED.match(line)
-        if found and (found["call"] or found["operation"] not in FREE):
+        called = CALL.match(line)
+        if called:
+            count += turns[-1] * total(called[1])
+        elif found and (found["call"] or found["operation"] not in FREE):
             count += turns[-1]
-        else:
-            called = CALL.match(line)
-            if called:
-                count += turns[-1] * total(called[1])
     return count
 
 

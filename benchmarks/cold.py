@@ -35,7 +35,7 @@ import json, os, sys
 import numpy as np
 from exocast import engine
 from exocast.engine import model as face
-from exocast.engine.batch import front, machine
+from exocast.engine.batch import build, front, machine, problem
 imported = time.time()
 spent, calls = {}, {}
 def timed(module, name, part):
@@ -50,9 +50,9 @@ def timed(module, name, part):
     setattr(module, name, outer)
 timed(face, "document_of", "read")
 timed(front, "document_of", "read")
-timed(front, "problem_of", "problem")
-timed(front, "build", "build")
-timed(machine, "text_of", "text")
+timed(problem, "problem_of", "problem")
+timed(build, "build", "build")
+timed(build, "text_of", "text")
 timed(machine, "object_of", "llvm")
 timed(machine, "loaded", "load")
 given = json.load(open(sys.argv[1]))

@@ -70,6 +70,9 @@ class Engine(ABC):
     def prepare(self, case: Case) -> None:
         """What is done once for a model."""
 
+    def ready(self, count: int) -> None:  # noqa: B027 - most have nothing to make
+        """What belongs to the question, not to the answer: made before the clock starts."""
+
     @abstractmethod
     def run(self, count: int, rtol: float) -> Array:
         """Values of the first patients, (count, n_times, n_observables); NaN after a failure."""
@@ -109,8 +112,11 @@ class Ours(Engine):
         self.tables: dict[int, Any] = {}
         self.steps = self.rejections = 0.0
 
+    def ready(self, count: int) -> None:
+        self.table(count)
+
     def table(self, count: int) -> Any:
-        """Dose table of the first patients; made once, as it belongs to the question."""
+        """Dose table of the first patients."""
         import pandas as pd
 
         case = self.case

@@ -125,6 +125,8 @@ def main() -> None:
         except EOFError:
             return
         try:
+            if what == "run":
+                engine.ready(given[0])
             processor, clock = processor_s(), time.perf_counter()
             result = engine.prepare(*given) if what == "prepare" else engine.run(*given)
             timed = Timed(

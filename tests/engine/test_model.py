@@ -263,7 +263,7 @@ def replace_workers(monkeypatch, code: str) -> None:
 
     own = pool.Pool()
     monkeypatch.setattr(pool, "_start", faulty)
-    monkeypatch.setattr("exocast.engine.model.pool", lambda: own)
+    monkeypatch.setattr("exocast.engine.pool.pool", lambda: own)
 
 
 @pytest.mark.parametrize("path", ["batch", "general"])

@@ -87,6 +87,22 @@ entry:
 """
 
 
+def test_vector_operations_count_what_a_called_function_does(arithmetic):
+    text = """
+define internal <8 x double> @square(<8 x double> %x) nounwind {
+  %v1 = fmul <8 x double> %x, %x
+  %v2 = fadd <8 x double> %v1, %x
+  ret <8 x double> %v2
+}
+define internal void @twice(ptr %y) nounwind {
+  %v1 = call <8 x double> @square(<8 x double> %y)
+  %v2 = call <8 x double> @square(<8 x double> %v1)
+  ret void
+}
+"""
+    assert arithmetic.vector_operations(text, ("twice",)) == {"twice": 4}
+
+
 def test_vector_operations_count_loops_and_calls(arithmetic):
     names = ("stages", "model_rhs", "apart")
     every = arithmetic.vector_operations(TOY, names)

@@ -12,7 +12,7 @@ from exocast.engine.model import (
     compile,  # noqa: A004 - used as engine.compile
 )
 from exocast.engine.simulate import simulate_sbml
-from exocast.engine.solver import STATUS
+from exocast.engine.status import STATUS
 
 if TYPE_CHECKING:
     from exocast.engine.assembler import AssembledModel as AssembledModel

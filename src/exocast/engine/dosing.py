@@ -18,7 +18,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ CONSTANT_CYCLE = 1.0  # time unit: how often a constant infusion is looked at fo
 SAME = 1e-9  # relative: two lengths of time closer than this are one
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Switches:
     """What engines do, sorted by run, within a run in the order of execution.
 
@@ -80,7 +80,7 @@ class Switches:
     last_run: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Rows:
     """A checked dose table; ``length`` is the duration of an infusion, 0 for a bolus."""
 
@@ -97,9 +97,11 @@ class _Rows:
 
 
 Entry = tuple[float, int, int, float, int]  # time, kind, target, value, jump
+# The same in columns, the run before them.
+Entries = tuple[NDArray[Any], ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Record:
     time: float
     amount: float
@@ -131,30 +133,18 @@ def switches(doses: pd.DataFrame | None, description: Description) -> Switches:
         For a table that cannot be given, with row (counted from 0) and column.
     """
     if doses is None or not len(doses):
-        return _switches([], np.empty(0, dtype=np.int64), names=(), last_run=-1)
+        return _joined([], names=(), last_run=-1)
     rows, names, last_run = _rows(doses, description)
     plain = (rows.evid <= CHANGE) & (rows.ss == 0) & (rows.length == 0)
+    if plain.all():
+        return _joined([_plain(rows, np.arange(len(plain)))], names=names, last_run=last_run)
     walked = np.unique(rows.run[~plain])
-    easy = np.flatnonzero(~np.isin(rows.run, walked))
-    time, adds = (rows.time + rows.lag)[easy], rows.evid[easy] == DOSE
-    keys = (rows.amount[easy], rows.target[easy], adds, time, rows.run[easy])
-    order = easy[np.lexsort(keys)]
-    entries: list[Entry] = [
-        (time, SET if evid == CHANGE else ADD, target, amount, 0)
-        for time, evid, target, amount in zip(
-            (rows.time + rows.lag)[order].tolist(),
-            rows.evid[order].tolist(),
-            rows.target[order].tolist(),
-            rows.amount[order].tolist(),
-            strict=True,
-        )
-    ]
-    run = [rows.run[order]]
+    parts = [_plain(rows, np.flatnonzero(~np.isin(rows.run, walked)))]
     for number, records in _by_run(rows, walked):
-        own = _walk(records)
-        entries += own
-        run.append(np.full(len(own), number))
-    return _switches(entries, np.concatenate(run), names=names, last_run=last_run)
+        entries = _walk(records)
+        columns = zip(*entries, strict=True) if entries else ((),) * 5
+        parts.append((np.full(len(entries), number), *(np.array(c) for c in columns)))
+    return _joined(parts, names=names, last_run=last_run)
 
 
 def check_doses(doses: pd.DataFrame, description: Description) -> None:
@@ -228,21 +218,36 @@ def check_records(
             )
 
 
-def _switches(
-    entries: Sequence[Entry], run: Whole, *, names: tuple[str, ...], last_run: int
-) -> Switches:
-    time, kind, target, value, jump = zip(*entries, strict=True) if entries else ((),) * 5
+def _plain(rows: _Rows, chosen: Whole) -> Entries:
+    """Boluses and changes of parameters, in order of run and time."""
+    time, adds = (rows.time + rows.lag)[chosen], rows.evid[chosen] == DOSE
+    keys = (rows.amount[chosen], rows.target[chosen], adds, time, rows.run[chosen])
+    order = np.lexsort(keys)
+    chosen = chosen[order]
+    return (
+        rows.run[chosen],
+        time[order],
+        np.where(adds[order], ADD, SET),
+        rows.target[chosen],
+        rows.amount[chosen],
+        np.zeros(len(chosen)),
+    )
+
+
+def _joined(parts: Sequence[Entries], *, names: tuple[str, ...], last_run: int) -> Switches:
+    columns = zip(*parts, strict=True) if parts else ([np.empty(0)],) * 6
+    run, time, kind, target, value, jump = (np.concatenate(some) for some in columns)
     order = np.argsort(run, kind="stable")
-    kinds, targets = np.array(kind, dtype=np.int8)[order], np.array(target, dtype=np.int64)[order]
+    kinds, targets = kind[order].astype(np.int8), target[order].astype(np.int64)
     return Switches(
-        run=np.asarray(run, dtype=np.int64)[order],
-        time=np.array(time, dtype=np.float64)[order],
+        run=run[order].astype(np.int64),
+        time=time[order].astype(np.float64),
         kind=kinds,
         target=targets,
-        value=np.array(value, dtype=np.float64)[order],
-        jump=np.array(jump, dtype=np.int64)[order],
+        value=value[order].astype(np.float64),
+        jump=jump[order].astype(np.int64),
         names=names,
-        infused=tuple(names[i] for i in np.unique(targets[kinds == RATE])),
+        infused=tuple(names[i] for i in sorted(set(targets[kinds == RATE].tolist()))),
         last_run=last_run,
     )
 
@@ -495,26 +500,34 @@ def _targets(
     doses: pd.DataFrame, evid: Array, description: Description
 ) -> tuple[tuple[str, ...], Whole]:
     """Names of all targets in order, and the place of each row's among them."""
-    given = doses["target"].astype(str).to_numpy(dtype=object)
-    given[evid == WIPE] = ""
+    import pandas as pd
+
+    place, found = pd.factorize(doses["target"], use_na_sentinel=False)
+    given = [str(name) for name in found]
+    place = np.asarray(place)
     movable = description.parameters - description.computed - description.moving
-    for name in dict.fromkeys(given[(evid == DOSE) | (evid == WIPE_AND_DOSE)]):
+    for at in pd.unique(place[(evid == DOSE) | (evid == WIPE_AND_DOSE)]):
+        name = given[at]
         if name not in description.targets:
             what = "cannot be dosed" if name in description.names else "does not exist"
             raise UnknownName(
                 f"the dose target '{name}' {what}." + nearest(name, description.targets),
                 where="doses.target",
             )
-    for name in dict.fromkeys(given[evid == CHANGE]):
+    for at in pd.unique(place[evid == CHANGE]):
+        name = given[at]
         if name not in movable:
             what = "no parameter with a number" if name in description.names else "no parameter"
             raise UnknownName(
                 f"'{name}' is {what} that an event could set." + nearest(name, movable),
                 where="doses.target",
             )
-    names = tuple(sorted(set(given) - {""}))
-    index = {name: i for i, name in enumerate(names)} | {"": NO_TARGET}
-    return names, np.array([index[name] for name in given], dtype=np.int64)
+    wipes = evid == WIPE
+    named = {given[at] for at in pd.unique(place[~wipes])}
+    names = tuple(sorted(named))
+    index = {name: i for i, name in enumerate(names)}
+    target = np.array([index.get(name, NO_TARGET) for name in given], dtype=np.int64)[place]
+    return names, np.where(wipes, NO_TARGET, target)
 
 
 def _check_changes(rows: _Rows, changes: NDArray[np.bool_], names: tuple[str, ...]) -> None:

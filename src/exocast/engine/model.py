@@ -18,11 +18,8 @@ from exocast.engine.batch.front import machine, run_batch, table_of
 from exocast.engine.batch.machine import Machine
 from exocast.engine.batch.read import document_of
 from exocast.engine.batch.runs import Table
-from exocast.engine.batch.sensitivity import differences
 from exocast.engine.dosing import ADD, SET, Switches, switches
-from exocast.engine.pool import Task, pool
 from exocast.engine.sbml import Description, description_of, refuse_delays, text_of
-from exocast.engine.solver import Chunk, ChunkResult
 from exocast.errors import (
     DoseError,
     GeneralPathUsed,
@@ -34,6 +31,8 @@ from exocast.errors import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from exocast.engine.solver import Chunk, ChunkResult
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -47,7 +46,7 @@ ASKED_FOR = "asked for"
 EVENT = re.compile(r"<(\w+:)?event[\s>]")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Runs:
     """What came of a batch of runs.
 
@@ -81,7 +80,7 @@ class Runs:
     observed: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Sensitivities:
     """Derivatives of runs.
 
@@ -143,6 +142,8 @@ def compile(  # noqa: A001 - the engine's face, used as engine.compile
     except UnsupportedModel as e:
         if path == "batch":
             raise
+        from exocast.engine.pool import pool
+
         description, why = pool().describe(text), why or str(e)
     _check_names(description, varied, observe)
     if not why:
@@ -180,6 +181,8 @@ def _model(
 
 def _load(sbml: str, why: str) -> None:
     """Has libRoadRunner load a model, or tells why neither path takes it."""
+    from exocast.engine.pool import pool
+
     try:
         document = document_of(sbml)
     except UnsupportedModel:
@@ -336,6 +339,8 @@ class Model:
                 ),
                 where="doses",
             )
+        from exocast.engine.pool import Task, pool
+
         chunks = _chunks(numbers, table, grid, rtol=rtol, atol=atol, checked_share=checked_share)
         workers = min(processes or min(DEFAULT_PROCESSES, os.cpu_count() or 1), len(chunks))
         task = Task(sbml=self.sbml, infused=table.infused, varied=self.varied, observe=self.observe)
@@ -394,6 +399,8 @@ class Model:
         table = switches(doses, self.description)
         if _n_runs(numbers, table) and not names:
             raise InvalidInput("name what the derivatives are of.", where="of")
+        from exocast.engine.batch.sensitivity import differences
+
         made, entries, given = self._made(table, len(numbers), shared=True)
         found = differences(
             made,
@@ -418,7 +425,7 @@ class Model:
         self, doses: Switches, count: int, *, shared: bool = False
     ) -> tuple[Machine, Table, Array]:
         """Machine code for what is dosed and switched, and the table for it."""
-        switched = {doses.names[i] for i in np.unique(doses.target[doses.kind == SET])}
+        switched = {doses.names[i] for i in set(doses.target[doses.kind == SET].tolist())}
         made = machine(
             self.sbml,
             self.varied,
@@ -489,6 +496,8 @@ def _n_runs(numbers: Array | None, doses: Switches) -> int:
 
 
 def _chunks(numbers: Array, doses: Switches, times: Array, **how: Any) -> list[Chunk]:
+    from exocast.engine.solver import Chunk
+
     chunks = []
     for first in range(0, max(len(numbers), 1), RUNS_PER_CHUNK):
         part = numbers[first : first + RUNS_PER_CHUNK]

@@ -27,7 +27,8 @@ from typing import IO, Any
 import numpy as np
 
 from exocast.engine.sbml import Description
-from exocast.engine.solver import CRASHED, TOO_MANY_STEPS, UNCHECKED, Chunk, ChunkResult
+from exocast.engine.solver import UNCHECKED, Chunk, ChunkResult
+from exocast.engine.status import CRASHED, TOO_MANY_STEPS
 from exocast.errors import ExocastError, UnsupportedModel
 
 HEADER = struct.Struct("<Q")

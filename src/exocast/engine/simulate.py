@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from exocast.engine.model import compile as compile_model
-from exocast.engine.solver import STATUS
+from exocast.engine.status import STATUS
 from exocast.errors import CheckFailed
 
 

@@ -23,19 +23,16 @@ from exocast.engine.dialect import for_libroadrunner
 from exocast.engine.dosing import ADD, CYCLE, MERGE, RATE, RESET, SAVE, SET, inside_cycles
 from exocast.engine.infusion import INFUSION
 from exocast.engine.sbml import Description, describe
+from exocast.engine.status import (
+    NEGATIVE_STATE,
+    NON_FINITE,
+    OK,
+    STEP_UNDERFLOW,
+    TOO_MANY_STEPS,
+)
 from exocast.errors import UnsupportedModel
 
 Array = NDArray[np.float64]
-STATUS = (
-    "ok",
-    "too_many_steps",
-    "step_underflow",
-    "non_finite",
-    "negative_state",
-    "bad_pivot",
-    "crashed",
-)
-OK, TOO_MANY_STEPS, STEP_UNDERFLOW, NON_FINITE, NEGATIVE_STATE, BAD_PIVOT, CRASHED = range(7)
 # A state is resolved down to this share of its scale, at the relative tolerance asked for.
 RESOLVED_SHARE = 1e-6
 # A state counts as negative below minus this many of the coarser tolerance that follows.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from problems import HIRES, POLLUTION, sbml
 
 from exocast.engine.batch.build import build
-from exocast.engine.batch.emit_llvm import Text, declarations
+from exocast.engine.batch.emit_llvm import Text, declarations, shared
 from exocast.engine.batch.machine import loaded, object_of, processor
 from exocast.engine.batch.problem import problem_of
 from exocast.engine.batch.read import read
@@ -164,7 +164,7 @@ def elementary(body: str) -> object:
     )()
     lines = "\n".join(text.lines)
     source = (
-        f"{declarations(8)}define void @drive(ptr %a, ptr %b) {{\n{lines}\n"
+        f"{declarations(8)}{shared(8)}define void @drive(ptr %a, ptr %b) {{\n{lines}\n"
         f"  store {text.vector} {result}, ptr %a, align 8\n  ret void\n}}\n"
     )
     module = llvm.parse_assembly(source)

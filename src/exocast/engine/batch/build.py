@@ -8,17 +8,17 @@ stops there.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from exocast.engine.batch import driver
 from exocast.engine.batch.derive import TIME, Derivatives, TimeAffine, bases
-from exocast.engine.batch.emit_llvm import Output, declarations
+from exocast.engine.batch.emit_llvm import Output, declarations, shared
 from exocast.engine.batch.emit_llvm import function as llvm_function
 from exocast.engine.batch.graph import Graph, Node
-from exocast.engine.batch.lanes import BYTES, FLOATS, INTS, ROWS, Array, Compiler
+from exocast.engine.batch.lanes import Compiler
+from exocast.engine.batch.plan import Plan, arrays_of
 from exocast.engine.batch.problem import Happening, Problem
 from exocast.engine.batch.sparse import Pattern, factors, matrix, pattern_of, solution
 from exocast.engine.batch.tableau import RODAS5P, Tableau
@@ -28,65 +28,7 @@ LONGEST_STRAIGHT_FACTORS = 10_000  # operations; loops beyond
 Function = tuple[tuple[str, ...], list[Output], dict[Node, int]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """All that is needed to run a model, but for its machine code; plain data, so it can be stored.
-
-    Attributes
-    ----------
-    rows, own
-        Arrays of the workspace: number of rows of vectors; number of integers.
-    tables
-        Integer tables of the model.
-    """
-
-    states: tuple[str, ...]
-    slots: tuple[str, ...]
-    varied: tuple[str, ...]
-    observed: int
-    units: tuple[str, ...]
-    dosed: dict[str, int]
-    never_negative: tuple[bool, ...]
-    constants: dict[str, Any]
-    rows: dict[str, int]
-    own: dict[str, int]
-    tables: dict[str, list[int]]
-    first_truth: list[float]
-
-
-# Arrays outside the workspace, in the order of the table of pointers.
-OUTSIDE = {
-    "order": INTS,
-    "counters": INTS,
-    "options": FLOATS,
-    "varied": FLOATS,
-    "given": FLOATS,
-    "times": FLOATS,
-    "dose_begin": INTS,
-    "table_time": FLOATS,
-    "table_kind": INTS,
-    "table_target": INTS,
-    "table_value": FLOATS,
-    "table_jump": INTS,
-    "table_quiet": INTS,
-    "values": FLOATS,
-    "status": BYTES,
-    "out_steps": INTS,
-    "out_rejections": INTS,
-    "reached": INTS,
-    "group": INTS,
-    "watched": INTS,
-    "needed": INTS,
-    "looked": INTS,
-    "first_truth": FLOATS,
-    "lu_rows": INTS,
-    "lu_column": INTS,
-    "lu_source": INTS,
-    "lu_order": INTS,
-}
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Built:
     """A plan and the functions of the model as expressions."""
 
@@ -461,26 +403,10 @@ def _loop_tables(pattern: Pattern, entries: list[tuple[int, int]] | None) -> dic
     }
 
 
-def arrays_of(plan: Plan) -> tuple[dict[str, Array], int]:
-    """The record: where every array is, and the size of the workspace in bytes."""
-    lanes = plan.constants["LANES"]
-    found: dict[str, Array] = {}
-    offset = 0
-    for name, count in plan.rows.items():
-        found[name] = Array(kind=ROWS, offset=offset, outside=False)
-        offset += 8 * lanes * count
-    for name, count in plan.own.items():
-        found[name] = Array(kind=INTS, offset=offset, outside=False)
-        offset += 8 * count
-    for place, (name, kind) in enumerate(OUTSIDE.items()):
-        found[name] = Array(kind=kind, offset=place, outside=True)
-    return found, math.ceil(max(offset, 1) / 64) * 64
-
-
 def text_of(built: Built) -> str:
     """LLVM IR of a model and its loop over steps."""
     lanes = built.plan.constants["LANES"]
-    parts = [declarations(lanes)]
+    parts = [declarations(lanes), shared(lanes)]
     for name, (given, outputs, cached) in built.functions.items():
         parts.append(llvm_function(built.graph, f"model_{name}", given, outputs, cached, lanes))
     arrays, _ = arrays_of(built.plan)

@@ -28,6 +28,15 @@ Output = tuple[str, int, Node]
 # Functions of trial points, which may lie just outside the domain of a root or logarithm where no
 # state does: there the edge of the domain counts. Elsewhere the result is no number.
 OF_TRIALS = frozenset({"rhs", "jacobian", "factors", "bases", "triggers"})
+# Run when a run begins or something happens to it, not at every step: code that is made in half the
+# time, and is somewhat slower, is the better choice.
+SELDOM = frozenset(
+    {
+        *("start", "prepare", "doses", "triggers_now", "settings"),
+        *("refill", "rest", "finish", "begin", "scale_lane", "arrive", "treat", "steady"),
+        *("events", "fire", "trigger", "take", "quiet", "aim_lane", "first_step", "trouble"),
+    }
+)
 LONGEST_FUNCTION = 100_000  # lines
 COMPARISONS = {"lt": "olt", "le": "ole", "eq": "oeq"}
 
@@ -133,6 +142,14 @@ class Text:
         return result
 
     def exp(self, x: str) -> str:
+        """e^x, by the function that :func:`shared` makes."""
+        return self.put(f"call {self.vector} @exponential({self.vector} {x})")
+
+    def log(self, x: str) -> str:
+        """Ln x, by the function that :func:`shared` makes."""
+        return self.put(f"call {self.vector} @logarithm({self.vector} {x})")
+
+    def exponential(self, x: str) -> str:
         """e^x: x = k·ln 2 + r, and Taylor's series of e^r.
 
         Below -708 it is 0 (numbers that small are not kept), above 709.78 infinite.
@@ -152,7 +169,7 @@ class Text:
         small = self.compare("olt", x, self.splat(-708.0))
         return self.choose(small, self.splat(0.0), value)
 
-    def log(self, x: str) -> str:
+    def logarithm(self, x: str) -> str:
         """Ln x: x = 2^e·m with m in 0.71 to 1.41, and the series of artanh((m-1)/(m+1))."""
         tiny = self.compare("olt", x, self.splat(2.0**-1022))
         scaled = self.choose(tiny, self.binary("fmul", x, self.splat(2.0**54)), x)
@@ -221,6 +238,12 @@ LN2_HIGH = struct.unpack(
 LN2_LOW = 2.3190468138462996e-17 + (math.log(2.0) - LN2_HIGH)  # ln 2 to 107 bits
 
 
+def attributes(function: str) -> str:
+    """Attributes of a function, of the model or of the loop over steps."""
+    seldom = function.removeprefix("model_") in SELDOM
+    return "noinline optnone nounwind" if seldom else "nounwind"
+
+
 def declarations(lanes: int) -> str:
     """What the functions call."""
     v = f"<{lanes} x double>"
@@ -235,6 +258,18 @@ def declarations(lanes: int) -> str:
     lines.append("declare double @llvm.fma.f64(double, double, double)")
     lines += [f"declare double @llvm.{name}.f64(double)" for name in ("fabs", "floor", "sqrt")]
     return "\n".join(lines) + "\n"
+
+
+def shared(lanes: int) -> str:
+    """Exponential and logarithm: functions of their own, as their text is long and often needed."""
+    v = f"<{lanes} x double>"
+    parts = []
+    for name in ("exponential", "logarithm"):
+        text = Text(lanes=lanes)
+        result = getattr(text, name)("%x")
+        head = f"define internal {v} @{name}({v} %x) nounwind {{\nentry:\n"
+        parts.append(head + "\n".join([*text.lines, f"  ret {v} {result}", "}", ""]))
+    return "\n".join(parts)
 
 
 def function(
@@ -289,7 +324,7 @@ class _Emitter:
             for array, index in stores.get(node, ()):
                 self._store(array, index, self.number(node))
         given = ", ".join(f"ptr noalias %{array}" for array in arrays)
-        head = f"define internal void @{name}({given}) nounwind {{\nentry:\n"
+        head = f"define internal void @{name}({given}) {attributes(name)} {{\nentry:\n"
         return head + "\n".join([*self.text.lines, "  ret void", "}", ""])
 
     def _plan(self, roots: list[Node]) -> tuple[list[Node], dict[Node, int]]:

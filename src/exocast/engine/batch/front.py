@@ -7,18 +7,21 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exocast.engine.batch import driver
-from exocast.engine.batch.build import Built, Plan, build
 from exocast.engine.batch.machine import Machine, lanes_here, machine_of
-from exocast.engine.batch.problem import infusion_slot, problem_of
+from exocast.engine.batch.plan import Plan, infusion_slot
 from exocast.engine.batch.read import document_of
 from exocast.engine.batch.runs import Batch, Outcome, Table, run
 from exocast.engine.dosing import ADD, RATE, SET, Switches, inside_cycles
 from exocast.errors import UnsupportedModel
+
+if TYPE_CHECKING:
+    from exocast.engine.batch.build import Built
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -47,6 +50,9 @@ def machine(
     """
 
     def make() -> Built:
+        from exocast.engine.batch.build import build
+        from exocast.engine.batch.problem import problem_of
+
         try:
             problem = problem_of(document_of(text), varied, observe, infused, switched)
             # Groups that share their steps are of one size everywhere: their bits depend on it.
@@ -107,7 +113,7 @@ def _given(doses: Switches, plan: Plan, n_runs: int) -> Array:
     return given
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Result:
     """What came of runs; shapes as in ``exocast.engine.Runs``."""
 

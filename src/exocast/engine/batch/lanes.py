@@ -23,9 +23,9 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from exocast.engine.batch.emit_llvm import Text, number
+from exocast.engine.batch.emit_llvm import Text, attributes, number
+from exocast.engine.batch.plan import BYTES, FLOATS, INTS, ROWS, Array
 
-ROWS, FLOATS, INTS, BYTES = "rows", "floats", "ints", "bytes"
 INT, FLOAT, TRUTH, VECTOR, MASK, NOTHING = "int", "float", "truth", "vector", "mask", "nothing"
 MARKS = {"int": INT, "float": FLOAT, "Truth": TRUTH, "Vector": VECTOR, "Mask": MASK}
 ELEMENT = {FLOATS: ("double", 8, FLOAT), INTS: ("i64", 8, INT), BYTES: ("i8", 1, INT)}
@@ -66,27 +66,7 @@ class _NotKnownError(Exception):
     """An expression is not known when the code is made."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Array:
-    """An array of the record.
-
-    Attributes
-    ----------
-    kind
-        ``rows`` of the workspace; ``floats``, ``ints`` or ``bytes``.
-    offset
-        Bytes from the workspace's begin; for an array outside it, its place in the table of
-        pointers.
-    outside
-        Whether it lies outside the workspace.
-    """
-
-    kind: str
-    offset: int
-    outside: bool
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Value:
     """Type and IR name of a value; ``static`` is its Python value when known beforehand."""
 
@@ -95,7 +75,7 @@ class Value:
     static: object = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Signature:
     arguments: tuple[tuple[str, str], ...]
     result: str
@@ -189,12 +169,14 @@ class _Body:
         self.statements(f.body)
         given = "".join(f", {self.ir(k)} %a_{n}" for n, k in signature.arguments)
         link = "" if visible else "internal "
-        head = f"define {link}{self.ir(signature.result)} @{f.name}(ptr %w, ptr %x{given}) nounwind"
+        head = f"define {link}{self.ir(signature.result)} @{f.name}(ptr %w, ptr %x{given})"
         end = "ret void"
         if signature.result != NOTHING:
             assert self.returned is not None
             end = f"ret {self.ir(signature.result)} {self.returned.name}"
-        return "\n".join([head + " {", "entry:", *self.text.lines, f"  {end}", "}", ""])
+        return "\n".join(
+            [f"{head} {attributes(f.name)} {{", "entry:", *self.text.lines, f"  {end}", "}", ""]
+        )
 
     # Statements -----------------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ WHOLE = re.compile(r"[-+]?[0-9]+")
 WORDS = {"INF": math.inf, "-INF": -math.inf, "NaN": math.nan}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Function:
     """A function definition: names of its arguments, and the MathML of its body."""
 

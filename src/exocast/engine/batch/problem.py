@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from exocast.engine.batch.graph import Graph, Node
 from exocast.engine.batch.mathml import MATHML, Translator
+from exocast.engine.batch.plan import infusion_slot
 from exocast.engine.batch.read import Document, Reaction, Reference, Species
 from exocast.errors import InvalidInput, UnsupportedModel, nearest
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 LONGEST_CHAIN = 20
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Setting:
     """What one event assignment writes: ``state`` or slot (``p``), by index."""
 
@@ -36,7 +37,7 @@ class Setting:
     value: Node
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Happening:
     """An event: a boolean, and what is set when it becomes true."""
 
@@ -50,7 +51,7 @@ class Happening:
     settings: tuple[Setting, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
     """A system of differential equations as expressions.
 
@@ -82,11 +83,6 @@ class Problem:
     dose_factor: dict[str, tuple[int, Node]]
     never_negative: tuple[bool, ...]
     units: tuple[str, ...]
-
-
-def infusion_slot(species: str) -> str:
-    """Name of the slot for the rate at which a species is infused; no SBML id has a blank."""
-    return f"infusion {species}"
 
 
 def problem_of(

@@ -31,7 +31,7 @@ INSTEAD = frozenset({"notes", "annotation"})
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Compartment:
     """A compartment; ``size`` None where none is given."""
 
@@ -41,7 +41,7 @@ class Compartment:
     dimensions: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Species:
     """A species; ``factor`` is its conversion factor."""
 
@@ -56,7 +56,7 @@ class Species:
     unit: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Parameter:
     """A parameter of the model."""
 
@@ -66,7 +66,7 @@ class Parameter:
     unit: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Reference:
     """A reactant or product; ``sign`` is -1 or 1."""
 
@@ -78,7 +78,7 @@ class Reference:
     constant: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Reaction:
     """A reaction; ``local`` holds the parameters of its kinetic law."""
 
@@ -88,7 +88,7 @@ class Reaction:
     local: dict[str, float | None]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Event:
     """An event, with its mathematics as it stands."""
 
@@ -102,7 +102,7 @@ class Event:
     assignments: tuple[tuple[str, Element], ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Document:
     """A model as it stands in its file."""
 

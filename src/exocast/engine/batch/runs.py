@@ -10,15 +10,17 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exocast.engine.batch import driver
-from exocast.engine.batch.build import OUTSIDE, Built, Plan, arrays_of
-from exocast.engine.batch.lanes import BYTES, FLOATS, INTS
 from exocast.engine.batch.machine import Machine
+from exocast.engine.batch.plan import BYTES, FLOATS, INTS, OUTSIDE, Plan, arrays_of
+
+if TYPE_CHECKING:
+    from exocast.engine.batch.build import Built
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -27,7 +29,7 @@ LARGEST_CALL = 4096  # runs between looks at the clock and at the keyboard
 ALIGNED = 64
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Table:
     """What happens to each run, in order; see ``exocast.engine.dosing``.
 
@@ -51,7 +53,7 @@ class Table:
     quiet: Integers
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
     """Runs to be done.
 
@@ -78,7 +80,7 @@ class Batch:
     most_steps: float = MOST_STEPS
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Outcome:
     """What came of a batch; NaN and status 0 for runs that were not chosen."""
 

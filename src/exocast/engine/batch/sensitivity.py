@@ -25,7 +25,7 @@ CHANGE = 1e-5  # relative; truncation and rounding of a central difference meet 
 RUNS_A_CALL = 64  # runs whose lanes are in memory at once
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Differences:
     """Derivatives (n_runs, n_times, n_observables, n_of) and status (n_runs,) of runs."""
 

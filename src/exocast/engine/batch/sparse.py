@@ -5,6 +5,10 @@ Markowitz (the row and column with the fewest products first), fill known before
 the factors is one expression over those before it, so that solving is straight-line code. A pivot
 that is no number, or zero, is found where the factors are used.
 
+What is stored is −L, the reciprocals of U's diagonal, and −U beside it: eliminating in −W with
+multipliers of the other sign, every update is a sum of a product, one fused instruction without a
+negation, and to the last bit what the usual signs give.
+
 H. M. Markowitz, Management Science 3 (1957) 255. doi:10.1287/mnsc.3.3.255
 """
 
@@ -17,7 +21,7 @@ from exocast.engine.batch.graph import Graph, Node
 Place = tuple[int, int]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Pattern:
     """Where the factors of a matrix are not zero.
 
@@ -85,7 +89,7 @@ def pattern_of(size: int, entries: set[Place]) -> Pattern:
 
 
 def matrix(graph: Graph, pattern: Pattern, jacobian: dict[Place, Node]) -> dict[Place, Node]:
-    """Entries of W before elimination, by position; those of fill alone are 0.
+    """Entries of −W before elimination, by position; those of fill alone are 0.
 
     ``jacobian`` is indexed by states. The factor 1/(hγ) is the load ``g`` 0.
     """
@@ -94,7 +98,7 @@ def matrix(graph: Graph, pattern: Pattern, jacobian: dict[Place, Node]) -> dict[
     found: dict[Place, Node] = {}
     for i, j in pattern.places:
         entry = jacobian.get((pattern.order[i], pattern.order[j]), zero)
-        found[i, j] = graph.sub(shift if i == j else zero, entry)
+        found[i, j] = graph.sub(entry, shift) if i == j else entry
     return found
 
 
@@ -108,8 +112,8 @@ def factors(graph: Graph, pattern: Pattern, entries: dict[Place, Node]) -> list[
         for k in before:
             row[k] = graph.mul(row[k], done[k, k])
             for j in pattern.rows[k][1]:
-                row[j] = graph.sub(row[j], graph.mul(row[k], done[k, j]))
-        row[i] = graph.unary("recip", row[i])
+                row[j] = graph.add(row[j], graph.mul(row[k], done[k, j]))
+        row[i] = graph.unary("recip", graph.unary("neg", row[i]))
         for j in (*before, i, *after):
             done[i, j] = row[j]
             result.append(row[j])
@@ -125,11 +129,11 @@ def solution(graph: Graph, pattern: Pattern) -> list[Node]:
         place = pattern.order[i]
         value = graph.add(graph.load("f", place), graph.mul(share, graph.load("b", place)))
         for k in before:
-            value = graph.sub(value, graph.mul(entry[i, k], x[k]))
+            value = graph.add(value, graph.mul(entry[i, k], x[k]))
         x.append(value)
     for i in reversed(range(len(x))):
         for j in pattern.rows[i][1]:
-            x[i] = graph.sub(x[i], graph.mul(entry[i, j], x[j]))
+            x[i] = graph.add(x[i], graph.mul(entry[i, j], x[j]))
         x[i] = graph.mul(x[i], entry[i, i])
     by_state = [graph.const(0.0)] * len(x)
     for i, index in enumerate(pattern.order):

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 Row = tuple[float, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Tableau:
     """One method.
 
