@@ -94,7 +94,7 @@ def _functions(text: str) -> dict[str, list[str]]:
     for line in text.splitlines():
         if line.startswith("define"):
             name = line.split("@", 1)[1].split("(", 1)[0]
-            current = bodies.setdefault(name, [])
+            current = bodies[name] = []
         elif line.startswith("}"):
             current = None
         elif current is not None:

@@ -64,13 +64,13 @@ def clock_hz(loop: Any) -> float:
 
 def step_operations(case: Any) -> dict[str, int]:
     """Vector operations of one step of a group of lanes, by part."""
-    from exocast.engine.batch.build import build, text_of
+    from exocast.engine.batch.build import build, text_of_driver, text_of_model
     from exocast.engine.batch.front import document_of
     from exocast.engine.batch.problem import problem_of
 
     built = build(problem_of(document_of(case.plain), case.varied, case.observe), lanes=8)
     names = ("aim", "stages", "judge", "model_rhs", "model_factors", "model_solve")
-    found = vector_operations(text_of(built), names, APART)
+    found = vector_operations(text_of_model(built) + text_of_driver(built), names, APART)
     stages = built.plan.constants["STAGES"]
     parts = {
         "right-hand sides": stages * found["model_rhs"],

@@ -12,7 +12,7 @@ from problems import HIRES, POLLUTION, sbml
 
 from exocast.engine.batch.build import build
 from exocast.engine.batch.emit_llvm import Text, declarations, shared
-from exocast.engine.batch.machine import loaded, object_of, processor
+from exocast.engine.batch.machine import loaded, objects_of, processor
 from exocast.engine.batch.problem import problem_of
 from exocast.engine.batch.read import read
 from exocast.engine.batch.runs import Batch, Table, empty_table, run, run_in_python
@@ -65,7 +65,7 @@ def busy(runs: int, rtol: float = 1e-8) -> tuple[Batch, object]:
 
 def test_machine_code_does_what_the_numpy_reference_does() -> None:
     batch, built = busy(11)
-    code, plain = run(loaded(built.plan, object_of(built)), batch), run_in_python(built, batch)
+    code, plain = run(loaded(built.plan, objects_of(built)), batch), run_in_python(built, batch)
     assert (code.status == 0).all()
     # A step cut by an event may be cut once more when the last digits differ.
     assert (np.abs(code.steps - plain.steps) <= 3).all()
@@ -76,7 +76,7 @@ def test_machine_code_does_what_the_numpy_reference_does() -> None:
 @pytest.fixture(scope="module")
 def machine():
     _, built = busy(1)
-    return loaded(built.plan, object_of(built))
+    return loaded(built.plan, objects_of(built))
 
 
 def test_same_bits_for_any_batch_order_and_threads(machine) -> None:
@@ -98,7 +98,7 @@ def test_same_bits_for_any_batch_order_and_threads(machine) -> None:
 def test_same_bits_for_any_number_of_lanes(machine, lanes) -> None:
     batch, _ = busy(13, rtol=1e-5)
     built = build(problem_of(read(sbml(BUSY)), ("k", "n"), SEEN), lanes=lanes)
-    other = run(loaded(built.plan, object_of(built)), batch)
+    other = run(loaded(built.plan, objects_of(built)), batch)
     assert np.array_equal(other.values, run(machine, batch).values)
 
 
@@ -109,7 +109,7 @@ def test_same_bits_for_any_instruction_set(machine, features, capsys) -> None:
     if "+avx512f" not in own and features == "-avx512f":
         with capsys.disabled():
             print("\nno AVX-512 here: its bits against those of AVX2 were not tested")
-    other = loaded(built.plan, object_of(built, features))
+    other = loaded(built.plan, objects_of(built, features))
     assert np.array_equal(run(other, batch).values, run(machine, batch).values)
 
 
@@ -140,7 +140,7 @@ def test_looped_factors_are_the_straight_ones(classic) -> None:
             chosen=np.arange(3),
             rtol=1e-8,
         )
-        found.append(run(loaded(built.plan, object_of(built)), batch))
+        found.append(run(loaded(built.plan, objects_of(built)), batch))
     assert np.array_equal(found[0].steps, found[1].steps)
     np.testing.assert_allclose(found[0].values, found[1].values, rtol=1e-10)
 

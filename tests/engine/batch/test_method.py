@@ -95,7 +95,7 @@ def test_steps_do_not_depend_on_output_times() -> None:
 
 
 def test_both_methods_agree() -> None:
-    from exocast.engine.batch.machine import loaded, object_of
+    from exocast.engine.batch.machine import loaded, objects_of
     from exocast.engine.batch.runs import Batch, empty_table, run
 
     found = []
@@ -109,7 +109,7 @@ def test_both_methods_agree() -> None:
             chosen=np.arange(1),
             rtol=1e-9,
         )
-        found.append(run(loaded(built.plan, object_of(built)), batch).values[0])
+        found.append(run(loaded(built.plan, objects_of(built)), batch).values[0])
     np.testing.assert_allclose(found[0], found[1], rtol=1e-7)
 
 

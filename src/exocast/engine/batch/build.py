@@ -403,19 +403,23 @@ def _loop_tables(pattern: Pattern, entries: list[tuple[int, int]] | None) -> dic
     }
 
 
-def text_of(built: Built) -> str:
-    """LLVM IR of a model and its loop over steps."""
+def text_of_model(built: Built) -> str:
+    """LLVM IR of the functions of a model."""
     lanes = built.plan.constants["LANES"]
     parts = [declarations(lanes), shared(lanes)]
     for name, (given, outputs, cached) in built.functions.items():
         parts.append(llvm_function(built.graph, f"model_{name}", given, outputs, cached, lanes))
+    return "\n".join(parts)
+
+
+def text_of_driver(built: Built) -> str:
+    """LLVM IR of the loop over steps, which calls the functions of the model."""
+    lanes = built.plan.constants["LANES"]
     arrays, _ = arrays_of(built.plan)
-    compiler = Compiler(
-        driver,
-        built.plan.constants,
-        arrays,
-        {name: signature for name, (signature, _, _) in built.functions.items()},
-        lanes,
-    )
+    given = {name: signature for name, (signature, _, _) in built.functions.items()}
+    parts = [declarations(lanes), shared(lanes)]
+    for name, signature in given.items():
+        parts.append(f"declare void @model_{name}({', '.join('ptr' for _ in signature)}) nounwind")
+    compiler = Compiler(driver, built.plan.constants, arrays, given, lanes)
     parts.append(compiler.text("drive"))
     return "\n".join(parts)

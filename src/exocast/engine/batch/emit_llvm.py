@@ -324,7 +324,7 @@ class _Emitter:
             for array, index in stores.get(node, ()):
                 self._store(array, index, self.number(node))
         given = ", ".join(f"ptr noalias %{array}" for array in arrays)
-        head = f"define internal void @{name}({given}) {attributes(name)} {{\nentry:\n"
+        head = f"define void @{name}({given}) {attributes(name)} {{\nentry:\n"
         return head + "\n".join([*self.text.lines, "  ret void", "}", ""])
 
     def _plan(self, roots: list[Node]) -> tuple[list[Node], dict[Node, int]]:

@@ -16,7 +16,8 @@ import hashlib
 import marshal
 import os
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,44 +80,79 @@ def _target(features: str | None, level: int = CODE_LEVEL) -> Any:
     )
 
 
-def object_of(built: Built, features: str | None = None) -> bytes:
-    """Object code of a model; ``features`` switches some of the processor's off (``-avx512f``).
+def objects_of(built: Built, features: str | None = None) -> tuple[bytes, bytes]:
+    """Object code of the model's functions and of the loop over steps.
+
+    LLVM works on the first while Python, whose lock it leaves, writes the text of the second.
+
+    Parameters
+    ----------
+    features
+        Of the processor, switched on or off (``-avx512f``).
 
     Raises
     ------
     UnsupportedModel
         When it would take minutes to make.
     """
-    from exocast.engine.batch.build import text_of
+    from exocast.engine.batch.build import text_of_driver, text_of_model
 
     llvm = _backend()
-    text = text_of(built)
+    text = text_of_model(built)
     lines = text.count("\n")
     if lines > LONGEST_TEXT:
         raise UnsupportedModel(
             f"it comes to {lines} lines of code, which is too much for the batched engine.",
             where="model",
         )
-    module = llvm.parse_assembly(text)
-    module.triple = llvm.get_default_triple()
-    level = CODE_LEVEL if lines <= LONGEST_CAREFUL else 0
     # The scheduler takes a fifth of the time and gains a few per cent: what it would put apart, the
     # processor finds by itself. The option is the process's, so it is put back.
+    llvm.set_option("", "-enable-misched=false")
     try:
-        llvm.set_option("", "-enable-misched=false")
-        code: bytes = _target(features, level).emit_object(module)
+        first = _Emission(text, features)
+        first.start()
+        second = _Emission(text_of_driver(built), features)
+        second.run()
+        first.join()
     finally:
         llvm.set_option("", "-enable-misched=true")
-    return code
+    return first.result(), second.result()
 
 
-def loaded(plan: Plan, code: bytes) -> Machine:
+class _Emission(threading.Thread):
+    """Object code of a text, made in a thread or, by ``run``, at once."""
+
+    def __init__(self, text: str, features: str | None) -> None:
+        super().__init__()
+        self._text, self._features = text, features
+        self._made: bytes | Exception | None = None
+
+    def run(self) -> None:
+        level = CODE_LEVEL if self._text.count("\n") <= LONGEST_CAREFUL else 0
+        try:
+            llvm = _backend()
+            # Modules of one context cannot be made by two threads.
+            module = llvm.parse_assembly(self._text, context=llvm.create_context())
+            module.triple = llvm.get_default_triple()
+            self._made = _target(self._features, level).emit_object(module)
+        except Exception as e:  # noqa: BLE001 - raised where the result is asked for
+            self._made = e
+
+    def result(self) -> bytes:
+        if isinstance(self._made, Exception):
+            raise self._made
+        assert self._made is not None
+        return self._made
+
+
+def loaded(plan: Plan, codes: Iterable[bytes]) -> Machine:
     """A machine from object code."""
     llvm = _backend()
     empty = llvm.parse_assembly("")
     empty.triple = llvm.get_default_triple()
     engine = llvm.create_mcjit_compiler(empty, _target(None))
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    for code in codes:
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     address = engine.get_function_address(ENTRY)
     call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(address)
@@ -139,10 +175,10 @@ def machine_of(key: str, make: Callable[[], Built]) -> Machine:
         if stored is not None:
             return loaded(*stored)
     built = make()
-    code = object_of(built)
+    codes = objects_of(built)
     if place is not None:
-        _write(place, built.plan, code)
-    return loaded(built.plan, code)
+        _write(place, built.plan, codes)
+    return loaded(built.plan, codes)
 
 
 @functools.cache
@@ -179,7 +215,7 @@ def _version() -> str:
     return str(llvmlite.__version__)
 
 
-def _read(place: Path) -> tuple[Plan, bytes] | None:
+def _read(place: Path) -> tuple[Plan, tuple[bytes, ...]] | None:
     try:
         content = place.read_bytes()
     except OSError:
@@ -187,20 +223,18 @@ def _read(place: Path) -> tuple[Plan, bytes] | None:
     digest, body = content[:16], content[16:]
     if hashlib.blake2b(body, digest_size=16).digest() != digest:
         return None
-    size = int.from_bytes(body[:8], "little")
     try:
-        plan = Plan(**marshal.loads(body[8 : 8 + size]))  # noqa: S302 - behind a digest of ours
+        described, codes = marshal.loads(body)  # noqa: S302 - behind a digest of ours
+        return Plan(**described), codes
     except (ValueError, TypeError, EOFError):
         return None
-    return plan, body[8 + size :]
 
 
-def _write(place: Path, plan: Plan, code: bytes) -> None:
+def _write(place: Path, plan: Plan, codes: tuple[bytes, ...]) -> None:
     """Keeps code; a folder that cannot be written to is no reason to stop."""
     import tempfile
 
-    described = marshal.dumps(asdict(plan))
-    body = len(described).to_bytes(8, "little") + described + code
+    body = marshal.dumps((asdict(plan), codes))
     with contextlib.suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as file:
