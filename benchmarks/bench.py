@@ -2,9 +2,9 @@
 
     python benchmarks/bench.py [--quick | --full] [--only yardstick,cold] [--json FILE]
 
-Sections: yardstick, knee, public, pair, cold, memory, growth, bound. Prints its tables; a run of
-all sections also writes docs/benchmarks.md and its figures (``--write`` for a part; ``--add`` puts
-together what ran in parts, and ``--only none`` measures nothing more).
+Sections: yardstick, knee, public, sensitivities, pair, cold, memory, growth, bound. Prints its
+tables; a run of all sections also writes docs/benchmarks.md and its figures (``--write`` for a
+part; ``--add`` puts together what ran in parts, and ``--only none`` measures nothing more).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any
 import bound
 import cold
 import curves
+import forward
 import growth
 import memory
 from arithmetic import rate_at
@@ -40,6 +41,7 @@ TITLES = {
     "yardstick": "The yardstick: 87 states, 4 doses, a year",
     "knee": "Our knee",
     **{name: name for name in PUBLIC},
+    "sensitivities": "Sensitivities of the yardstick",
     "pair": "Two cores",
     "cold": "From a new process to the first patient",
     "memory": "Memory of a streamed run",
@@ -152,6 +154,7 @@ def _measure(name: str, how: Settings) -> Any:
     if name in CURVES:
         return curves.measure(name, how)
     measures: dict[str, Callable[[Settings], Any]] = {
+        "sensitivities": forward.measure,
         "pair": curves.pairs,
         "cold": cold.measure,
         "memory": memory.measure,
@@ -167,6 +170,7 @@ def _text(name: str, result: Any) -> str:
     if name in CURVES:
         return curves.text(result)
     texts: dict[str, Callable[[Any], str]] = {
+        "sensitivities": forward.text,
         "pair": curves.pairs_text,
         "cold": cold.text,
         "memory": memory.text,

@@ -27,7 +27,6 @@ SIDE_BY_SIDE = (
     "copasi",
     "scipy",
     "kvaerno3",
-    "kvaerno5",
 )
 Result = dict[str, Any]
 

@@ -175,6 +175,21 @@ class OursTwice(Ours):
     threads = 2
 
 
+class OursForward(Ours):
+    """Sensitivities by lanes that share their steps."""
+
+    title = "Exocast, sensitivities"
+    fewest = 64
+
+    def run(self, count: int, rtol: float) -> Array:
+        numbers = self.case.numbers[:count]
+        found = self.model.sensitivities(
+            self.case.times, numbers, doses=self.table(count), rtol=rtol, processes=1
+        )
+        scaled = found.derivatives * numbers[:, None, None, :]
+        return np.asarray(scaled.reshape(count, len(self.case.times), -1))
+
+
 class RoadRunner(Engine):
     """libRoadRunner; a vector of absolute tolerances, or it would crawl after wash-out."""
 
@@ -551,13 +566,6 @@ class Kvaerno3(Diffrax):
     solver = "Kvaerno3"
 
 
-class Kvaerno5(Diffrax):
-    """Kvaerno's method of order 5."""
-
-    title = "diffrax Kvaerno5, vmap"
-    solver = "Kvaerno5"
-
-
 class Copasi(Engine):
     """LSODA of COPASI; its absolute tolerance is one number."""
 
@@ -652,6 +660,7 @@ class Amici(Engine):
     package = "amici"
     slow = True
     title = "AMICI"
+    forward = False  # whether with sensitivities
 
     def prepare(self, case: Case) -> None:
         import amici
@@ -671,14 +680,16 @@ class Amici(Engine):
             self.folder.name,
             observation_model=[MeasurementChannel(f"obs_{n}", formula=n) for n in case.observe],
             compute_conservation_laws=False,
-            generate_sensitivity_code=False,
+            generate_sensitivity_code=self.forward,
         )
         module = amici.import_model_module(name, self.folder.name)
         self.model = module.get_model()
         self.model.set_timepoints(case.times.tolist())
         self.solver = self.model.create_solver()
         logging.getLogger("amici").setLevel(logging.CRITICAL)
-        self.solver.set_sensitivity_order(SensitivityOrder.none)
+        self.solver.set_sensitivity_order(
+            SensitivityOrder.first if self.forward else SensitivityOrder.none
+        )
         self.solver.set_max_steps(MOST_STEPS)
         with contextlib.suppress(AttributeError):
             self.solver.set_return_data_reporting_mode(RDataReporting.observables_likelihood)
@@ -693,20 +704,46 @@ class Amici(Engine):
             for name, value in zip(self.names, self.numbers[patient].tolist(), strict=True):
                 self.model.set_free_parameter_by_id(name, value)
             result = run_simulation(self.model, self.solver)
-            found.append(
-                np.array(result["y"]) if result["status"] == 0 else failing_rows(self.case)
-            )
+            good = result["status"] == 0
+            found.append(self.shown(result, patient) if good else failing_rows(self.case))
         return np.array(found)
+
+    def shown(self, result: Any, patient: int) -> Array:
+        """What is compared, of the result of a patient."""
+        return np.array(result["y"])
+
+
+class AmiciForward(Amici):
+    """AMICI with the equations of the sensitivities beside those of the states."""
+
+    title = "AMICI, forward sensitivities"
+    forward = True
+    fewest = 4
+
+    def prepare(self, case: Case) -> None:
+        from amici.sim.sundials import RDataReporting, SensitivityMethod
+
+        super().prepare(case)
+        known = list(self.model.get_free_parameter_ids())
+        self.model.set_parameter_list([known.index(name) for name in case.varied])
+        self.solver.set_sensitivity_method(SensitivityMethod.forward)
+        self.solver.set_return_data_reporting_mode(RDataReporting.full)
+
+    def shown(self, result: Any, patient: int) -> Array:
+        slopes = np.array(result["sy"])  # (n_times, n_varied, n_observables)
+        scaled = slopes.transpose(0, 2, 1) * self.case.numbers[patient]
+        return np.asarray(scaled.reshape(len(scaled), -1))
 
 
 ENGINES: dict[str, type[Engine]] = {
     "ours": Ours,
     "ours-events": OursEvents,
     "ours-twice": OursTwice,
+    "ours-forward": OursForward,
     "libroadrunner": RoadRunner,
     "amici": Amici,
+    "amici-forward": AmiciForward,
     "copasi": Copasi,
     "scipy": Scipy,
     "kvaerno3": Kvaerno3,
-    "kvaerno5": Kvaerno5,
 }

@@ -89,3 +89,46 @@ def test_a_run_that_others_made_is_reproduced(name: str, reference: Path) -> Non
     for i, observed in enumerate(seen):
         want = table[observed].to_numpy()
         assert np.abs(runs.values[0, :, i] - want).max() <= 1e-3 * np.abs(want).max(), observed
+
+
+def test_a_signal_after_a_long_rest_is_reproduced(reference: Path) -> None:
+    # Hoffmann 2002: 2,000 minutes without IKK, then 0.1 uM of it at once.
+    seen = {
+        "NFkB_nuc_uM": "NFkB_nuc",
+        "IKK_uM": "IKK",
+        "IkBalpha_uM": "IkBalpha",
+        "IkBalpha_NFkB_uM": "IkBalpha_NFkB",
+        "IkBalpha_mRNA_uM": "IkBalpha_transcript",
+    }
+    folder = reference / "literature" / "sbml"
+    table = pd.read_csv(folder / "reference_runs" / "BIOMD0000000140_after_stimulus.csv")
+    model = engine.compile(
+        folder / "BIOMD0000000140.xml", ("IKK",), tuple(seen.values()), path="batch"
+    )
+    signal = pd.DataFrame({"run": [0], "time": [2000.0], "amount": [0.1], "target": ["IKK"]})
+    runs = model.run(2000.0 + table["time_min"].to_numpy(), [[0.0]], signal)
+    _close(runs.values[0], table[list(seen)].to_numpy())
+
+
+def test_a_receptor_switched_on_by_the_model_is_reproduced(reference: Path) -> None:
+    # Lipniacki 2004: the model's own event switches TNF on at 363,600 s.
+    seen = {
+        "NFkB_nuc": "NFKB_nuc",
+        "IkBa": "IkB",
+        "IkBa_NFkB": "IkB_NFKB",
+        "A20": "A20",
+        "IKK_active": "IKK_active",
+        "IkBa_mRNA": "IkB_mRNA",
+        "A20_mRNA": "A20_mRNA",
+    }
+    folder = reference / "literature" / "sbml"
+    table = pd.read_csv(folder / "reference_runs" / "BIOMD0000000786_after_TNF.csv")
+    model = engine.compile(
+        folder / "BIOMD0000000786.xml", observe=tuple(seen.values()), path="batch"
+    )
+    runs = model.run(363_600.0 + 60.0 * table["time_min"].to_numpy())
+    _close(runs.values[0], table[list(seen)].to_numpy())
+
+
+def _close(got: np.ndarray, want: np.ndarray) -> None:
+    assert (np.abs(got - want).max(axis=0) <= 1e-3 * np.abs(want).max(axis=0)).all()
