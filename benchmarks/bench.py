@@ -120,7 +120,7 @@ def _options() -> argparse.Namespace:
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="under three minutes")
-    size.add_argument("--full", action="store_true", help="more rounds, a million patients")
+    size.add_argument("--full", action="store_true", help="more rounds, every peer on every model")
     parser.add_argument("--only", default="", help="sections, with commas between them")
     parser.add_argument("--rounds", type=int, default=0, help="of every measurement")
     parser.add_argument("--no-peers", action="store_true", help="ours alone")

@@ -685,6 +685,8 @@ class Amici(Engine):
         module = amici.import_model_module(name, self.folder.name)
         self.model = module.get_model()
         self.model.set_timepoints(case.times.tolist())
+        if not self.forward:  # or it would carry room for the sensitivities of all of them
+            self.model.set_parameter_list([])
         self.solver = self.model.create_solver()
         logging.getLogger("amici").setLevel(logging.CRITICAL)
         self.solver.set_sensitivity_order(

@@ -38,7 +38,7 @@ class Settings:
     seconds: float = 0.5
     thin: int = 1
     cold: int = 7
-    streamed: tuple[int, ...] = (10_000, 100_000)
+    streamed: tuple[int, ...] = (10_000, 100_000, 1_000_000)
     sizes: tuple[int, ...] = (20, 50, 100, 200, 500)
     peers: bool = True
     slow: bool = True
@@ -48,9 +48,7 @@ class Settings:
 QUICK = Settings(
     rounds=1, seconds=0.2, thin=2, cold=3, streamed=(2_000, 20_000), sizes=(20, 50, 100), slow=False
 )
-FULL = Settings(
-    everywhere=True, rounds=7, seconds=1.0, cold=15, streamed=(10_000, 100_000, 1_000_000)
-)
+FULL = Settings(everywhere=True, rounds=7, seconds=1.0, cold=15)
 
 
 def processor() -> str:
