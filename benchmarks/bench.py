@@ -27,6 +27,7 @@ import curves
 import forward
 import growth
 import memory
+import targets
 from arithmetic import rate_at
 from cases import PUBLIC
 from engines import ENGINES
@@ -67,6 +68,11 @@ To repeat: `make bench` (environment of its own, `.venv-bench`; peers in
 Exocast; `--full` takes longer, `--only yardstick,cold` a part. A peer that is not installed is
 named as missing. Public models are read from the folder that `EXOCAST_REFERENCE` names.
 """
+
+TARGETS = (
+    "Rates are to be half of what eight numbers to a register would give where there are four "
+    "(AVX2); the yardstick and these numbers were fixed before the engine was written.\n\n"
+)
 
 
 def main() -> None:
@@ -218,6 +224,7 @@ def _write(about: dict[str, Any], results: dict[str, Any]) -> None:
         "\n".join(about["parts"]) + "\n",
         *([about["note"] + "\n"] if about["note"] else []),
     ]
+    parts.append("## What was to be reached\n\n" + TARGETS + targets.text(results) + "\n")
     for name, result in results.items():
         parts.append(f"## {TITLES[name]}\n")
         drawn = {"growth": growth.figure} | dict.fromkeys(CURVES, curves.figure)

@@ -34,6 +34,7 @@ SELDOM = frozenset(
     {
         *("start", "prepare", "doses", "triggers_now", "settings"),
         *("refill", "rest", "finish", "begin", "scale_lane", "arrive", "treat", "steady"),
+        *("settle", "show", "show_within", "write", "after"),
         *("events", "fire", "trigger", "take", "quiet", "aim_lane", "first_step", "trouble"),
     }
 )
