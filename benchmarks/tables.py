@@ -42,7 +42,7 @@ def curves(
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(6.4, 4.2), dpi=110)
+    figure, axes = plt.subplots(figsize=(8.2, 4.2), dpi=110)
     for (name, points), marker in zip(lines.items(), "osD^vPX*<>" * 3, strict=False):
         if points:
             xs, ys = zip(*sorted(points), strict=True)
@@ -51,7 +51,8 @@ def curves(
     axes.set_ylabel(labels[1])
     axes.set_title(title, fontsize=10)
     axes.grid(visible=True, which="major", alpha=0.3)
-    axes.legend(fontsize=8, frameon=False)
+    # Beside the axes: the curves need all the room inside.
+    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)

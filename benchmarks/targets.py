@@ -23,8 +23,8 @@ STARTS = (("no cache", 0.6, 0.35), ("cached", 0.3, 0.15))
 SHARE = (0.30, 0.65)
 FLAT = 1.05
 LIMITS = {
-    "rates": "vector instructions of a step, more than half of which wait for loads and stores of "
-    "stage vectors that do not fit into registers",
+    "rates": "vector instructions of a step, at the share of the bound given below; loads and "
+    "stores of stage vectors that do not fit into registers come on top",
     "diffrax": "the same; its own limit is that all patients wait for the slowest, with a dense "
     "factorisation each",
     "forward": "41 runs a patient in groups of eight, each group at the pace of its stiffest lane",
