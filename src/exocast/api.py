@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import ArrayLike
 
+    from exocast.evidence.register import Register, Study
     from exocast.patient.scenario import Scenario
     from exocast.report.figures import Figure
     from exocast.report.numbers import Numbers
@@ -424,15 +425,115 @@ def evidence_check() -> dict[str, Any]:
     -------
     ``{"tables": ..., "rows": ..., "findings": [{"severity", "code", "message", "where"}]}``.
     """
+    from dataclasses import asdict
+
     from exocast import engine
     from exocast.evidence.checks import check_package
+    from exocast.evidence.register import register
 
     found: dict[str, Any] = dict(check_package())
     more = [
         {"severity": f.severity, "code": f.code, "message": f.message, "where": f.where}
         for f in engine.findings()
     ]
+    more += [asdict(doubt) for doubt in register().doubts()]
     return {**found, "findings": [*found["findings"], *more]}
+
+
+def evidence_search(words: str) -> dict[str, Any]:
+    """Studies of the register in which every word occurs.
+
+    Returns
+    -------
+    ``{"studies": [...]}``, as the schema ``evidence-search`` says.
+    """
+    from exocast.evidence.register import register
+
+    whole = register()
+    return {"studies": [_study(whole, study) for study in whole.search(words)]}
+
+
+def evidence_show(study_id: str) -> dict[str, Any]:
+    """A study, its results and what is open about them.
+
+    Raises
+    ------
+    UnknownName
+        With the nearest id.
+    """
+    from dataclasses import asdict
+
+    from exocast.evidence.register import register
+    from exocast.report.envelopes import ResultRecord
+
+    whole = register()
+    study, results = whole.study(study_id), whole.results_of(study_id)
+    wanted = ResultRecord.model_fields
+    places = {f"studies.csv, {study_id}", *(f"results.csv, line {r.line}" for r in results)}
+    return {
+        "study": _study(whole, study),
+        "results": [{k: v for k, v in asdict(r).items() if k in wanted} for r in results],
+        "findings": [asdict(d) for d in whole.doubts() if d.where in places],
+    }
+
+
+def evidence_status(product: str = "") -> dict[str, Any]:
+    """What regulators say of a product, each with its date; of all when none is named."""
+    from dataclasses import asdict
+
+    from exocast.evidence.register import register
+
+    return {"status": [asdict(s) for s in register().status_of(product)]}
+
+
+def evidence_pool(
+    query: str,
+    *,
+    method: str = "REML",
+    test: str = "knapp-hartung",
+    unresolved: bool = False,
+    plot: str | Path | None = None,
+) -> dict[str, Any]:
+    """Pools arms of the register.
+
+    Parameters
+    ----------
+    query
+        ``indication: given | end point | change | 12-26 weeks``.
+    method, test
+        As of :func:`exocast.evidence.synthesis.pool`.
+    unresolved
+        Whether studies that no identifier leads to are pooled too.
+    plot
+        SVG file for a forest plot.
+
+    Raises
+    ------
+    InvalidInput
+        For a query of another form, or a plot of nothing.
+    """
+    from exocast.evidence.query import answer
+    from exocast.report import evidence
+
+    found = answer(query, method=method, test=test, unresolved=unresolved)
+    if plot is not None:
+        evidence.forest(query, found).save(plot)
+    return evidence.record(query, found, method=method, test=test)
+
+
+def _study(whole: Register, study: Study) -> dict[str, Any]:
+    return {
+        "study_id": study.study_id,
+        "title": study.title,
+        "year": study.year,
+        "design": study.design,
+        "species": study.species,
+        "people": study.n_text,
+        "address": study.address,
+        "resolved": study.resolved,
+        "bias": study.bias,
+        "results": len(whole.results_of(study.study_id)),
+    }
 
 
 def export_sbml(

@@ -222,6 +222,80 @@ def evidence_check(as_json: Json = False) -> None:
             raise typer.Exit(CheckFailed.exit_code)
 
 
+@evidence_app.command("search")
+def evidence_search(
+    words: Annotated[list[str], typer.Argument(help="Words that all have to occur.")],
+    as_json: Json = False,
+) -> None:
+    """Find studies of the register."""
+    with _door("evidence-search", as_json):
+        from exocast import api
+
+        _print_evidence("search", api.evidence_search(" ".join(words)), as_json)
+
+
+@evidence_app.command("show")
+def evidence_show(
+    study: Annotated[str, typer.Argument(help="Id of a study, as search prints it.")],
+    as_json: Json = False,
+) -> None:
+    """Show a study, its results and what is open about them."""
+    with _door("evidence-show", as_json):
+        from exocast import api
+
+        _print_evidence("show", api.evidence_show(study), as_json)
+
+
+@evidence_app.command("status")
+def evidence_status(
+    product: Annotated[str, typer.Argument(help="Words of a product; all when left out.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Show what regulators say, by jurisdiction and date."""
+    with _door("evidence-status", as_json):
+        from exocast import api
+
+        _print_evidence("status", api.evidence_status(product), as_json)
+
+
+@evidence_app.command("pool")
+def evidence_pool(
+    query: Annotated[
+        str, typer.Argument(help='Such as "knee_OA: saline | VAS | change | 12-26 weeks".')
+    ],
+    method: Annotated[str, typer.Option(help="fixed, DL, PM, REML, ML, HE, SJ or HS.")] = "REML",
+    test: Annotated[str, typer.Option(help="knapp-hartung or normal.")] = "knapp-hartung",
+    unresolved: Annotated[
+        bool, typer.Option("--unresolved", help="Also studies that no identifier leads to.")
+    ] = False,
+    plot: Annotated[Path | None, typer.Option(help="SVG file for a forest plot.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Pool arms of the register."""
+    with _door("evidence-pool", as_json):
+        from exocast import api
+
+        made = api.evidence_pool(query, method=method, test=test, unresolved=unresolved, plot=plot)
+        _print_evidence("pool", made, as_json)
+
+
+def _print_evidence(what: str, made: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        from exocast.report.envelopes import envelope
+
+        _print_json(envelope(f"evidence-{what}", result=made))
+        return
+    from exocast.report import evidence
+
+    texts = {
+        "search": evidence.studies_text,
+        "show": evidence.study_text,
+        "status": evidence.status_text,
+        "pool": evidence.pool_text,
+    }
+    typer.echo(texts[what](made), nl=False)
+
+
 def _from(what: str) -> Any:
     return typer.Option(
         metavar="SPECIES=PARAMETER", help=f"Parameter that is {what} of a species; repeatable."

@@ -103,6 +103,27 @@ def test_a_check_of_the_evidence_prints_what_its_schema_says() -> None:
     assert printed["ok"] and printed["result"]["rows"] > 100
 
 
+def test_the_register_prints_what_its_schemas_say(tmp_path: Path) -> None:
+    found = _json("evidence", "search", "exosomes", "knee", "--json")
+    _promised("evidence-search", found)
+    first = found["result"]["studies"][0]
+    shown = _json("evidence", "show", first["study_id"], "--json")
+    _promised("evidence-show", shown)
+    assert len(shown["result"]["results"]) == first["results"]
+    status = _json("evidence", "status", "exosomes", "--json")
+    _promised("evidence-status", status)
+    assert all("exosome" in s["product"].casefold() for s in status["result"]["status"])
+    plot = tmp_path / "forest.svg"
+    query = "knee_OA: saline | VAS | change | 12-26 weeks"
+    pooled = _json("evidence", "pool", query, "--unresolved", "--plot", str(plot), "--json")
+    _promised("evidence-pool", pooled)
+    assert pooled["result"]["low"] < pooled["result"]["value"] < pooled["result"]["high"]
+    assert plot.read_text("utf-8").startswith("<svg")
+    wrong = _json("evidence", "show", "dorio21", "--json", code=65)
+    _promised("evidence-show", wrong)
+    assert "dorio2021" in wrong["errors"][0]["message"]
+
+
 def test_the_example_fits_the_schema_of_scenarios() -> None:
     data = YAML(typ="safe", pure=True).load((EXAMPLE / "scenario.yaml").read_text("utf-8"))
     jsonschema.validate(data, api.schema("scenario"), jsonschema.Draft202012Validator)

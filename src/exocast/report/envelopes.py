@@ -197,6 +197,101 @@ class EvidenceCheck(_Model):
     findings: list[Finding]
 
 
+class StudyRecord(_Model):
+    """A study of the register."""
+
+    study_id: str
+    title: str
+    year: str
+    design: str
+    species: str
+    people: str = Field(description="as printed")
+    address: str = Field(description="DOI, PMID, PMCID or registry number; or that there is none")
+    resolved: bool = Field(description="false: it weighs nothing")
+    bias: str = Field(description="first impression of the risk of bias")
+    results: int = Field(description="lines of results")
+
+
+class StudiesFound(_Model):
+    """Result of ``evidence search``."""
+
+    studies: list[StudyRecord]
+
+
+class ResultRecord(_Model):
+    """A line of results."""
+
+    line: int
+    intervention: str
+    endpoint: str
+    week: float | None
+    n: float | None
+    statistic: str
+    value: float | None
+    sd: float | None
+    change: float | None
+    low: float | None
+    high: float | None
+    interval: str
+    place: str
+    note: str
+
+
+class StudyShown(_Model):
+    """Result of ``evidence show``."""
+
+    study: StudyRecord
+    results: list[ResultRecord]
+    findings: list[Finding]
+
+
+class StatusRecord(_Model):
+    """What a regulator says."""
+
+    jurisdiction: str
+    product: str
+    status: str
+    date: str
+    said_by: str
+    confidence: str
+    checked: str
+
+
+class StatusFound(_Model):
+    """Result of ``evidence status``."""
+
+    status: list[StatusRecord]
+
+
+class PoolEntry(_Model):
+    """An arm in a pool, or left out of it."""
+
+    study_id: str
+    label: str
+    week: float
+    n: float | None
+    value: float | None
+    standard_error: float | None
+    how: str = Field(description="where the standard error comes from; why it is left out")
+
+
+class PoolRecord(_Model):
+    """Result of ``evidence pool``; changes on 0-100, minus is better."""
+
+    query: str
+    value: float | None = Field(description="null when no arm is left")
+    low: float | None
+    high: float | None
+    prediction_low: float | None
+    prediction_high: float | None
+    tau: float | None
+    i2: float | None
+    method: str
+    test: str
+    entries: list[PoolEntry]
+    left_out: list[PoolEntry]
+
+
 class BandRecord(_Model):
     """Quantiles over runs of one observable at the last time."""
 
@@ -237,6 +332,10 @@ ENVELOPES: dict[str, type[BaseModel]] = {
     "report": Envelope[ForecastRecord],
     "vial-inspect": Envelope[VialInspection],
     "evidence-check": Envelope[EvidenceCheck],
+    "evidence-search": Envelope[StudiesFound],
+    "evidence-show": Envelope[StudyShown],
+    "evidence-status": Envelope[StatusFound],
+    "evidence-pool": Envelope[PoolRecord],
     "export": Envelope[Written],
     "simulate": Envelope[SimulationRecord],
 }

@@ -1,0 +1,36 @@
+"""Numbers of several studies brought together: effects, pools, regression, bias, networks."""
+
+from exocast.evidence.synthesis.bias import (
+    Asymmetry,
+    Filled,
+    Selection,
+    egger,
+    selection_model,
+    trim_and_fill,
+)
+from exocast.evidence.synthesis.effects import Effects, exact_proportion, upper_bound_of_none
+from exocast.evidence.synthesis.network import Contrast, Network, network
+from exocast.evidence.synthesis.pooling import Pooled, Regression, leave_one_out, pool, regress
+from exocast.evidence.synthesis.tables import mantel_haenszel, peto
+
+__all__ = [
+    "Asymmetry",
+    "Contrast",
+    "Effects",
+    "Filled",
+    "Network",
+    "Pooled",
+    "Regression",
+    "Selection",
+    "egger",
+    "exact_proportion",
+    "leave_one_out",
+    "mantel_haenszel",
+    "network",
+    "peto",
+    "pool",
+    "regress",
+    "selection_model",
+    "trim_and_fill",
+    "upper_bound_of_none",
+]
