@@ -222,8 +222,8 @@ MUTANTS = (
     Mutant(
         name="engine: a sign of the Jacobian",
         file="src/exocast/engine/batch/sparse.py",
-        old="found[i, j] = graph.sub(shift if i == j else zero, entry)",
-        new="found[i, j] = graph.add(shift if i == j else zero, entry)",
+        old="found[i, j] = graph.sub(entry, shift) if i == j else entry",
+        new="found[i, j] = graph.add(entry, shift) if i == j else entry",
         test="tests/engine/batch/test_method.py::"
         "test_the_engine_converges_with_order_five_and_its_interpolant_with_four",
     ),
