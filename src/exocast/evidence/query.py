@@ -16,6 +16,7 @@ import numpy as np
 from exocast.errors import InvalidInput
 from exocast.evidence.register import Register, Result, register
 from exocast.evidence.synthesis import Effects, Pooled, pool
+from exocast.evidence.synthesis.effects import sd_of_change
 
 STATISTICS = ("change",)
 FORM = "indication: given | end point | change | 12-26 weeks"
@@ -199,10 +200,10 @@ def _change(whole: Register, r: Result) -> tuple[float | None, float | None, str
     ):
         b = before[0]
         assert r.value is not None and r.sd and b.value is not None and b.sd and r.n
-        variance = r.sd**2 + b.sd**2 - 2 * CORRELATION * r.sd * b.sd
+        spread = float(sd_of_change(b.sd, r.sd, CORRELATION)[0])
         return (
             r.value - b.value,
-            math.sqrt(variance / r.n),
+            spread / math.sqrt(r.n),
             f"SDs of both visits, correlation {CORRELATION:g} assumed",
         )
     if r.statistic == "qualitative":

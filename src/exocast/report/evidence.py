@@ -74,6 +74,8 @@ def pool_text(made: Mapping[str, Any]) -> str:
             )
         if studies < 3:
             lines.append("That is too few studies to know how much studies differ.")
+        if studies < len(entries):
+            lines.append("Arms of one study are pooled as if they were of different ones.")
         lines.append("It is a change from baseline: it holds regression to the mean and placebo.")
         lines += ["", f"{'arm':44} {'week':>5} {'n':>5} {'change':>8} {'SE':>6}  from"]
         lines += [

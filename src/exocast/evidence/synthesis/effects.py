@@ -8,7 +8,6 @@ doi:10.18637/jss.v036.i03, documents.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -270,8 +269,3 @@ def _table(
         zero = np.any([x == 0 for x in cells], axis=0)
         cells = [np.where(zero, x + HALF, x) for x in cells]
     return cells
-
-
-def imputed_correlations(low: float, high: float, count: int) -> Sequence[float]:
-    """Correlations of two visits to try where none is printed, evenly over what is plausible."""
-    return [float(r) for r in np.linspace(low, high, count)]
