@@ -50,6 +50,15 @@ def test_too_many_steps_are_told() -> None:
     assert runs.steps[0] > 100_000
 
 
+def test_a_model_of_many_sines_has_fewer_steps(monkeypatch) -> None:
+    monkeypatch.setattr("exocast.engine.batch.runs.MOST_CALLS", 400.0)
+    fast = "sin(1000*x) + cos(900*x) + sin(800*y) + cos(700*y)"
+    text = f"model a() x' = 30*({fast}); x = 1; y' = x; y = 0; end"
+    how, runs = status(text, rtol=1e-9)
+    assert how == "too_many_steps"
+    assert runs.steps[0] in {100, 101}  # 400 calls, 4 in the rates
+
+
 def test_a_pivot_of_zero_is_told() -> None:
     # The Jacobian is infinite at the start though the rate is not.
     how, _ = status("model a() x' = 1/(1 + 1/abs(y)); x = 0; y = 0; y' = 0; end")

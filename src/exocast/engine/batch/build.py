@@ -16,7 +16,7 @@ from exocast.engine.batch import driver
 from exocast.engine.batch.derive import TIME, Derivatives, TimeAffine, bases
 from exocast.engine.batch.emit_llvm import Output, declarations, shared
 from exocast.engine.batch.emit_llvm import function as llvm_function
-from exocast.engine.batch.graph import Graph, Node
+from exocast.engine.batch.graph import SCALAR_FUNCTIONS, Graph, Node
 from exocast.engine.batch.lanes import Compiler
 from exocast.engine.batch.plan import Plan, arrays_of
 from exocast.engine.batch.problem import Happening, Problem
@@ -331,6 +331,7 @@ def build(
         own=own,
         tables=tables,
         first_truth=[float(e.initial) for e in events],
+        work=sum(graph.nodes[n][0] in SCALAR_FUNCTIONS for n in graph.below(problem.rates)),
     )
     return Built(plan=plan, graph=graph, functions=functions)
 

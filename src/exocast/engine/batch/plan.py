@@ -43,6 +43,8 @@ class Plan:
         Arrays of the workspace: number of rows of vectors; number of integers.
     tables
         Integer tables of the model.
+    work
+        Calls of the C library's functions in one evaluation of the rates.
     """
 
     states: tuple[str, ...]
@@ -57,6 +59,7 @@ class Plan:
     own: dict[str, int]
     tables: dict[str, list[int]]
     first_truth: list[float]
+    work: int
 
 
 # Arrays outside the workspace, in the order of the table of pointers.

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 MOST_STEPS = 100_000.0
+# A step of a model with thousands of sines takes a millisecond: fewer of them, then.
+MOST_CALLS = 1e7  # of the C library's functions by the rates of a run, at one call a step
 LARGEST_CALL = 4096  # runs between looks at the clock and at the keyboard
 ALIGNED = 64
 
@@ -111,8 +113,9 @@ def _outside(plan: Plan, batch: Batch) -> dict[str, NDArray[Any]]:
     n_runs, n_times = len(batch.varied), len(batch.times)
     table = batch.table
     atol = -1.0 if batch.atol is None else batch.atol
+    most_steps = min(batch.most_steps, MOST_CALLS / max(plan.work, 1))
     found: dict[str, Any] = {
-        "options": np.array([batch.rtol, atol, batch.most_steps, batch.resolved]),
+        "options": np.array([batch.rtol, atol, most_steps, batch.resolved]),
         "order": batch.chosen,
         "varied": batch.varied,
         "given": batch.given,
