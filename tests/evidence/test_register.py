@@ -172,6 +172,15 @@ def test_scales_on_which_more_is_better_are_turned() -> None:
     assert found.entries[0].value < 0
 
 
+def test_a_scale_of_unknown_direction_is_left_out_with_the_reason() -> None:
+    found = answer("Alzheimer: placebo | MMSE | change | 12-104 weeks", unresolved=True)
+    assert found.pooled is None and found.left_out
+    assert {e.how for e in found.left_out} == {"which way its scale is better is not known"}
+    null = answer("knee_OA: saline | VAS | change | 26 weeks").left_out
+    reasons = {e.study_id: e.how for e in null}
+    assert reasons["placental_ev_oa2024"] == "only a direction is known"
+
+
 def test_a_register_can_be_empty_for_a_question() -> None:
     empty = Register(studies={}, results=(), status=())
     assert answer("knee: saline | VAS | change | 12 weeks", empty).pooled is None

@@ -22,8 +22,10 @@ STATISTICS = ("change",)
 FORM = "indication: given | end point | change | 12-26 weeks"
 WEEKS = re.compile(r"(\d+(?:\.\d+)?)(?:\s*-\s*(\d+(?:\.\d+)?))?\s*(?:weeks?|wk)?")
 CORRELATION = 0.5  # of two visits where no SD of the change is printed; 0.22 to 0.54 in RESTORE
-HALF_95 = 1.959964
-BETTER_WHEN_HIGHER = re.compile(r"plus is better|100 best|improvement", re.IGNORECASE)
+NORMAL_95 = 1.959964
+BETTER_WHEN_HIGHER = re.compile(r"plus is better|100 best|improvement|KOOS", re.IGNORECASE)
+PLUS_IS_BETTER = "plus = improvement"  # in a note
+BETTER_WHEN_LOWER = re.compile(r"VAS|NRS|WOMAC|Lequesne|pain|NIHSS|mRS|ADAS", re.IGNORECASE)
 POOL = re.compile(r"(?:network )?meta-analysis|systematic review|pool", re.IGNORECASE)
 
 
@@ -160,13 +162,18 @@ def _entry(whole: Register, r: Result) -> Entry:
     """The change of an arm with its standard error."""
     if POOL.match(r.design):
         return _left_out(r, "a pool of studies, not one of them")
+    if r.statistic == "qualitative":
+        return _left_out(r, "only a direction is known")
+    higher = BETTER_WHEN_HIGHER.search(f"{r.scale_text} {r.endpoint}") or PLUS_IS_BETTER in r.note
+    if not higher and not BETTER_WHEN_LOWER.search(r.endpoint):
+        return _left_out(r, "which way its scale is better is not known")
     if r.scale_low is None or r.scale_high is None or "source says mm" in r.scale_text:
         return _left_out(r, f"its scale is not known ('{r.scale_text}')")
     value, error, how = _change(whole, r)
     if value is None or error is None or not error > 0:
         return _left_out(r, how)
     scale = 100.0 / (r.scale_high - r.scale_low)
-    sign = -1.0 if BETTER_WHEN_HIGHER.search(f"{r.scale_text} {r.endpoint}") else 1.0
+    sign = -1.0 if higher else 1.0
     return Entry(
         study_id=r.study_id,
         label=f"{r.study_id}, {r.intervention}",
@@ -186,7 +193,7 @@ def _change(whole: Register, r: Result) -> tuple[float | None, float | None, str
         if r.sd_of_change and r.n:
             return r.change, r.sd_of_change / math.sqrt(r.n), "SD of the change"
         if r.interval == "ci95" and r.low is not None and r.high is not None:
-            return r.change, (r.high - r.low) / (2 * HALF_95), "printed interval"
+            return r.change, (r.high - r.low) / (2 * NORMAL_95), "printed interval"
     before = [
         b
         for b in whole.results
@@ -206,8 +213,6 @@ def _change(whole: Register, r: Result) -> tuple[float | None, float | None, str
             spread / math.sqrt(r.n),
             f"SDs of both visits, correlation {CORRELATION:g} assumed",
         )
-    if r.statistic == "qualitative":
-        return None, None, "only a direction is known"
     return None, None, "no change with a spread, and no baseline with one"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from exocast.errors import InvalidInput
-from exocast.evidence.query import Answer
+from exocast.evidence.query import NORMAL_95, Answer
 from exocast.report.figures import BLUE, FAINT, INK, LINE, Figure, canvas, finished
 
 WIDTH = 7.4
@@ -160,7 +160,7 @@ def forest(query: str, found: Answer) -> Figure:
     with canvas((WIDTH, 1.1 + ROW * rows), "forest") as (drawing, axes):
         for i, (entry, weight) in enumerate(zip(entries, pooled.weights, strict=True)):
             y = rows - 1 - i
-            half = 1.959964 * entry.standard_error
+            half = NORMAL_95 * entry.standard_error
             axes.plot([entry.value - half, entry.value + half], [y, y], color=INK, lw=1)
             size = 3 + 6 * math.sqrt(float(weight / pooled.weights.max()))
             axes.plot(entry.value, y, "s", color=BLUE, markersize=size)
