@@ -24,6 +24,10 @@ CHANGE_WITH_DOUBT = re.compile(rf"({NUMBER}) \((?:SD or SE|spread) .*\)")
 SCALE = re.compile(rf"({NUMBER})-({NUMBER})(?: (?:mm|cm|Likert|presumed|\(.*\)))?(?:, .*)?")
 PEOPLE = re.compile(r"(?:about )?(\d+)(?: (?:knees?|people)(?: analysed)?(?: per arm)?)?")
 WEEKS = re.compile(rf"({NUMBER})-({NUMBER})")
+REGISTRATION = r"\b(?:NCT\d{8}|ACTRN\d{14}|IRCT\w*\d|ISRCTN\d+|ChiCTR[\w-]+\d|JPRN-\w+)\b"
+# What the notes say of the maker's hand, and of corrections since.
+MAKER = re.compile(r"maker|manufacturer|sponsor|clinic authors")
+CORRECTED = r"\b(?:erratum|retract\w*|corrigendum)(?: \d{4})?(?: \([^)]*\))?"
 QUARTILES = {"median", "median_iqr"}
 
 
@@ -97,6 +101,7 @@ def study(row: dict[str, str]) -> dict[str, str]:
     text = row["doi_or_nct"]
     dois = re.findall(r"10\.\d{4,9}/[^\s;,]+", text)
     people = re.match(r"(\d[\d,]*)", row["n_total"])
+    notes = row["risk_of_bias_notes"]
     return {
         "study_id": row["study_id"],
         "title": row["title"],
@@ -104,6 +109,7 @@ def study(row: dict[str, str]) -> dict[str, str]:
         "pmid": " ".join(re.findall(r"PMID (\d+)", text)),
         "pmcid": " ".join(re.findall(r"PMC\d+", text)),
         "nct": " ".join(re.findall(r"NCT\d{8}", text.upper())),
+        "registration": " ".join(re.findall(REGISTRATION, text)),
         "reference": text,
         "journal": row["journal"],
         "year": row["year"],
@@ -112,7 +118,10 @@ def study(row: dict[str, str]) -> dict[str, str]:
         "n": people.group(1).replace(",", "") if people else "",
         "n_text": row["n_total"],
         "country": row["country"],
-        "bias": row["risk_of_bias_notes"],
+        "funding": " ".join(re.findall(r"\bfunded by [^;.,]+|\bmaker[ -]funded\b", notes)),
+        "maker_link": "yes" if MAKER.search(f"{row['country']}; {notes}") else "",
+        "retraction": "; ".join(re.findall(CORRECTED, notes)),
+        "bias": notes,
     }
 
 

@@ -531,6 +531,10 @@ def _study(whole: Register, study: Study) -> dict[str, Any]:
         "people": study.n_text,
         "address": study.address,
         "resolved": study.resolved,
+        "registration": study.registration,
+        "funding": study.funding,
+        "maker_link": study.maker_link,
+        "retraction": study.retraction,
         "bias": study.bias,
         "results": len(whole.results_of(study.study_id)),
     }

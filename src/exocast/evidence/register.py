@@ -64,7 +64,20 @@ SAME = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Study:
-    """A study, or a pool of studies; texts are as transcribed, empty where nothing is known."""
+    """A study, or a pool of studies; texts are as transcribed, empty where nothing is known.
+
+    Attributes
+    ----------
+    registration
+        Numbers in registries of trials.
+    funding, maker_link
+        Who paid, and ``yes`` where the notes name the maker's hand; empty where nobody has read
+        it, which is no acquittal.
+    retraction
+        Correction, erratum or retraction that the notes name; empty where none is named.
+    bias
+        First impression of the risk of bias, from abstracts and registry pages.
+    """
 
     study_id: str
     title: str
@@ -72,6 +85,7 @@ class Study:
     pmid: str
     pmcid: str
     nct: str
+    registration: str
     reference: str
     journal: str
     year: str
@@ -80,6 +94,9 @@ class Study:
     n: float | None
     n_text: str
     country: str
+    funding: str
+    maker_link: str
+    retraction: str
     bias: str
 
     @property

@@ -208,6 +208,10 @@ class StudyRecord(_Model):
     people: str = Field(description="as printed")
     address: str = Field(description="DOI, PMID, PMCID or registry number; or that there is none")
     resolved: bool = Field(description="false: it weighs nothing")
+    registration: str = Field(description="numbers in registries of trials")
+    funding: str = Field(description="who paid; empty: not read")
+    maker_link: str = Field(description="yes where the notes name it; empty: not read")
+    retraction: str = Field(description="correction or retraction that the notes name")
     bias: str = Field(description="first impression of the risk of bias")
     results: int = Field(description="lines of results")
 

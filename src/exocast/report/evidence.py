@@ -108,6 +108,16 @@ def study_text(made: Mapping[str, Any]) -> str:
         f"  {s['address']}",
         f"  risk of bias, first impression: {s['bias'] or 'none written down'}",
     ]
+    lines += [
+        f"  {words}: {s[name]}"
+        for name, words in (
+            ("registration", "registered as"),
+            ("funding", "funding"),
+            ("maker_link", "the maker's hand"),
+            ("retraction", "corrected since"),
+        )
+        if s[name]
+    ]
     if not s["resolved"]:
         lines.append("  No identifier leads to it: it weighs nothing.")
     for r in made["results"]:
