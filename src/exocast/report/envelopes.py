@@ -174,6 +174,10 @@ class ForecastRecord(_Model):
     first_important: list[FirstImportant]
     weakest: list[WeakRecord]
     trials: list[dict[str, Any]]
+    comparators: list[dict[str, Any]] = Field(
+        description="arms known from trials: difference to saline in SD of pain, as reported and "
+        "with the bias of small trials taken out"
+    )
     stoichiometry: Stoichiometry
     needle: NeedleRecord
     effect_prior: dict[str, Any]
@@ -409,7 +413,9 @@ def forecast_record(result: Result, numbers: Numbers) -> dict[str, Any]:
             for observable in OUTCOMES
             if observable in result.observables
             for week in visits(result)
+            if math.isfinite(numbers.at(arm, observable, "mean", 7.0 * week))
         ],
+        "comparators": list(manifest.get("comparators", ())),
         "first_important": [
             {
                 "observable": name,
