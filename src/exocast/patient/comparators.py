@@ -36,6 +36,7 @@ WORLDS = 4000  # of the bands that a report prints
 SHARE = ".share_"
 EFFECT = ".effect"
 RATIO = ".ratio"
+TAKEN_OFF = ".taken_off"
 SHARED = ("fades",)
 
 
@@ -103,8 +104,32 @@ def rows(arms: Iterable[str], prior: str = "default") -> tuple[Row, ...]:
         return ()
     table = package_table("patient", TABLE)
     found = tuple(row for key, row in table.items() if key in SHARED or key.split(".")[0] in wanted)
-    found = under_prior(found, prior)
-    return tuple(shrunk(row) for row in found) if prior == "default" else found
+    return with_taken_off(under_prior(found, prior), shrink=prior == "default")
+
+
+def with_taken_off(found: Sequence[Row], *, shrink: bool = True) -> tuple[Row, ...]:
+    """Rows shrunk by grade, and for each effect a row of what that took off its centre.
+
+    Where a course turns to harm nothing is taken off, lest weak evidence look safer.
+    """
+    made: list[Row] = []
+    for row in found:
+        new = shrunk(row) if shrink else row
+        made.append(new)
+        if row.id.endswith(EFFECT):
+            made.append(
+                replace(
+                    new,
+                    id=row.id.removesuffix(EFFECT) + TAKEN_OFF,
+                    meaning="what the grade took off the centre of the effect",
+                    value=row.value - new.value,
+                    spread=(),
+                    spread_kind="fixed",
+                    varies="constant",
+                    note="put back where the course turns to harm",
+                )
+            )
+    return tuple(made)
 
 
 def shrunk(row: Row) -> Row:
@@ -157,7 +182,9 @@ def smd(times_days: Array, arm: str, values: Mapping[str, Array]) -> Array:
     ratio = np.minimum(values[name + RATIO], 1.0)
     own = values[f"{name}.between_studies"] * values[f"{name}.study"]
     settled = np.clip(times / weeks[1], 0.0, 1.0)
-    size = (values[name + EFFECT][..., None] * share + own[..., None] * settled) * fade
+    whole = values[name + EFFECT] + values[name + TAKEN_OFF]
+    effect = np.where(share >= 0, values[name + EFFECT][..., None], whole[..., None])
+    size = (effect * share + own[..., None] * settled) * fade
     live = values[f"{name}.slab_weight"] > 0
     return np.asarray(np.where(live, ratio, 0.0)[..., None] * size)
 
