@@ -22,7 +22,7 @@ COLUMNS = (
     "used_for,source,place,note"
 ).split(",")
 COHORTS = re.compile(r"(\d+) (?:studies|placebo cohorts|cohorts)")
-PLUS_IS_BETTER = re.compile(r"improvement|plus is better", re.IGNORECASE)
+PLUS_IS_BETTER = re.compile(r"improvement|plus is better|100 best", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,7 @@ def arms() -> tuple[Arm, ...]:
                 sd=entry[f"{name}.sd"].value,
                 threshold=entry[f"{name}.threshold"].value,
                 ceiling=ceiling,
-                visits=tuple(_visit(line) for line in lines),
+                visits=tuple(visit_of(line) for line in lines),
             )
         )
     return tuple(found)
@@ -125,7 +125,8 @@ def arms_for(use: str) -> tuple[Arm, ...]:
     return tuple(a for a in arms() if a.used_for == use)
 
 
-def _visit(line: dict[str, str]) -> Visit:
+def visit_of(line: Mapping[str, str]) -> Visit:
+    """A visit from a line of ``arms.csv``."""
     n = int(line["n"])
     kind, text = line["spread_kind"], line["spread"]
     sd = float(line["sd_of_change"]) if line["sd_of_change"] else None
@@ -173,7 +174,7 @@ def from_register(whole: Register | None = None) -> list[dict[str, str]]:
             raise TableError(
                 f"no line of the register is the arm '{choice['arm']}'.", where="arm_choices.csv"
             )
-        lines += [_line(r, choice) for r in sorted(found, key=lambda r: r.week or 0.0)]
+        lines += [line_of(r, choice) for r in sorted(found, key=lambda r: r.week or 0.0)]
     return lines
 
 
@@ -194,7 +195,14 @@ def _spread(r: Result, choice: Mapping[str, str]) -> tuple[str, float] | None:
     return ("sd", r.sd_of_change) if r.sd_of_change is not None else None
 
 
-def _line(r: Result, choice: Mapping[str, str]) -> dict[str, str]:
+def line_of(r: Result, choice: Mapping[str, str]) -> dict[str, str]:
+    """A line of ``arms.csv`` from a line of the register: on 0-100, minus for less pain.
+
+    Raises
+    ------
+    TableError
+        When the scale is not known.
+    """
     smd = r.statistic == "effect_smd"
     if not smd and (r.scale_low is None or r.scale_high is None):
         raise TableError("the scale is not known.", where=f"results.csv, line {r.line}")

@@ -7,9 +7,11 @@ end points in the range, the visit nearest to the middle and the first end point
 
 from __future__ import annotations
 
+import csv
 import math
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -227,3 +229,9 @@ def _left_out(r: Result, why: str) -> Entry:
         how=why,
         line=r.line,
     )
+
+
+def pools() -> tuple[dict[str, str], ...]:
+    """Queries that are looked at again when a study comes in: ``id``, ``query``, ``unit``."""
+    text = Path(__file__).with_name("pools.csv").read_text(encoding="utf-8")
+    return tuple(csv.DictReader(text.splitlines()))

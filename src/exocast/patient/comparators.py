@@ -286,6 +286,7 @@ COURSES = (
 COUNTED = COURSES[1].pooled
 LARGE_BLINDED = Said(study_id="rutjes_via_rmdopen", given="large blinded", week=13)
 P_VALUE = re.compile(r"P=(0?\.\d+)")
+PLUS_IS_BETTER = re.compile(r"plus (?:is better|= improvement)|100 best")
 TRIALS = re.compile(r"(\d+) (?:trials|RCTs)")
 SYSTEM = "knee osteoarthritis, against saline or sham"
 FIT = "evidence_pools"
@@ -544,7 +545,7 @@ def held_out(whole: Register | None = None, prior: str = "default") -> tuple[Hel
         treated = {r.week: r for r in lines if _given(r, choice["treated"])}
         control = {r.week: r for r in lines if _given(r, choice["control"])}
         for week in sorted(w for w in treated.keys() & control.keys() if w):
-            first = _difference(treated[week], control[week])
+            first = difference(treated[week], control[week])
             if first is not None:
                 found.append(_held(choice, week, *first, control, prior))
     return tuple(found)
@@ -561,8 +562,11 @@ def _given(r: Result, words: str) -> bool:
     return start and "+" not in r.intervention and " vs " not in r.intervention
 
 
-def _difference(treated: Result, control: Result) -> tuple[float, float] | None:
-    """Difference of changes on 0-100 with its standard error, as printed or from the SDs."""
+def difference(treated: Result, control: Result) -> tuple[float, float] | None:
+    """Difference of changes on 0-100 (minus is less pain) with its standard error.
+
+    From the SDs of the changes, or from a printed P value; None where there is neither.
+    """
     if treated.change is None or control.change is None or not (treated.n and control.n):
         return None
     assert treated.scale_low is not None and treated.scale_high is not None
@@ -579,7 +583,12 @@ def _difference(treated: Result, control: Result) -> tuple[float, float] | None:
         error = abs(value) / float(norm.isf(float(printed.group(1)) / 2))
     else:
         return None
-    return scale * value, scale * error
+    return (-scale if plus_is_better(treated) else scale) * value, scale * error
+
+
+def plus_is_better(r: Result) -> bool:
+    """Whether more of an end point's change is less pain."""
+    return "improvement" in r.endpoint or bool(PLUS_IS_BETTER.search(f"{r.scale_text} {r.note}"))
 
 
 def _held(
