@@ -961,6 +961,7 @@ def _beside(result: Result, numbers: Numbers) -> Section:
         key="beside",
         title="Saline and other treatments",
         words=tuple(words),
+        figures=("beside",),
         tables=(in_mm, sides),
     )
 
