@@ -133,7 +133,9 @@ def answer(
             key=lambda r: abs((r.week or 0.0) - middle),
         )
         entry = _entry(whole, chosen)
-        if not whole.study(study_id).resolved and not unresolved and math.isfinite(entry.value):
+        if whole.study(study_id).retracted:
+            entry = _left_out(chosen, f"{whole.study(study_id).retraction.split(' (')[0]}")
+        elif not whole.study(study_id).resolved and not unresolved and math.isfinite(entry.value):
             entry = _left_out(chosen, "no identifier leads to the study, so it weighs nothing")
         (entries if math.isfinite(entry.value) else left_out).append(entry)
     pooled = None

@@ -253,6 +253,7 @@ COURSES = (
         favours_plus=True,
         shares={4: 0.75, 13: 1.0, 26: 1.0},
         own_ratio=True,
+        counted=True,
     ),
     Course(
         name="corticosteroid",
