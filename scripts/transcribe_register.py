@@ -156,18 +156,21 @@ def identified(studies: list[dict[str, str]]) -> list[dict[str, str]]:
 
 def amended(name: str, rows: list[dict[str, str]]) -> list[dict[str, str]]:
     """Rows with the corrections put over them; one that no longer fits stops the script."""
+    # Labels may be exchanged: a correction looks at what stood there before all of them.
+    before = [dict(row) for row in rows]
     for change in amendments("corrections"):
         if change["table"] != name:
             continue
         hits = [
-            row
-            for row in rows
+            at
+            for at, row in enumerate(before)
             if row["study_id"] == change["study_id"]
             and (not change["line_holds"] or row["intervention"] == change["line_holds"])
         ]
-        if len(hits) != 1 or hits[0][change["column"]] != change["old"]:
+        if not hits or any(before[at][change["column"]] != change["old"] for at in hits):
             raise SystemExit(f"this correction fits no row any more: {change}")
-        hits[0][change["column"]] = change["new"]
+        for at in hits:
+            rows[at][change["column"]] = change["new"]
     return rows
 
 

@@ -161,13 +161,13 @@ def test_a_pool_says_what_it_left_out() -> None:
 def test_unresolved_studies_weigh_nothing_unless_asked_for() -> None:
     query = "knee_OA: saline | VAS | change | 12-26 weeks"
     whole = register()
-    lost = replace(whole.study("ha_rct_stitik"), via="", reference="somewhere")
-    whole = replace(whole, studies={**whole.studies, "ha_rct_stitik": lost})
+    lost = replace(whole.study("ha_rct_jubb"), via="", pmid="", reference="somewhere")
+    whole = replace(whole, studies={**whole.studies, "ha_rct_jubb": lost})
     without, with_them = answer(query, whole), answer(query, whole, unresolved=True)
     assert {e.study_id for e in without.entries} < {e.study_id for e in with_them.entries}
     assert all(whole.study(e.study_id).resolved for e in without.entries)
     reasons = {e.study_id: e.how for e in without.left_out}
-    assert "no identifier" in reasons["ha_rct_stitik"]
+    assert "no identifier" in reasons["ha_rct_jubb"]
 
 
 def test_scales_on_which_more_is_better_are_turned() -> None:
@@ -208,6 +208,6 @@ def test_a_retracted_study_weighs_nothing_and_says_so() -> None:
 
 
 def test_values_by_way_of_a_data_set_lead_to_its_publication() -> None:
-    study = register().study("ha_rct_stitik")
+    study = register().study("ha_rct_corrado")
     assert study.resolved
     assert study.address == "by way of doi:10.1002/sim.6492"
