@@ -13,7 +13,6 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from exocast.evidence.bias import (
     COLUMNS,
@@ -60,6 +59,10 @@ LOSS = re.compile(r"loss to follow-up[^;]*?(\d+) percent|completers (\d+) percen
 ANALYSED = re.compile(
     r"(\d+)[^()\d]*(?:/[^()]*)?\((\d+) (?:analysed|completed)\)|"
     r"(\d+) enrolled, (\d+) (?:evaluable|analysed)"
+)
+NO_COMPARATOR = (
+    "no comparator: natural course, regression to the mean, placebo and what else was given "
+    "cannot be told from the product"
 )
 SAFETY_ONLY = re.compile(r"safety only|safety and PK only|long-term safety")
 
@@ -118,43 +121,42 @@ def rob2(study: Study, results: tuple[Result, ...]) -> Iterator[tuple[str, Said]
         for domain in TOOLS["rob2"].domains:
             yield domain, (NO_INFORMATION, "registered; no result was opened that could be judged")
         return
-    words = f"{study.design}; {study.bias}"
-    fully = BLIND_FULLY.search(words)
-    partly = BLIND_PARTLY.search(words)
-    unread = BLINDING_UNREAD.search(words)
-    is_open = OPEN.search(words) and not fully
-    if UNEQUAL.search(study.bias):
-        yield (
-            "D1",
-            (
-                "some concerns",
-                "said to be randomised, groups differ at the start (chance can do that in few "
-                "people); concealment is not read",
-            ),
-        )
-    elif "technique not randomised" in words:
-        yield "D1", ("some concerns", "randomised to the drug, not to the technique of injection")
-    else:
-        yield "D1", ("some concerns", "said to be randomised; concealment is not read")
-    if unread:
-        yield "D2", (NO_INFORMATION, f"the notes say '{unread.group(0)}'")
-    elif fully:
-        yield "D2", ("low", f"said to be {fully.group(0)}; deviations are not read")
-    elif partly:
-        yield (
-            "D2",
-            ("some concerns", f"said to be {partly.group(0)}: people, or those who treat, knew"),
-        )
-    elif is_open:
-        yield "D2", ("some concerns", "not blinded; deviations are not read")
-    else:
-        yield "D2", (NO_INFORMATION, "who was blinded is not in the opened text")
+    yield "D1", randomisation(study)
+    yield "D2", deviations(study)
     yield "D3", missing(study, ("some concerns", "high"))
     yield "D4", measurement(study, results)
     if POST_HOC.search(study.bias):
         yield "D5", ("some concerns", "the notes name results that were chosen after the fact")
     else:
         yield "D5", reported(study, "some concerns")
+
+
+def randomisation(study: Study) -> Said:
+    """Domain 1 of RoB 2."""
+    if UNEQUAL.search(study.bias):
+        reason = "groups differ at the start, as chance can do in few people; "
+    elif "technique not randomised" in study.design:
+        reason = "to the drug and not to the technique of injection; "
+    else:
+        reason = ""
+    return "some concerns", f"said to be randomised; {reason}concealment is not read"
+
+
+def deviations(study: Study) -> Said:
+    """Domain 2 of RoB 2: who knew what was given."""
+    words = f"{study.design}; {study.bias}"
+    if unread := BLINDING_UNREAD.search(words):
+        return NO_INFORMATION, f"the notes say '{unread.group(0)}'"
+    if fully := BLIND_FULLY.search(words):
+        return "low", f"said to be {fully.group(0)}; deviations are not read"
+    if partly := BLIND_PARTLY.search(words):
+        return (
+            "some concerns",
+            f"said to be {partly.group(0)}: people, or those who treat, may have known",
+        )
+    if OPEN.search(words):
+        return "some concerns", "not blinded; deviations are not read"
+    return NO_INFORMATION, "who was blinded is not in the opened text"
 
 
 def measurement(study: Study, results: tuple[Result, ...]) -> Said:
@@ -169,7 +171,10 @@ def measurement(study: Study, results: tuple[Result, ...]) -> Said:
     if fully:
         return "low", f"{_by(by)}, and the trial is said to be {fully.group(0)}"
     if SINGLE.search(words):
-        return "some concerns", f"{_by(by)}, and who was blinded in a single-blind trial is not read"
+        return (
+            "some concerns",
+            f"{_by(by)}, and who was blinded in a single-blind trial is not read",
+        )
     if ASSESSOR.search(words):
         if by == "person":
             return "high", "people who knew what they got told the outcome themselves"
@@ -205,19 +210,7 @@ def robins_i(study: Study, results: tuple[Result, ...]) -> Iterator[tuple[str, S
     words = f"{study.design}; {study.bias}"
     given = "; ".join(sorted({r.intervention for r in results}))
     controlled = kind(study) == "controlled"
-    if controlled:
-        yield "D1", ("serious", "groups were not formed by chance; adjustment is not read")
-    elif SAFETY_ONLY.search(words):
-        yield "D1", ("serious", "safety only, and no group without the product to compare with")
-    else:
-        yield (
-            "D1",
-            (
-                "critical",
-                "no comparator: natural course, regression to the mean, placebo and what else was "
-                "given cannot be told from the product",
-            ),
-        )
+    yield "D1", confounding(study)
     if found := CHOSEN.search(words):
         yield "D2", ("serious", f"people entered after the fact or by choice ('{found.group(0)}')")
     else:
@@ -238,6 +231,15 @@ def robins_i(study: Study, results: tuple[Result, ...]) -> Iterator[tuple[str, S
         yield "D7", (NO_INFORMATION, "only an abstract was read")
     else:
         yield "D7", reported(study, "moderate")
+
+
+def confounding(study: Study) -> Said:
+    """Domain 1 of ROBINS-I."""
+    if kind(study) == "controlled":
+        return "serious", "groups were not formed by chance; adjustment is not read"
+    if SAFETY_ONLY.search(f"{study.design}; {study.bias}"):
+        return "serious", "safety only, and no group without the product to compare with"
+    return "critical", NO_COMPARATOR
 
 
 def measured_open(study: Study, results: tuple[Result, ...]) -> Said:
@@ -269,7 +271,9 @@ def syrcle(study: Study, results: tuple[Result, ...]) -> Iterator[tuple[str, Sai
 RULES = {"rob2": rob2, "robins_i": robins_i, "syrcle": syrcle}
 
 
-def judged(whole: Register, kept: dict[tuple[str, str], dict[str, str]]) -> Iterator[dict[str, str]]:
+def judged(
+    whole: Register, kept: dict[tuple[str, str], dict[str, str]]
+) -> Iterator[dict[str, str]]:
     """Every line of the table; ``kept`` are the lines that a reader judged."""
     for study in whole.studies.values():
         tool = tool_of(study)

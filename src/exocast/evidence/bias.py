@@ -19,8 +19,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from exocast.errors import TableError, nearest
-from exocast.evidence.designs import CONTROLLED, KINDS, kind, without_result
+from exocast.errors import TableError, UnknownName, nearest
+from exocast.evidence.designs import CONTROLLED, KINDS, best_first, kind, without_result
 from exocast.evidence.records import lines, problem, refuse, table
 from exocast.evidence.register import FOLDER, Doubt, Register, Study, register
 
@@ -304,6 +304,12 @@ def _incomplete(some: list[Judgement]) -> str:
 
 
 @functools.cache
+def _ours() -> Mapping[str, Assessment]:
+    made, problems = parse(FOLDER / FILE, register().studies)
+    refuse(problems)
+    return gathered(made)
+
+
 def assessments(library: Path | None = None) -> dict[str, Assessment]:
     """Every study that is judged, by its id.
 
@@ -318,12 +324,9 @@ def assessments(library: Path | None = None) -> dict[str, Assessment]:
     TableError
         For a line that cannot be used, with file and line.
     """
-    studies = register().studies
-    made, problems = parse(FOLDER / FILE, studies)
-    refuse(problems)
-    found = gathered(made)
+    found = dict(_ours())
     if library is not None and (library / FILE).is_file():
-        found |= _of_reader(library / FILE, studies)
+        found |= _of_reader(library / FILE, register().studies)
     return found
 
 
@@ -338,19 +341,28 @@ def _of_reader(path: Path, studies: Mapping[str, Study]) -> dict[str, Assessment
     return gathered(made, ours=False)
 
 
-def chosen(words: str = "", library: Path | None = None) -> list[Assessment]:
-    """Judged studies that hold the words, in the order of reading; all for no words."""
-    from exocast.evidence.designs import best_first
+def chosen(words: str = "", *, tool: str = "", library: Path | None = None) -> list[Assessment]:
+    """Judged studies that hold all words, in the order of reading; of one tool if it is named.
 
+    Raises
+    ------
+    UnknownName
+        For a tool that does not exist.
+    """
+    if tool and tool not in TOOLS:
+        raise UnknownName(f"'{tool}' is no tool." + nearest(tool, TOOLS), where="tool")
     found = assessments(library)
-    whole = register()
-    return [found[s.study_id] for s in best_first(whole.search(words)) if s.study_id in found]
+    studies = best_first(register().search(words))
+    some = [found[s.study_id] for s in studies if s.study_id in found]
+    return [a for a in some if tool in ("", a.tool)]
 
 
 def findings(whole: Register, folder: Path = FOLDER) -> list[Doubt]:
     """What is wrong with the table, and controlled studies in people that it leaves out."""
     try:
         made, problems = parse(folder / FILE, whole.studies)
+        if problems:
+            return problems  # a study that lost a line would only be found twice
         found = gathered(made)
     except TableError as e:
         return [problem(str(e.where), e.message)]

@@ -37,7 +37,18 @@ SPELLINGS = {
     "syrcle": {
         "low": ("low", "l", "+", "yes", "y", "low risk"),
         "high": ("high", "h", "x", "×", "no", "high risk"),
-        "unclear": ("unclear", "u", "?", "-", "–", "some concerns", "no information", "ni", "na", ""),
+        "unclear": (
+            "unclear",
+            "u",
+            "?",
+            "-",
+            "–",
+            "some concerns",
+            "no information",
+            "ni",
+            "na",
+            "",
+        ),
     },
 }
 
@@ -55,9 +66,9 @@ def text(chosen: Iterable[Assessment]) -> str:
     if len(tools) != 1:
         names = ", ".join(TOOLS[t].name for t in tools) or "none"
         raise InvalidInput(
-            f"a file of robvis holds one tool, and these are of {names}; choose one of "
+            f"a file of robvis holds one tool, and these are of {names}; name one: "
             f"{', '.join(TOOLS)}.",
-            where="tool",
+            where="--tool",
         )
     domains = TOOLS[tools[0]].domains
     out = io.StringIO()
