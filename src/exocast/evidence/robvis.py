@@ -2,8 +2,8 @@
 
 One line a study: ``Study``, a column a domain, ``Overall``, ``Weight``. Five domains are RoB 2,
 seven are ROBINS-I, ten the generic layout, here SYRCLE's items. robvis looks at the first letter
-of a judgement; symbols of its figures are read too. L. A. McGuinness and J. P. T. Higgins, Res
-Synth Methods 12 (2021) 55, doi:10.1002/jrsm.1411.
+of a judgement; symbols of its figures are read too. The layout is that of the data sets
+in the package, by L. A. McGuinness, https://github.com/mcguinlu/robvis.
 """
 
 from __future__ import annotations

@@ -44,11 +44,11 @@ SYMBOL = {
     "unclear": "?",
 }
 COLOUR = {
-    "low": "#bfe0ee",
-    "some concerns": "#f6dd87",
-    "moderate": "#f6dd87",
-    "high": "#dd8146",
-    "serious": "#dd8146",
+    "low": "#d3ebf6",
+    "some concerns": "#ecc55c",
+    "moderate": "#ecc55c",
+    "high": "#d0702f",
+    "serious": "#d0702f",
     "critical": "#7c2d12",
     "no information": "#ffffff",
     "unclear": "#ffffff",
@@ -307,7 +307,8 @@ def _with_words(svg: str, name: str, title: str, words: str) -> str:
 
 def _wrapped(text: str, width: float, size: float) -> list[str]:
     letters = max(8, int(width * POINTS_PER_INCH / (LETTER * size)))
-    return textwrap.wrap(text, letters, break_on_hyphens=False) or [""]
+    kept = text.replace(" %", "\u00a0%")
+    return textwrap.wrap(kept, letters, break_on_hyphens=False) or [""]
 
 
 def _write(axes: Axes, x: float, y: float, lines: Sequence[str], *, size: float) -> None:
@@ -588,8 +589,8 @@ def _table_head(axes: Axes, width: float) -> None:
 
     axes.add_patch(
         Rectangle(
-            (MARGIN, MARGIN),
-            width - 2 * MARGIN,
+            (MARGIN - 0.05, MARGIN),
+            width - 2 * MARGIN + 0.1,
             0.3,
             facecolor="#eef0f2",
             edgecolor=FAINT,
@@ -598,7 +599,7 @@ def _table_head(axes: Axes, width: float) -> None:
     )
     x = MARGIN
     for name, wide in FINDINGS:
-        axes.text(x + 0.04, MARGIN + 0.15, name, fontsize=NORMAL, va="center", fontweight="bold")
+        axes.text(x, MARGIN + 0.15, name, fontsize=NORMAL, va="center", fontweight="bold")
         x += wide
 
 
