@@ -37,7 +37,8 @@ OPEN = re.compile(
 BLINDING_UNREAD = re.compile(
     r"blinding (?:not|of patient unclear|doubtful|not recorded|not stated)|blinding doubtful"
 )
-SINGLE = re.compile(r"single-blind")
+SINGLE = re.compile(r"single-blind|injection arms blinded|injector unblinded")
+PEOPLE_BLIND = re.compile(r"double-blind|triple-blind|participant-blinded")
 ASSESSOR = re.compile(r"assessor[ -]blind|evaluator-blind|blinded assessor")
 # End points by who says what they are: the person treated, somebody who rates, or an instrument.
 BY_PERSON = re.compile(
@@ -150,12 +151,9 @@ def deviations(study: Study) -> Said:
     if fully := BLIND_FULLY.search(words):
         return "low", f"said to be {fully.group(0)}; deviations are not read"
     if partly := BLIND_PARTLY.search(words):
-        return (
-            "some concerns",
-            f"said to be {partly.group(0)}: people, or those who treat, may have known",
-        )
-    if OPEN.search(words):
-        return "some concerns", "not blinded; deviations are not read"
+        return "some concerns", f"'{partly.group(0)}': people, or those who treat, may have known"
+    if found := OPEN.search(words):
+        return "some concerns", f"the notes say '{found.group(0)}'; deviations are not read"
     return NO_INFORMATION, "who was blinded is not in the opened text"
 
 
@@ -163,26 +161,26 @@ def measurement(study: Study, results: tuple[Result, ...]) -> Said:
     """Domain 4 of RoB 2: who knew, and who said what the outcome was."""
     words = f"{study.design}; {study.bias}"
     by = measured(results)
-    fully = BLIND_FULLY.search(words)
     if not by:
         return NO_INFORMATION, "no end point of it was opened"
     if unread := BLINDING_UNREAD.search(words):
         return NO_INFORMATION, f"the notes say '{unread.group(0)}'"
-    if fully:
-        return "low", f"{_by(by)}, and the trial is said to be {fully.group(0)}"
-    if SINGLE.search(words):
-        return (
-            "some concerns",
-            f"{_by(by)}, and who was blinded in a single-blind trial is not read",
-        )
+    if found := PEOPLE_BLIND.search(words):
+        if by == "person" or BLIND_FULLY.search(words):
+            return "low", f"{_by(by)}, and the trial is said to be {found.group(0)}"
+        return NO_INFORMATION, f"{_by(by)}; whether raters were blinded is not read"
+    if found := SINGLE.search(words):
+        return "some concerns", f"{_by(by)}, and '{found.group(0)}' leaves open who knew the arm"
     if ASSESSOR.search(words):
         if by == "person":
-            return "high", "people who knew what they got told the outcome themselves"
+            return (
+                "high",
+                "people tell the outcome themselves, and only assessors are said to be blinded",
+            )
         return "low", f"{_by(by)}, and assessors are said to be blinded"
-    if OPEN.search(words):
-        if by == "instrument":
-            return "some concerns", f"{_by(by)}; nobody was blinded"
-        return "high", f"{_by(by)}, and nobody was blinded"
+    if found := OPEN.search(words):
+        level = "some concerns" if by == "instrument" else "high"
+        return level, f"{_by(by)}, and the notes say '{found.group(0)}'"
     return NO_INFORMATION, "who was blinded is not in the opened text"
 
 
@@ -220,7 +218,10 @@ def robins_i(study: Study, results: tuple[Result, ...]) -> Iterator[tuple[str, S
     elif controlled or CHOSEN.search(words):
         yield "D3", (NO_INFORMATION, "how it was recorded who got what is not in the opened text")
     else:
-        yield "D3", ("low", "everybody was given the product, by plan and before the outcome")
+        yield (
+            "D3",
+            ("low", "everybody was given the product, so nobody can stand in the wrong group"),
+        )
     if found := TOGETHER.search(f"{words}; {given}"):
         yield "D4", ("serious", f"given together with another treatment ('{found.group(0)}')")
     else:

@@ -36,8 +36,11 @@ PATTERNS = (
     ("course", r"^cohort"),
     ("controlled", r"^controlled|^split-face comparison|^case-control|^clinical study"),
 )
-BLIND_FULLY = re.compile(r"double-blind|triple-blind|participant-blinded|injection arms blinded")
-BLIND_PARTLY = re.compile(r"single-blind|assessor[ -]blind|evaluator-blind|blinded assessor")
+BLIND_FULLY = re.compile(r"double-blind|triple-blind")
+BLIND_PARTLY = re.compile(
+    r"single-blind|assessor[ -]blind|evaluator-blind|blinded assessor|participant-blinded|"
+    r"injection arms blinded|injector unblinded"
+)
 NO_RESULT = re.compile(r"^registered[;,]|(?:^|; )no results")
 # Null and unfavourable results stand before what is not known, favourable ones behind it.
 DIRECTIONS = {"null": 0, "unfavourable": 0, "": 1, "favourable": 2}
