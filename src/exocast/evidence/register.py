@@ -248,7 +248,7 @@ class Register:
         return [
             study
             for key, study in self.studies.items()
-            if all(_occurs(word, found[key]) for word in wanted)
+            if all(occurs(word, found[key]) for word in wanted)
         ]
 
     def status_of(self, product: str) -> tuple[Status, ...]:
@@ -286,7 +286,7 @@ class Register:
         return made
 
 
-def _occurs(word: str, words: set[str]) -> bool:
+def occurs(word: str, words: set[str]) -> bool:
     """Whether a word, one that means the same, or a longer one that begins so is there."""
     same = next((group for group in SAME if word in group), frozenset({word}))
     return bool(same & words) or any(len(word) > 3 and w.startswith(word) for w in words)
