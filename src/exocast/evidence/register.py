@@ -356,7 +356,7 @@ def register(folder: Path = FOLDER, *, library: str | Path | Sequence[str | Path
         that stands twice and differs; for an update whose old value is not there.
     """
     given = (library,) if isinstance(library, str | Path) else tuple(library)
-    folders = tuple(dict.fromkeys(Path(one) for one in given))
+    folders = tuple({Path(one).resolve(): Path(one) for one in given}.values())
     for one in folders:
         if not one.is_dir():
             raise NotFound("there is no such folder with a register of yours.", where=str(one))

@@ -20,7 +20,8 @@ from exocast.errors import NotFound, TableError, UnknownName, nearest
 NOT_SOURCES = ("assumption", "definition")
 """Words of the column ``source`` that need no entry: a guess, and what is true by definition."""
 
-MOST_PROBLEMS = 100
+MOST_PROBLEMS = 40
+MOST_CHARACTERS = 100_000  # of one value
 _ENTRY = re.compile(r"@(\w{1,40})\s*\{\s*([^\s,{}]{1,400})\s*,")
 _ASIDE = re.compile(r"@(comment|preamble|string)\s*\{", re.IGNORECASE)
 _FIELD = re.compile(r"\s*([\w-]{1,60})\s*=\s*")
@@ -129,8 +130,8 @@ def _source(entry: Entry) -> Source:
 def parse_entries(text: str) -> tuple[tuple[Entry, ...], tuple[tuple[int, str], ...]]:
     """Entries of a BibTeX text with all their fields, and (line, sentence) for each other one.
 
-    Comments and preambles are passed over; a macro (``@string``) is put in its place. After a
-    hundred entries that cannot be read the rest is left, and the last sentence says so.
+    Comments and preambles are passed over; a macro (``@string``) is put in its place. After
+    forty entries that cannot be read the rest is left, and the last sentence says so.
     """
     text = re.sub(r"(?m)^[ \t]*%.*$", "", text)
     entries: list[Entry] = []
@@ -216,7 +217,7 @@ def _value(text: str, at: int, macros: Mapping[str, str]) -> tuple[str, int]:
         return macros.get(bare[0].lower(), bare[0]), bare.end()
     closing = "}" if opening == "{" else '"'
     depth = 0
-    for sign in _SIGN.finditer(text, at + 1):
+    for sign in _SIGN.finditer(text, at + 1, at + MOST_CHARACTERS):
         if depth == 0 and sign[0] == closing:
             return text[at + 1 : sign.start()], sign.end()
         depth += (sign[0] == "{") - (sign[0] == "}")

@@ -114,7 +114,7 @@ def letters(text: str) -> str:
     text = COMMANDS.sub("", text[:20_000])
     text = MARKED.sub(_accented, text)
     kept = re.sub(r"\\([{}%&#_$])", lambda sign: chr(0xE000 + ord(sign[1])), text)
-    kept = kept.replace("\\\\", " ").replace("~", " ")
+    kept = re.sub(r"\\[\\,;:!/ ]|~", " ", kept)  # spaces and line breaks
     kept = NAMED.sub(lambda name: LETTERS.get(name[1], name[0]), kept)
     kept = re.sub(r"[{}]|(?<!\\)\$", "", kept)
     kept = re.sub("[\ue000-\ue07f]", lambda sign: chr(ord(sign[0]) - 0xE000), kept)

@@ -166,7 +166,7 @@ def compare(
     for update in whole.updates:
         if into and update.folder == into:
             made.updates[update.study_id, update.field] = cells(update)
-    shown: set[str] = set()
+    shown: dict[str, int] = {}  # ids, and how often each was asked for
     for entry in entries:
         _one(entry, index, lines, made, decided, shown, today)
     unknown = [key for key in (*decided.same, *decided.new) if key not in shown]
@@ -184,7 +184,7 @@ def _one(
     lines: dict[str, list[tuple[Row, bool]]],
     made: Comparison,
     decided: Decisions,
-    shown: set[str],
+    shown: dict[str, int],
     today: str,
 ) -> None:
     study = dict(entry.study)
@@ -202,7 +202,7 @@ def _one(
     elif proposed in decided.new:
         found, certain = [], []
     # A person decides by the name that the study was shown with, so it keeps one.
-    shown.add(proposed)
+    shown.setdefault(proposed, 1)
     name = certain[0].study_id if certain else proposed
     if found and not certain:
         # Told apart or put together by a person only; until then nothing of it is taken.
@@ -280,13 +280,15 @@ def _difference(
     )
 
 
-def _free(wanted: str, index: Index, shown: Collection[str]) -> str:
+def _free(wanted: str, index: Index, shown: dict[str, int]) -> str:
     """An id that no study of the register has, nor one that was shown before."""
-    base = wanted if ID.fullmatch(wanted) else "study"
-    if base not in index.studies and base not in shown:
-        return base
-    letters = (f"{base}_{number}" for number in range(2, 1_000_000))
-    return next(name for name in letters if name not in index.studies and name not in shown)
+    name = base = wanted if ID.fullmatch(wanted) else "study"
+    number = shown.get(base, 1)
+    while name in index.studies or name in shown:
+        number += 1
+        name = f"{base}_{number}"
+    shown[base] = number
+    return name
 
 
 def _changes(known: Row, study: Row, kind: str, *, update: bool) -> tuple[Change, ...]:

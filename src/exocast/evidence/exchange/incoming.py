@@ -87,7 +87,8 @@ def proposed_id(key: str, authors: Sequence[str], date: str, title: str) -> str:
 def citation(authors: Sequence[str], journal: str, date: str) -> str:
     """Authors, journal and year as the words that stand for a study."""
     names = ", ".join(authors[:3]) + (" and others" if len(authors) > 3 else "")
-    return ". ".join(part for part in (names, plain(journal), year(date)) if part)
+    parts = (names.rstrip("."), plain(journal).rstrip("."), year(date))
+    return ". ".join(part for part in parts if part)
 
 
 def few(remarks: Sequence[Remark], where: str) -> tuple[Remark, ...]:
@@ -108,4 +109,4 @@ def _cells(names: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
     unknown = set(known) - set(names)
     if unknown:
         raise KeyError(", ".join(sorted(unknown)))
-    return {name: plain(known.get(name, "")) for name in names}
+    return dict.fromkeys(names, "") | {name: plain(text) for name, text in known.items() if text}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +18,8 @@ NAMES = {"doi": "DOI", "pmid": "PMID", "pmcid": "PMCID", "nct": "registry number
 ALIKE = 0.85
 YEARS_APART = 1
 MOST_CANDIDATES = 3
+MOST_COMPARED = 500
+RAREST = 4
 Cells = Mapping[str, str]
 
 
@@ -103,12 +104,17 @@ def _by_identifier(study: Cells, known: Cells, why: str) -> Match:
 
 def _by_title(study: Cells, index: Index) -> list[Match]:
     mine = words(study["title"])
-    counts = Counter(key for word in set(mine) for key in index.by_word.get(word, ()))
+    # A title that is alike shares most words, so it shares one of the rarest.
+    rarest = sorted(
+        {word: len(index.by_word.get(word, ())) for word in mine}.items(),
+        key=lambda one: (one[1], one[0]),
+    )[:RAREST]
+    candidates = [key for word, _ in rarest for key in index.by_word.get(word, ())[:MOST_COMPARED]]
     found = []
-    for key, count in counts.items():
+    for key in dict.fromkeys(candidates):
         known = index.studies[key]
         theirs = words(known["title"])
-        if 2 * count < min(len(set(mine)), len(set(theirs))):
+        if 2 * len(set(mine) & set(theirs)) < min(len(set(mine)), len(set(theirs))):
             continue
         likeness = alike(mine, theirs)
         years = study["year"], known["year"]

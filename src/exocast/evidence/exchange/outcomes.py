@@ -33,7 +33,7 @@ PEOPLE = re.compile(r"\b(?:participants?|patients?|people|subjects?|knees?|eyes)
 SHARE = re.compile(r"percent|%|proportion", re.IGNORECASE)
 ENDS = re.compile(
     r"(?:scale|scor\w+|rang\w+|NRS|VAS)\W[^.;]{0,60}?(?<![\d.-])(\d{1,3})\s*(?:\([^()]{0,80}\)\s*)?"
-    r"(?:to|-|–)\s*(\d{1,3})(?![\d.%])",
+    r"(?:to|-|–)\s*(\d{1,3})(?!\d|\.\d|\s*%)",
     re.IGNORECASE,
 )
 CONFIDENCE = re.compile(r"CONFIDENCE|CI\b")

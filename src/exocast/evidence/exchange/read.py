@@ -78,7 +78,8 @@ def read_text(text: str, where: str) -> Parsed:
     InvalidInput
         When it is in no format that is read.
     """
-    start = text.lstrip("\ufeff \t\r\n\x00")
+    text = text.lstrip("\ufeff")
+    start = text.lstrip(" \t\r\n\x00")
     if start[:1] in ("{", "[") and not BIBTEX.match(start):
         data, remarks = load(start.rstrip("\x00"), where)
         reader = (

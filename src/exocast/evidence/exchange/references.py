@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from exocast.evidence.exchange.text import NCT, PMCID, each
 from exocast.evidence.register import Study
 from exocast.evidence.sources import Source
 
@@ -54,6 +55,9 @@ def of_source(source: Source) -> Reference:
         journal=source.journal,
         year=source.year,
         doi=source.doi,
+        pmid=" ".join(re.findall(r"\bPMID:? ?(\d{1,9})\b", source.note)),
+        pmcid=each(PMCID, source.note),
+        registration=each(NCT, source.note),
         url=source.url,
         note=source.note,
     )

@@ -17,8 +17,8 @@ from exocast.evidence.exchange.text import NCT, PMID, REGISTRATION, each, year
 
 # Words of the registry as the register writes them.
 DESIGN = {
-    "RANDOMIZED": "randomised",
-    "NON_RANDOMIZED": "not randomised",
+    "RANDOMISED": "randomised",
+    "NON_RANDOMISED": "not randomised",
     "SINGLE_GROUP": "single group",
     "FACTORIAL": "factorial",
     "PARALLEL": "parallel",
@@ -127,7 +127,7 @@ def _study(nct: str, protocol: Block, results: Block) -> dict[str, str]:
     references = list(protocol.block("referencesModule").blocks("references"))
     posted = status.block("resultsFirstPostDateStruct").text("date") if results.data else ""
     words = [
-        info.text("allocation"),
+        info.text("allocation").replace("IZED", "ISED"),
         info.text("interventionModel") or info.text("observationalModel"),
         info.block("maskingInfo").text("masking"),
         *design.texts("phases"),

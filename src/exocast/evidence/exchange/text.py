@@ -58,13 +58,15 @@ def plain(value: object, most: int = MOST_CHARACTERS) -> str:
     Numbers are taken as their text; anything else that is no text gives an empty one. What is
     longer than ``most`` is cut and ends in an ellipsis.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if value == "" or isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     text = str(value)[: 4 * most]
     for _ in range(2):  # "&lt;i&gt;" is a tag that was written as text
-        text = TAG.sub("", html.unescape(text))
-    kept = "".join(INSTEAD.get(unicodedata.category(c), c) for c in text)
-    line = " ".join(unicodedata.normalize("NFC", kept).split())
+        text = html.unescape(text) if "&" in text else text
+        text = TAG.sub("", text) if "<" in text else text
+    if not text.isprintable():
+        text = "".join(INSTEAD.get(unicodedata.category(c), c) for c in text)
+    line = " ".join(unicodedata.normalize("NFC", text).split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
