@@ -19,6 +19,7 @@ from exocast.errors import InvalidInput, NotFound, TableError, UnknownName
 from exocast.evidence.exchange import fetched, named, read_text
 from exocast.evidence.exchange.match import alike, words
 from exocast.evidence.register import FOLDER, cells, register
+from exocast.report.exchange import import_text
 
 
 @pytest.fixture
@@ -293,6 +294,45 @@ def test_titles_alike() -> None:
         alike(one, words("Knee osteoarthritis and vesicles of mesenchymal cells: a trial")) > 0.85
     )
     assert alike(one, words("Saline in osteoarthritis of the hip: a cohort")) < 0.85
+
+
+def test_a_folder_that_would_not_be_read_back_is_left_as_it_was(
+    tmp_path: Path, trial: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "mine"
+    api.evidence_import(written(tmp_path / "a.ris", records.RIS), into=mine)
+    before = contents(mine)
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise TableError("not readable")
+
+    monkeypatch.setattr("exocast.evidence.exchange.folder.register", refuse)
+    with pytest.raises(TableError, match="not readable"):
+        api.evidence_import(trial, into=mine)
+    assert contents(mine) == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.ris", "mine", "trial.json"]
+
+
+def test_what_would_change_is_said_in_words(tmp_path: Path) -> None:
+    known = register().study("dorio2021")
+    text = (
+        f"TY  - JOUR\nTI  - {known.title}!\nPY  - 2022\nER  - \n"
+        f"TY  - JOUR\nTI  - Other\nDO  - {known.doi}\nC2  - PMC123\nER  - \n"
+    )
+    said = import_text(api.evidence_import(written(tmp_path / "a.ris", text))["result"])
+    for line in (
+        "may be dorio2021: titles alike (1.00), years 2022 and 2021",
+        "pmcid: nothing -> 'PMC123'\n",
+        f"title: '{known.title}' -> 'Other'  (kept)",
+        "2 studies: 0 new, 1 changed, 0 same, 1 maybe the same as another.",
+        "--same ID=STUDY, or --new ID",
+        "Nothing was written; add --into DIR",
+    ):
+        assert line in said
+    out = tmp_path / "all"
+    api.evidence_export(out)
+    many = import_text(api.evidence_import(out)["result"])
+    assert len(many.splitlines()) < 10 and f"and {len(register().studies) - 8} more" in many
 
 
 # Crates -------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def test_citations_are_read_by_people_and_by_programs(tmp_path: Path) -> None:
     directory = write(tmp_path / "r", worlds=2, patients=1)
     forecast = api.open_result(directory)
     text = forecast.cite()
-    assert "2 are assumptions." in text and "doi:10.1016/j.semarthrit.2016.04.003" in text
+    assert "Assumptions: 2." in text and "doi:10.1016/j.semarthrit.2016.04.003" in text
     for form in ("bibtex", "ris"):
         entry, *_ = read_text(forecast.cite(form), form).entries
         assert entry.study["study_id"] == "altman2016"

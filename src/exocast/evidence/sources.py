@@ -26,6 +26,7 @@ _ENTRY = re.compile(r"@(\w{1,40})\s*\{\s*([^\s,{}]{1,400})\s*,")
 _ASIDE = re.compile(r"@(comment|preamble|string)\s*\{", re.IGNORECASE)
 _FIELD = re.compile(r"\s*([\w-]{1,60})\s*=\s*")
 _BARE = re.compile(r"[^\s,}]+")
+_ESCAPED = re.compile(r"\\([_&%#$])")
 _SIGN = re.compile(r"[{}\"]")
 
 
@@ -112,7 +113,7 @@ def parse_sources(text: str) -> tuple[tuple[Source, ...], tuple[tuple[int, str],
 
 def _source(entry: Entry) -> Source:
     fields = {
-        name: " ".join(value.replace("{", "").replace("}", "").split())
+        name: " ".join(_ESCAPED.sub(r"\1", value).replace("{", "").replace("}", "").split())
         for name, value in entry.fields.items()
     }
     return Source(

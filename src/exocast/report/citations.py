@@ -14,9 +14,9 @@ from exocast.study.result import Result
 FORMATS = ("text", "bibtex", "ris")
 # Words of the column "source" that are no source, and what each says.
 APART = {
-    "assumption": "assumptions",
-    "definition": "true by definition or set by the program",
-    "measured": "measured in the vial",
+    "assumption": "Assumptions",
+    "definition": "True by definition, or set by the program",
+    "measured": "Measured in the vial",
 }
 
 
@@ -105,11 +105,7 @@ def _text(made: Mapping[str, Any]) -> str:
     name = made["title"] or made["directory"]
     lines = [
         f"{name}: {made['rows']} rows, {rows} of them from {len(carrying)} sources.",
-        *(
-            f"{made['apart'][word]} are {said}."
-            for word, said in APART.items()
-            if made["apart"][word]
-        ),
+        *(f"{said}: {made['apart'][word]}." for word, said in APART.items() if made["apart"][word]),
         "",
         f"{'rows':>4}  {'grades':22} {'trials':>6}  source",
     ]

@@ -121,6 +121,14 @@ class Decisions:
     update: bool = False
 
 
+@dataclass(kw_only=True)
+class _Names:
+    """Ids that incoming studies were shown with, and how often each was asked for."""
+
+    shown: set[str] = field(default_factory=set)
+    asked: dict[str, int] = field(default_factory=dict)
+
+
 def compare(
     entries: Iterable[Incoming],
     whole: Register,
@@ -166,13 +174,13 @@ def compare(
     for update in whole.updates:
         if into and update.folder == into:
             made.updates[update.study_id, update.field] = cells(update)
-    shown: dict[str, int] = {}  # ids, and how often each was asked for
+    names = _Names()
     for entry in entries:
-        _one(entry, index, lines, made, decided, shown, today)
-    unknown = [key for key in (*decided.same, *decided.new) if key not in shown]
+        _one(entry, index, lines, made, decided, names, today)
+    unknown = [key for key in (*decided.same, *decided.new) if key not in names.shown]
     if unknown:
         raise UnknownName(
-            f"no incoming study is called '{unknown[0]}'." + nearest(unknown[0], shown),
+            f"no incoming study is called '{unknown[0]}'." + nearest(unknown[0], names.shown),
             where="--same or --new",
         )
     return made
@@ -184,11 +192,11 @@ def _one(
     lines: dict[str, list[tuple[Row, bool]]],
     made: Comparison,
     decided: Decisions,
-    shown: dict[str, int],
+    names: _Names,
     today: str,
 ) -> None:
     study = dict(entry.study)
-    proposed = _free(study["study_id"], index, shown)
+    proposed = _free(study["study_id"], index, names)
     found = _found(entry, index)
     certain = [match for match in found if match.certain]
     if proposed in decided.same:
@@ -202,7 +210,8 @@ def _one(
     elif proposed in decided.new:
         found, certain = [], []
     # A person decides by the name that the study was shown with, so it keeps one.
-    shown.setdefault(proposed, 1)
+    if not certain or proposed in decided.same:
+        names.shown.add(proposed)
     name = certain[0].study_id if certain else proposed
     if found and not certain:
         # Told apart or put together by a person only; until then nothing of it is taken.
@@ -280,14 +289,14 @@ def _difference(
     )
 
 
-def _free(wanted: str, index: Index, shown: dict[str, int]) -> str:
+def _free(wanted: str, index: Index, names: _Names) -> str:
     """An id that no study of the register has, nor one that was shown before."""
     name = base = wanted if ID.fullmatch(wanted) else "study"
-    number = shown.get(base, 1)
-    while name in index.studies or name in shown:
+    number = names.asked.get(base, 1)
+    while name in index.studies or name in names.shown:
         number += 1
         name = f"{base}_{number}"
-    shown[base] = number
+    names.asked[base] = number
     return name
 
 
