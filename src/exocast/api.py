@@ -747,6 +747,7 @@ def _study(whole: Register, study: Study) -> dict[str, Any]:
         "retraction": study.retraction,
         "bias": study.bias,
         "results": len(whole.results_of(study.study_id)),
+        "folder": study.folder,
     }
 
 

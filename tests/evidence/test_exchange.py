@@ -19,6 +19,7 @@ from exocast.errors import InvalidInput, NotFound, TableError, UnknownName
 from exocast.evidence.exchange import fetched, named, read_text
 from exocast.evidence.exchange.match import alike, words
 from exocast.evidence.register import FOLDER, cells, register
+from exocast.report.evidence import study_text
 from exocast.report.exchange import import_text
 
 
@@ -65,6 +66,8 @@ def test_a_study_brought_in_is_found_shown_and_pooled(tmp_path: Path, trial: Pat
     shown = api.evidence_show("nct99999901", library=mine)
     assert len(shown["results"]) == found["results"] == 19
     assert api.evidence_search("invented vesicles")["studies"] == []
+    said = study_text(shown)
+    assert f"from {mine}, not from the package" in said and "[" not in said.split("PMID")[0]
 
 
 def test_a_doubt_names_the_file_it_is_about(tmp_path: Path) -> None:
@@ -83,9 +86,10 @@ def test_every_study_of_the_register_comes_back_as_it_was(tmp_path: Path) -> Non
     back = api.evidence_import(out)
     assert set(states(back).values()) == {"same"} and back["warnings"] == []
     assert all(not s["new_lines"] and not s["changed_lines"] for s in back["result"]["studies"])
-    # Beside the package the same studies may stand again; their results would count twice.
-    (out / "results.csv").unlink()
-    assert register(library=out).studies.keys() == register().studies.keys()
+    # Beside the package the same studies and lines may stand again; they count once.
+    both = register(library=out)
+    assert both.studies.keys() == register().studies.keys()
+    assert len(both.results) == len(register().results)
 
 
 @pytest.mark.parametrize("name", ["all.ris", "all.bib"])

@@ -345,7 +345,7 @@ def register(folder: Path = FOLDER, *, library: str | Path | Sequence[str | Path
     library
         Folders of one's own, read after it. A study may stand in two of them only if both say
         the same; another value for a cell belongs in ``updates.csv``. Lines of results may be
-        added to any study.
+        added to any study; one that stands in an earlier folder too counts once.
 
     Raises
     ------
@@ -436,7 +436,11 @@ def _register(folder: Path, libraries: tuple[Path, ...], signature: object) -> R
     # Lines of results may belong to a study of any folder, so all studies are read first.
     for one in (folder, *libraries):
         name = "" if one is folder else str(one)
-        results += _results(studies, one, name)
+        # A line that stands in an earlier folder cell by cell is that line, and counts once.
+        there = {tuple(cells(r).values()) for r in results} if name else set()
+        results += [
+            r for r in _results(studies, one, name) if tuple(cells(r).values()) not in there
+        ]
         if not name or (one / "status.csv").is_file():
             status += [Status(**record) for _, record in _records(one, "status.csv", Status, name)]
     return Register(

@@ -214,6 +214,7 @@ class StudyRecord(_Model):
     retraction: str = Field(description="correction or retraction that the notes name")
     bias: str = Field(description="first impression of the risk of bias")
     results: int = Field(description="lines of results")
+    folder: str = Field(description="folder of one's own that holds it; empty: the package")
 
 
 class StudiesFound(_Model):
@@ -239,6 +240,7 @@ class ResultRecord(_Model):
     interval: str
     place: str
     note: str
+    folder: str = Field(description="folder of one's own that holds it; empty: the package")
 
 
 class StudyShown(_Model):
