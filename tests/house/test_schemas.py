@@ -153,6 +153,29 @@ def test_what_evidence_is_worth_prints_what_its_schemas_say(tmp_path: Path) -> N
     assert "no body of evidence" in empty["errors"][0]["message"]
 
 
+def test_imports_exports_and_citations_print_what_their_schemas_say(tmp_path: Path) -> None:
+    out = tmp_path / "out.ris"
+    made = _json("evidence", "export", str(out), "exosomes", "knee", "--json")
+    _promised("evidence-export", made)
+    assert made["result"]["files"] == [str(out)] and made["result"]["format"] == "ris"
+    more = "TY  - JOUR\nTI  - PRP, plasma or saline in knee OA\nPY  - 2021\nDO  - 10.5555/x\n"
+    out.write_text(f"stray line\n{out.read_text('utf-8')}{more}", encoding="utf-8")
+    looked = _json("evidence", "import", str(out), "--into", str(tmp_path / "mine"), "--json")
+    _promised("evidence-import", looked)
+    counts = looked["result"]["counts"]
+    assert counts == {"new": 0, "changed": 0, "same": made["result"]["studies"], "maybe": 1}
+    assert {w["where"] for w in looked["warnings"]} >= {f"{out}, line 1"}
+    wrong = _json("evidence", "import", str(tmp_path / "none.ris"), "--json", code=66)
+    _promised("evidence-import", wrong)
+    directory = synthetic.write(tmp_path / "r", worlds=2, patients=1)
+    cited = _json("cite", str(directory), "--json")
+    _promised("cite", cited)
+    assert (
+        sum(s["rows"] for s in cited["result"]["sources"]) + sum(cited["result"]["apart"].values())
+        == cited["result"]["rows"]
+    )
+
+
 def test_the_example_fits_the_schema_of_scenarios() -> None:
     data = YAML(typ="safe", pure=True).load((EXAMPLE / "scenario.yaml").read_text("utf-8"))
     jsonschema.validate(data, api.schema("scenario"), jsonschema.Draft202012Validator)
