@@ -57,6 +57,7 @@ STATISTICS = {
     "qualitative": "direction only",
 }
 YEARS = (1950, 2030)
+COMPUTED = {"certainty": ("certainty", "cebm")}  # columns of a database that no table holds
 WORD = re.compile(r"[^\W_]+")
 TABLES = ("studies.csv", "results.csv", "status.csv", "updates.csv")
 NOT_CELLS = ("line", "folder")  # where a record was read, no column of a table
@@ -251,6 +252,51 @@ class Update:
         return f"{_table(self.folder, 'updates.csv')}, line {self.line}"
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Correction:
+    """What was put over a line of the transcribed tables, where it was seen, and why.
+
+    ``line_holds`` names the intervention of the lines meant; empty for a study.
+    """
+
+    table: str
+    study_id: str
+    line_holds: str
+    column: str
+    old: str
+    new: str
+    found_in: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Covariate:
+    """How a characteristic is spread in a population, or how it goes with another.
+
+    Attributes
+    ----------
+    distribution
+        Its kind; or the statistic that ``mean`` holds then (ICC, odds ratio, slope).
+    correlation_with, r
+        Another covariate, and its correlation; ``low`` and ``high`` are ends of ``r`` then.
+    """
+
+    population: str
+    covariate: str
+    distribution: str
+    mean: float | None
+    sd: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    correlation_with: str
+    r: float | None
+    source_doi_or_pmcid: str
+    where_in_source: str
+    note: str
+    line: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Doubt:
     """An open finding on a line of the register."""
@@ -263,12 +309,14 @@ class Doubt:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Register:
-    """All tables, typed; ``updates`` are those that ``studies`` already carry."""
+    """All tables, typed; ``updates`` and ``corrections`` are carried by ``studies`` already."""
 
     studies: dict[str, Study]
     results: tuple[Result, ...]
     status: tuple[Status, ...]
     updates: tuple[Update, ...] = field(default=())
+    corrections: tuple[Correction, ...] = field(default=())
+    population: tuple[Covariate, ...] = field(default=())
 
     def study(self, study_id: str) -> Study:
         """A study by its id.
@@ -315,32 +363,67 @@ class Register:
             *_doubts_of_studies(self.studies.values()),
             *_doubts_of_results(self),
             *_doubts_of_updates(self.updates),
+            *_doubts_of_corrections(self.corrections),
+            *_doubts_of_population(self.population),
         ]
 
     def database(self, path: str | Path = ":memory:") -> duckdb.DuckDBPyConnection:
-        """The register as a DuckDB database with the tables studies, results and status."""
+        """The register as a DuckDB database.
+
+        Tables ``studies``, ``results``, ``status``, ``corrections`` and ``population``; and what
+        stands beside them: ``bias``, ``certainty`` and ``harms``.
+        """
         import duckdb
         import pyarrow as pa
 
         made = duckdb.connect(str(path))
-        for name, rows in (
-            ("studies", list(self.studies.values())),
-            ("results", list(self.results)),
-            ("status", list(self.status)),
+        for name, kind, rows in (
+            ("studies", Study, self.studies.values()),
+            ("results", Result, self.results),
+            ("status", Status, self.status),
+            ("corrections", Correction, self.corrections),
+            ("population", Covariate, self.population),
+            *_judged(),
         ):
+            names = [*(f.name for f in fields(kind)), *COMPUTED.get(name, ())]
+            types = {f.name: str(f.type) for f in fields(kind)}
+            given = list(rows)
             table = pa.table(
                 {
-                    f.name: pa.array(
-                        [getattr(row, f.name) for row in rows],
-                        type=pa.float64() if "float" in str(f.type) else None,
+                    column: pa.array(
+                        [_plain(getattr(row, column)) for row in given],
+                        type=_arrow(types.get(column, "str")),
                     )
-                    for f in fields(type(rows[0]))
+                    for column in names
                 }
             )
             made.register("given", table)
             made.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM given")
             made.unregister("given")
         return made
+
+
+def _judged() -> tuple[tuple[str, type, Iterable[Any]], ...]:
+    """Tables that stand beside the register: risk of bias, certainty, harms."""
+    from exocast.evidence.bias import Judgement, assessments
+    from exocast.evidence.certainty import Body, bodies
+    from exocast.evidence.safety import Harm, harms
+
+    lines = [j for a in assessments().values() for j in (*a.domains.values(), a.overall)]
+    return ("bias", Judgement, lines), ("certainty", Body, bodies()), ("harms", Harm, harms())
+
+
+def _arrow(declared: str) -> Any:
+    import pyarrow as pa
+
+    if "float" in declared:
+        return pa.float64()
+    return pa.int64() if declared.startswith("int") else pa.string()
+
+
+def _plain(value: Any) -> Any:
+    """A value as a cell: the parts of a list with ``; `` between."""
+    return "; ".join(value) if isinstance(value, tuple) else value
 
 
 def occurs(word: str, words: set[str]) -> bool:
@@ -458,7 +541,20 @@ def _register(folder: Path, libraries: tuple[Path, ...], signature: object) -> R
         if not name or (one / "status.csv").is_file():
             status += [Status(**record) for _, record in _records(one, "status.csv", Status, name)]
     return Register(
-        studies=studies, results=tuple(results), status=tuple(status), updates=tuple(updates)
+        studies=studies,
+        results=tuple(results),
+        status=tuple(status),
+        updates=tuple(updates),
+        corrections=tuple(
+            Correction(**record)
+            for _, record in _records(folder / "amendments", "corrections.csv", Correction, "")
+        )
+        if (folder / "amendments").is_dir()
+        else (),
+        population=tuple(
+            Covariate(**record, line=line)
+            for line, record in _records(folder, "population.csv", Covariate, "")
+        ),
     )
 
 
@@ -641,6 +737,39 @@ def _doubts_of_results(whole: Register) -> Iterator[Doubt]:
             if bad:
                 yield Doubt(
                     severity="info", code=code, where=where, message=f"{r.study_id}: {message}."
+                )
+
+
+def _doubts_of_corrections(corrections: Iterable[Correction]) -> Iterator[Doubt]:
+    for c in corrections:
+        lines = f" of '{c.line_holds}'" if c.line_holds else ""
+        yield Doubt(
+            severity="info",
+            code="CORRECTED",
+            where=f"studies.csv, {c.study_id}",
+            message=f"{c.column}{lines}: '{c.old}' became '{c.new}', as seen in {c.found_in}"
+            + (f"; {c.reason}." if c.reason else "."),
+        )
+
+
+def _doubts_of_population(population: Iterable[Covariate]) -> Iterator[Doubt]:
+    for c in population:
+        where = f"population.csv, line {c.line}"
+        for bad, code, message in (
+            (c.r is not None and not -1 <= c.r <= 1, "NO_CORRELATION", f"{c.r} is no correlation"),
+            (
+                c.low is not None and c.high is not None and c.low > c.high,
+                "INTERVAL_REVERSED",
+                f"the interval {c.low} to {c.high} is reversed",
+            ),
+            (c.sd is not None and c.sd <= 0, "SPREAD_NOT_POSITIVE", "a spread is not above zero"),
+        ):
+            if bad:
+                yield Doubt(
+                    severity="info",
+                    code=code,
+                    where=where,
+                    message=f"{c.population}, {c.covariate}: {message}.",
                 )
 
 

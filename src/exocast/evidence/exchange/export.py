@@ -16,7 +16,7 @@ from exocast.evidence.exchange.incoming import RESULT, STUDY
 from exocast.evidence.register import FOLDER, Register, Study, cells
 
 ENDINGS = {".ris": "ris", ".bib": "bibtex"}
-FOLDERS = ("csv", "ro-crate")
+FOLDERS = ("csv", "robvis", "ro-crate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +60,25 @@ def _bibtex(asked: Request) -> dict[str, str]:
     return {"": references.bibtex(map(references.of_study, asked.studies))}
 
 
+def _robvis(asked: Request) -> dict[str, str]:
+    """A table a tool; studies that are not judged have none."""
+    from exocast.evidence import robvis
+    from exocast.evidence.bias import TOOLS, assessments
+
+    judged = assessments()
+    some = [judged[s.study_id] for s in asked.studies if s.study_id in judged]
+    found = {tool: [a for a in some if a.tool == tool] for tool in TOOLS}
+    if not some:
+        raise InvalidInput("no study of these is judged for risk of bias.", where="--format")
+    return {f"{tool}.csv": robvis.text(chosen) for tool, chosen in found.items() if chosen}
+
+
 # Files of each format by their names in the folder; one without a name is the file itself.
-# A further format (such as the tables of robvis) is one more function here.
 WRITERS: dict[str, Callable[[Request], dict[str, str]]] = {
     "csv": _tables,
     "ris": _ris,
     "bibtex": _bibtex,
+    "robvis": _robvis,
     "ro-crate": _crate,
 }
 
@@ -111,7 +124,7 @@ def write_export(out: Path, asked: Request, kind: str) -> tuple[Path, ...]:
     Parameters
     ----------
     out
-        The file, or the folder for ``csv`` and ``ro-crate``.
+        The file, or the folder for ``csv``, ``robvis`` and ``ro-crate``.
     asked
         What is to be written.
     kind
