@@ -783,6 +783,77 @@ def _decided(given: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
     return {left.strip(): right.strip() for left, _, right in pairs}
 
 
+def evidence_impact(
+    files: str | Path | Sequence[str | Path],
+    *,
+    library: Library = (),
+    same: Mapping[str, str] | Sequence[str] = (),
+    new: Sequence[str] = (),
+    unresolved: bool = False,
+    plot: str | Path | None = None,
+) -> dict[str, Any]:
+    """What studies of files would move: pools, rows, and what forecasts say. Nothing is written.
+
+    Parameters
+    ----------
+    files, library, same, new
+        As of :func:`evidence_import`.
+    unresolved
+        Whether studies that no identifier leads to move anything.
+    plot
+        SVG file for a figure of before and after.
+
+    Returns
+    -------
+    ``{"result": {...}, "warnings": [...]}``, the result as the schema ``evidence-impact`` says.
+
+    Raises
+    ------
+    InvalidInput
+        When the files hold nothing that the register does not have, or nothing is certain to be
+        new.
+    """
+    from exocast.evidence.register import register
+    from exocast.patient.impact import impact
+    from exocast.report import impact as shown
+
+    libraries = [Path(library)] if isinstance(library, str | Path) else [Path(p) for p in library]
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "new"
+        made = evidence_import(files, into=target, library=libraries, same=same, new=new)
+        maybe = [one for one in made["result"]["studies"] if one["state"] == "maybe"]
+        if not made["result"]["written"]:
+            raise InvalidInput(
+                "it may hold studies of the register ("
+                + "; ".join(f"{m['study_id']}: {m['candidates'][0]['study_id']}" for m in maybe)
+                + "); say which with --same ID=STUDY or --new ID."
+                if maybe
+                else "it holds nothing that the register does not have.",
+                where="FILE",
+            )
+        found = impact(
+            register(library=libraries),
+            register(library=[*libraries, target]),
+            unresolved=unresolved,
+        )
+    result = shown.record(found)
+    if plot is not None:
+        shown.figure(result).save(plot)
+    warnings = [
+        *made["warnings"],
+        *(
+            {
+                "code": "LEFT_OUT",
+                "message": f"may be {m['candidates'][0]['study_id']} and was left out; --same or "
+                "--new decides",
+                "where": m["study_id"],
+            }
+            for m in maybe
+        ),
+    ]
+    return {"result": result, "warnings": warnings}
+
+
 def evidence_export(
     out: str | Path,
     words: str = "",

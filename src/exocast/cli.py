@@ -407,6 +407,51 @@ def evidence_import(
             typer.echo(import_text(made["result"]), nl=False)
 
 
+@evidence_app.command("impact")
+def evidence_impact(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="What 'evidence import' reads.")
+    ],
+    library: Library = None,
+    same: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID=STUDY", help="An incoming study that is this one; repeatable."),
+    ] = None,
+    new: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="An incoming study that is new after all; repeatable."),
+    ] = None,
+    unresolved: Annotated[
+        bool, typer.Option("--unresolved", help="Also studies that no identifier leads to.")
+    ] = False,
+    plot: Annotated[Path | None, typer.Option(help="SVG file of before and after.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show which pools, rows and forecasts new studies would move, and by how much."""
+    with _door("evidence-impact", as_json):
+        from exocast import api
+
+        made = api.evidence_impact(
+            files,
+            library=library or (),
+            same=same or (),
+            new=new or (),
+            unresolved=unresolved,
+            plot=plot,
+        )
+        if as_json:
+            from exocast.report.envelopes import envelope
+
+            _print_json(
+                envelope("evidence-impact", result=made["result"], warnings=made["warnings"])
+            )
+        else:
+            from exocast.report.impact import text
+
+            _warn(made["warnings"])
+            typer.echo(text(made["result"]), nl=False)
+
+
 @evidence_app.command("export")
 def evidence_export(
     out: Annotated[Path, typer.Argument(help="File (.ris, .bib) or new folder to write.")],
@@ -415,7 +460,7 @@ def evidence_export(
     ] = None,
     form: Annotated[
         str | None,
-        typer.Option("--format", help="csv, ris, bibtex or ro-crate; else guessed from the name."),
+        typer.Option("--format", help="csv, ris, bibtex, robvis or ro-crate; else guessed."),
     ] = None,
     library: Library = None,
     licence: Annotated[str, typer.Option(help="Address of the licence that a crate names.")] = "",

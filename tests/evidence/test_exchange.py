@@ -479,3 +479,13 @@ def test_numbers_name_their_records(argument: str, file: str, asked: str) -> Non
     found = named(argument)
     assert found is not None and found[0] == file and asked in found[1]
     assert named("a.ris") is None and named("123") is None
+
+
+def test_risk_of_bias_is_written_a_table_a_tool(tmp_path: Path) -> None:
+    from exocast.evidence import robvis
+
+    out = tmp_path / "bias"
+    made = api.evidence_export(out, "knee", format="robvis")
+    assert {Path(f).name for f in made["files"]} == {"rob2.csv", "robins_i.csv", "syrcle.csv"}
+    [read] = [a for a in robvis.read(out / "rob2.csv") if a.study_id == "placental_ev_oa2024"]
+    assert read.domains["D2"].judgement == "low"

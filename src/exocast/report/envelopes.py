@@ -509,6 +509,30 @@ class Citations(_Model):
     apart: dict[str, int] = Field(description="rows of no source: assumption, definition, measured")
 
 
+class MovedRecord(_Model):
+    """A number before and after a study came in; null: there was none, or it has no interval."""
+
+    kind: str = Field(description="pool, row or forecast")
+    name: str
+    unit: str
+    before: float | None
+    before_low: float | None = Field(
+        description="95 % of a pool, one standard error of a row, 90 % of studies of a forecast"
+    )
+    before_high: float | None
+    after: float | None
+    after_low: float | None
+    after_high: float | None
+
+
+class ImpactRecord(_Model):
+    """Result of ``evidence impact``."""
+
+    studies: list[str] = Field(description="new, or with new lines")
+    moved: list[MovedRecord]
+    notes: list[str] = Field(description="what was assumed, and why something does not move")
+
+
 class BandRecord(_Model):
     """Quantiles over runs of one observable at the last time."""
 
@@ -556,6 +580,7 @@ ENVELOPES: dict[str, type[BaseModel]] = {
     "evidence-bias": Envelope[BiasFound],
     "evidence-safety": Envelope[SafetyFound],
     "evidence-pool": Envelope[PoolRecord],
+    "evidence-impact": Envelope[ImpactRecord],
     "evidence-import": Envelope[ImportRecord],
     "evidence-export": Envelope[ExportRecord],
     "cite": Envelope[Citations],
