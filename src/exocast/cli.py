@@ -282,7 +282,9 @@ def evidence_pool(
         ),
     ],
     method: Annotated[str, typer.Option(help="fixed, DL, PM, REML, ML, HE, SJ or HS.")] = "REML",
-    test: Annotated[str, typer.Option(help="knapp-hartung or normal.")] = "knapp-hartung",
+    test: Annotated[
+        str, typer.Option(help="normal, knapp-hartung, or 'knapp-hartung, at least normal'.")
+    ] = "knapp-hartung",
     by: Annotated[
         str, typer.Option(help="Field that divides the pool: product_source, design, country ...")
     ] = "",

@@ -202,7 +202,7 @@ def answer(
         left_out=tuple(left_out),
         published=published,
         correlation_share=share,
-        warnings=tuple(_warnings(asked, entries, left_out, lines)),
+        warnings=(*_warnings(asked, entries, left_out, lines), *_agreeing(pooled)),
     )
 
 
@@ -454,6 +454,19 @@ def _published(r: Result) -> Published:
         high=r.high,
         note=r.note.partition(";")[2].strip(),
     )
+
+
+def _agreeing(pooled: Pooled | None) -> list[str]:
+    """Whether the interval is narrower than one that takes no credit for agreement."""
+    if pooled is None or pooled.test != "knapp-hartung" or pooled.n_studies < 2:
+        return []
+    if pooled.tau2 > 0 or pooled.q >= pooled.q_freedom:
+        return []
+    said = (
+        "Studies agree more closely than chance alone would have it, and the interval takes that "
+        "at its word; 'knapp-hartung, at least normal' does not."
+    )
+    return [said]
 
 
 def _warnings(

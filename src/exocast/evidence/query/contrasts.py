@@ -76,10 +76,11 @@ def contrast(whole: Register, asked: Question, results: Sequence[Result]) -> Con
         weeks = sorted({r.week for r in own}, key=lambda w: (asked.far(w), w or 0.0))
         for week in weeks:
             here = [r for r in own if r.week == week]
-            for found in (_printed(asked, here), _of_arms(whole, asked, here)):
+            printed, arms = _printed(asked, here), _of_arms(whole, asked, here)
+            for found in (printed, arms):
                 if found is not None and math.isfinite(found.value):
                     return found
-                refused = refused or found
+            refused = refused or arms or printed
     return refused
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from exocast.evidence.query.tables import Assumed, assumed
 from exocast.evidence.synthesis import Effects, Pooled, pool
-from exocast.evidence.synthesis.pooling import _quantile, _two_sided
+from exocast.evidence.synthesis.pooling import _over, _quantile, _two_sided
 
 
 def pooled_over(
@@ -59,7 +59,7 @@ def pooled_over(
         standard_errors=np.array([error]),
         low=np.array([value - middle.critical * error]),
         high=np.array([value + middle.critical * error]),
-        p=_two_sided(np.array([value / error]), middle.freedom),
+        p=_two_sided(_over(np.array([value]), np.array([error])), middle.freedom),
         covariance=np.array([[error**2]]),
         tau2=tau2,
         i2=float(weights @ np.array([m.i2 for m in made])),
@@ -67,4 +67,4 @@ def pooled_over(
         prediction_low=value - reach,
         prediction_high=value + reach,
     )
-    return both, 100 * between / (within + between)
+    return both, 100 * between / (within + between) if error > 0 else 0.0

@@ -11,6 +11,7 @@ and others, Res Synth Methods 10 (2019) 476, doi:10.1002/jrsm.1348).
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -21,7 +22,7 @@ from exocast.evidence.synthesis.effects import Effects, exact_proportion
 from exocast.evidence.synthesis.pooling import Pooled, pool
 
 Array = NDArray[np.float64]
-POINTS = 41
+POINTS = 31
 LARGEST_TAU = 8.0  # on the logit scale: from next to none to next to all
 WIDEST = 40.0  # logits searched for an end of an interval
 MEASURE = "logit of a proportion"
@@ -70,22 +71,28 @@ def risk_of(log_odds: float) -> float:
 def log_likelihood(mean: float, tau: float, events: Array, n: Array) -> float:
     """Of both parameters; without the binomial coefficients, which do not depend on them."""
     z = np.zeros_like(events)
-    for _ in range(60):  # the top of each integrand, by damped Newton steps: it is concave
+    for _ in range(40):  # the top of each integrand, by damped Newton steps: it is concave
         risk = _risk(mean + tau * z)
         slope = tau * (events - n * risk) - z
         step = slope / (1 + tau**2 * n * risk * (1 - risk))
         z = z + np.clip(step, -2, 2)
-        if np.abs(step).max() < 1e-10:
+        if np.abs(step).max() < 1e-5:
             break
     risk = _risk(mean + tau * z)
     width = 1 / np.sqrt(1 + tau**2 * n * risk * (1 - risk))
-    nodes, weights = np.polynomial.hermite_e.hermegauss(POINTS)
+    nodes, weights = _nodes()
     at = z[:, None] + width[:, None] * nodes
     logits = mean + tau * at
     inside = events[:, None] * logits - n[:, None] * np.logaddexp(0, logits) - at**2 / 2
     summed = np.exp(inside + nodes**2 / 2 - (inside.max(axis=1))[:, None]) @ weights
     each = np.log(summed) + inside.max(axis=1) + np.log(width) - 0.5 * math.log(2 * math.pi)
     return float(each.sum())
+
+
+@functools.cache
+def _nodes() -> tuple[Array, Array]:
+    nodes, weights = np.polynomial.hermite_e.hermegauss(POINTS)
+    return nodes, weights
 
 
 def _risk(logits: Array) -> Array:
@@ -100,7 +107,7 @@ def _best_tau(mean: float, events: Array, n: Array) -> tuple[float, float]:
         lambda tau: -log_likelihood(mean, tau, events, n),
         bounds=(0.0, LARGEST_TAU),
         method="bounded",
-        options={"xatol": 1e-7},
+        options={"xatol": 1e-5},
     )
     none = log_likelihood(mean, 0.0, events, n)
     return (none, 0.0) if none >= -float(found.fun) else (-float(found.fun), float(found.x))
@@ -115,7 +122,7 @@ def _mixed(x: Array, n: Array, level: float) -> Pooled:
         lambda mean: -_best_tau(mean, x, n)[0],
         bounds=(start - 6, start + 6),
         method="bounded",
-        options={"xatol": 1e-7},
+        options={"xatol": 1e-5},
     )
     mean = float(found.x)
     top, tau = _best_tau(mean, x, n)
@@ -128,7 +135,7 @@ def _mixed(x: Array, n: Array, level: float) -> Pooled:
         if step >= WIDEST:
             return direction * math.inf
         return float(
-            brentq(lambda d: _best_tau(mean + direction * d, x, n)[0] - allowed, 0, step, xtol=1e-6)
+            brentq(lambda d: _best_tau(mean + direction * d, x, n)[0] - allowed, 0, step, xtol=1e-5)
             * direction
             + mean
         )
