@@ -70,7 +70,7 @@ def test_names_in_a_network_do_not_cover_one_another() -> None:
         for i, a in enumerate(places)
         for b in places[:i]
     ]
-    assert len(places) and all(apart)
+    assert places and all(apart)
 
 
 def test_nothing_cannot_be_drawn() -> None:
