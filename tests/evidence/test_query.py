@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_trials import QUERY, line, made, many, register_of, trial
 
+from exocast import api
 from exocast.errors import InvalidInput, UnknownName
 from exocast.evidence.query import (
     Answer,
@@ -478,6 +479,13 @@ def test_a_paired_study_is_flagged() -> None:
     assert any("same people" in w for w in found.warnings)
 
 
+def test_another_use_of_a_pool_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="calibration is"):
+        api.evidence_pool(QUERY, used_for="prediction")
+    kept = api.evidence_pool(QUERY, used_for="calibration")
+    assert "dorio2021" in {e["study_id"] for e in kept["left_out"]}
+
+
 def test_what_is_left_out_by_name_says_so() -> None:
     query = "knee_OA: PRP vs saline | pain | difference | 8-60 weeks"
     assert {"dorio2021", "bennell2021_restore", "cingal1301"} <= kept_for_prediction()
@@ -556,6 +564,17 @@ def test_checks_are_those_of_the_synthesis() -> None:
     assert without.pooled is not None
     [third] = [w for w in made_.without if w.study_id == "trial03"]
     assert third.value == pytest.approx(without.pooled.value)
+
+
+def test_proportions_are_not_checked_for_asymmetry() -> None:
+    lines = [
+        line(f"s{i}", "EV", 12, statistic="count", value=float(i % 4), n=20.0 + 5 * i,
+             endpoint="adverse events")
+        for i in range(11)
+    ]  # fmt: skip
+    found = checks(answer("knee: EV | adverse | proportion | 12 weeks", made(*lines)))
+    assert found.asymmetry is None and "go together" in found.reasons["asymmetry"]
+    assert len(found.without) == 11
 
 
 def test_a_slope_is_the_regression_of_the_synthesis() -> None:

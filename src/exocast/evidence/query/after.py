@@ -129,8 +129,15 @@ def checks(found: Answer, *, method: str = "REML", test: str = "knapp-hartung") 
         return Checks(
             without=tuple(without), asymmetry=None, filled=None, selection=None, reasons=reasons
         )
+    if found.question.statistic == "proportion":
+        why = (
+            "a proportion and its standard error go together by themselves: asymmetry says nothing"
+        )
+        reasons = dict.fromkeys(("asymmetry", "filled", "selection"), why)
+        return Checks(
+            without=tuple(without), asymmetry=None, filled=None, selection=None, reasons=reasons
+        )
     effects = effects_of(found.question, entries)
-
     asymmetry, filled, selection = None, None, None
     try:
         asymmetry = egger(effects)
@@ -151,21 +158,12 @@ def checks(found: Answer, *, method: str = "REML", test: str = "knapp-hartung") 
     )
 
 
-def better_is_lower(found: Answer, whole: Register | None = None) -> bool:
+def better_is_lower(found: Answer) -> bool:
     """Whether lower values of what is pooled favour the first side.
 
-    Changes and differences are turned so; ratios and risks follow the end point's direction, and
-    one that is not known counts as harm.
+    Ratios and risks follow the end point; one whose direction is not known counts as harm.
     """
-    from exocast.evidence.query.tables import better_of
-
-    if found.question.statistic in ("change", "difference", "smd") or not found.entries:
-        return True
-    line = found.entries[0].line
-    for r in (whole or register()).results:
-        if r.line == line:
-            return better_of(r) != "higher"
-    return True
+    return not found.entries or found.entries[0].better != "higher"
 
 
 def parts(found: Answer, field: str, *, method: str = "REML", test: str = "knapp-hartung") -> Parts:

@@ -27,7 +27,7 @@ from exocast.evidence.query.groups import (
 )
 from exocast.evidence.query.match import explain, is_pool, of_question, orientation, sides
 from exocast.evidence.query.spread import pooled_over
-from exocast.evidence.query.tables import NORMAL_95, assumed
+from exocast.evidence.query.tables import NORMAL_95, assumed, better_of
 from exocast.evidence.register import Register, Result, Study, register
 from exocast.evidence.synthesis import Effects, Pooled, exact_proportion
 from exocast.evidence.synthesis.proportions import MEASURE, logit, pooled_proportion
@@ -65,6 +65,13 @@ class Entry:
         Where the standard error comes from, or why it is left out.
     group
         Value of the field by which the pool is divided; empty when it is not.
+    better
+        Whether lower or higher values favour the first side; changes and differences are turned so
+        that lower ones do; empty where it is not known.
+    lines
+        Of the table of results.
+    events, count
+        People with the event, and people; of proportions only.
     """
 
     study_id: str
@@ -83,6 +90,7 @@ class Entry:
     second: str = ""
     paired: bool = False
     group: str = ""
+    better: str = "lower"
     lines: tuple[int, ...] = ()
     count: int = 0
     events: int = 0
@@ -298,7 +306,7 @@ def _entry(whole: Register, asked: Question, results: Sequence[Result]) -> Entry
     if asked.statistic not in ONE_GROUP:
         study = whole.study(results[0].study_id)
         found = contrasts.contrast(whole, asked, inside)
-        return None if found is None else _of_contrast(found, study)
+        return None if found is None else _of_contrast(asked, found, study)
     arms = [r for r in inside if sides(r.intervention) is None]
     if not arms:
         return _left_out(inside[0], "a difference between arms, not an arm")
@@ -385,13 +393,14 @@ def _proportion_entry(whole: Register, rows: list[Result]) -> Entry:
         line=whole_group.lines[0],
         lines=whole_group.lines,
         own=1 / n,
+        better=better_of(rows[0]),
         first=f"{count}/{n}",
         count=n,
         events=count,
     )
 
 
-def _of_contrast(found: contrasts.Contrast, study: Study) -> Entry:
+def _of_contrast(asked: Question, found: contrasts.Contrast, study: Study) -> Entry:
     r = found.result
     label = _label(study.study_id, found.names)
     if not math.isfinite(found.value):
@@ -414,6 +423,7 @@ def _of_contrast(found: contrasts.Contrast, study: Study) -> Entry:
         first=found.first,
         second=found.second,
         paired=found.paired,
+        better="lower" if asked.statistic in contrasts.TURNED else better_of(r),
     )
 
 

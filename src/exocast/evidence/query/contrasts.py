@@ -38,6 +38,7 @@ ONE_GROUP_MEASURES = {
     "change": "change, 0-100, minus is better",
     "proportion": "proportion, percent",
 }
+TURNED = ("difference", "smd")  # so that minus is better
 RATIOS = ("ratio", "risk ratio", "odds ratio", "hazard ratio")
 POSITIVE_FOR = re.compile(r"positive (?:would )?favou?rs (?P<side>[^;,.]+)", re.IGNORECASE)
 SECOND_LESS = re.compile(r"positive means the second-named arm has less", re.IGNORECASE)

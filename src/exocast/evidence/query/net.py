@@ -13,7 +13,7 @@ from exocast.evidence.query.answers import change_on_hundred
 from exocast.evidence.query.ask import Question, network_question
 from exocast.evidence.query.contrasts import plus_is_better
 from exocast.evidence.query.groups import combined
-from exocast.evidence.query.match import explain, is_pool, of_question, sides
+from exocast.evidence.query.match import explain, is_paired, is_pool, of_question, sides
 from exocast.evidence.query.tables import NORMAL_95, assumed, node_of, treatments
 from exocast.evidence.register import Register, Result, register
 from exocast.evidence.synthesis import Contrast, Network, network
@@ -265,6 +265,8 @@ def _study(whole: Register, asked: Question, rows: Sequence[Result]) -> NetworkS
                 found = make(whole, here)
                 if not isinstance(found, str):
                     arms, how = found
+                    if make is _from_arms and is_paired(here[0]):
+                        how += ", as if sides were different people"
                     return NetworkStudy(
                         study_id=here[0].study_id,
                         endpoint=endpoint,
