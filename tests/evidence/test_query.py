@@ -266,6 +266,15 @@ def test_arms_of_one_study_are_one_group() -> None:
     assert math.sqrt(joined.variance(0.4) * joined.n) == pytest.approx(every.std(ddof=1))
 
 
+def test_parts_of_the_people_are_not_added_to_the_whole() -> None:
+    found = answer("Alzheimer: placebo | ADAS | change | 24 weeks", unresolved=True)
+    [entry] = [e for e in found.entries if e.study_id == "rivastigmine_vrf2011"]
+    assert entry.n == 281 and entry.value == pytest.approx(100 * 0.97 / 70)
+    stroke = answer("stroke: usual care | mRS | change | 13 weeks", unresolved=True)
+    [entry] = [e for e in stroke.entries if e.study_id == "esd_bergen2014"]
+    assert entry.n == 71 and entry.value == pytest.approx(100 * (2.62 - 2.66) / 6)
+
+
 def test_by_keeps_arms_apart() -> None:
     lines = [
         line("a", f"PRP {p}", 12, change=c, sd_of_change=2.0, product_source=p)

@@ -25,7 +25,14 @@ from exocast.evidence.query.groups import (
     on_hundred,
     summed,
 )
-from exocast.evidence.query.match import explain, is_pool, of_question, orientation, sides
+from exocast.evidence.query.match import (
+    explain,
+    is_pool,
+    of_question,
+    one_population,
+    orientation,
+    sides,
+)
 from exocast.evidence.query.spread import pooled_over
 from exocast.evidence.query.tables import NORMAL_95, assumed, better_of
 from exocast.evidence.register import Register, Result, Study, register
@@ -320,7 +327,7 @@ def first_known(
     """The first end point that gives an entry, at the visit nearest to the middle."""
     first: Entry | None = None
     for endpoint in dict.fromkeys(r.endpoint for r in lines):
-        own = [r for r in lines if r.endpoint == endpoint]
+        own = one_population([r for r in lines if r.endpoint == endpoint])
         for week in sorted({r.week for r in own}, key=lambda w: (asked.far(w), w or 0.0)):
             found = make([r for r in own if r.week == week])
             if math.isfinite(found.own):

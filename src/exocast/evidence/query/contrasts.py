@@ -11,7 +11,15 @@ import numpy as np
 
 from exocast.evidence.query import groups as g
 from exocast.evidence.query.ask import OF_EVENTS, Question
-from exocast.evidence.query.match import SUBGROUP, is_given, is_paired, orientation, says, sides
+from exocast.evidence.query.match import (
+    SUBGROUP,
+    is_given,
+    is_paired,
+    one_population,
+    orientation,
+    says,
+    sides,
+)
 from exocast.evidence.query.tables import NORMAL_95, assumed, better_of, true_zero
 from exocast.evidence.register import Register, Result
 from exocast.evidence.synthesis import Effects
@@ -73,7 +81,7 @@ def contrast(whole: Register, asked: Question, results: Sequence[Result]) -> Con
     """
     refused: Contrast | None = None
     for endpoint in dict.fromkeys(r.endpoint for r in results):
-        own = [r for r in results if r.endpoint == endpoint]
+        own = one_population([r for r in results if r.endpoint == endpoint])
         weeks = sorted({r.week for r in own}, key=lambda w: (asked.far(w), w or 0.0))
         for week in weeks:
             here = [r for r in own if r.week == week]

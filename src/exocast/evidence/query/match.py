@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from exocast.errors import UnknownName, nearest
 from exocast.evidence.query.ask import VERSUS, Question
@@ -98,6 +98,18 @@ def _given(result: Result, asked: Question) -> bool:
     if sides(result.intervention):
         return orientation(asked, result.intervention) != 0
     return any(is_given(side, result.intervention) for side in (asked.given, asked.against))
+
+
+def one_population(lines: Sequence[Result]) -> list[Result]:
+    """Lines on the same people: where a study prints parts beside the whole, the whole.
+
+    Of several indications in one study, that with the largest group; the first of equals.
+    """
+    largest: dict[str, float] = {}
+    for r in lines:
+        largest[r.indication] = max(largest.get(r.indication, 0.0), r.n or 0.0)
+    chosen = max(largest, key=lambda indication: largest[indication])
+    return [r for r in lines if r.indication == chosen]
 
 
 def explain(asked: Question, whole: Register) -> None:

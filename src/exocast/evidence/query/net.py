@@ -13,7 +13,14 @@ from exocast.evidence.query.answers import change_on_hundred
 from exocast.evidence.query.ask import Question, network_question
 from exocast.evidence.query.contrasts import plus_is_better
 from exocast.evidence.query.groups import combined
-from exocast.evidence.query.match import explain, is_paired, is_pool, of_question, sides
+from exocast.evidence.query.match import (
+    explain,
+    is_paired,
+    is_pool,
+    of_question,
+    one_population,
+    sides,
+)
 from exocast.evidence.query.tables import NORMAL_95, assumed, node_of, treatments
 from exocast.evidence.register import Register, Result, register
 from exocast.evidence.synthesis import Contrast, Network, network
@@ -258,7 +265,7 @@ def _study(whole: Register, asked: Question, rows: Sequence[Result]) -> NetworkS
     """A study's arms at its nearest usable visit, or why there are none."""
     why = ""
     for endpoint in dict.fromkeys(r.endpoint for r in rows):
-        own = [r for r in rows if r.endpoint == endpoint]
+        own = one_population([r for r in rows if r.endpoint == endpoint])
         for week in sorted({r.week for r in own}, key=lambda w: (asked.far(w), w or 0.0)):
             here = [r for r in own if r.week == week]
             for make in (_from_arms, _from_differences):
