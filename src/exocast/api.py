@@ -529,7 +529,7 @@ def evidence_pool(
         For what the register does not have, with the nearest that it has.
     """
     from exocast.evidence.query import answer, checks, parts, slope
-    from exocast.report import evidence, evidence_figures
+    from exocast.report import evidence_figures, evidence_pools
 
     found = answer(
         query,
@@ -547,7 +547,7 @@ def evidence_pool(
         evidence_figures.forest(query, found, divided).save(plot)
     if funnel is not None:
         evidence_figures.funnel(query, found, checked).save(funnel)
-    return evidence.record(
+    return evidence_pools.record(
         query,
         found,
         method=method,
@@ -592,7 +592,7 @@ def evidence_network(
         For what the register does not have, with the nearest that it has.
     """
     from exocast.evidence.query import network_answer
-    from exocast.report import evidence, evidence_figures
+    from exocast.report import evidence_figures, evidence_pools
 
     found = network_answer(
         query,
@@ -605,7 +605,7 @@ def evidence_network(
         evidence_figures.network_plot(query, found).save(plot)
     if forest is not None:
         evidence_figures.network_forest(query, found).save(forest)
-    return evidence.network_record(query, found)
+    return evidence_pools.network_record(query, found)
 
 
 def _left_out(without: Sequence[str], used_for: str) -> frozenset[str]:

@@ -354,14 +354,14 @@ def _print_evidence(what: str, made: dict[str, Any], as_json: bool) -> None:
 
         _print_json(envelope(f"evidence-{what}", result=made))
         return
-    from exocast.report import evidence
+    from exocast.report import evidence, evidence_pools
 
     texts = {
         "search": evidence.studies_text,
         "show": evidence.study_text,
         "status": evidence.status_text,
-        "pool": evidence.pool_text,
-        "network": evidence.network_text,
+        "pool": evidence_pools.pool_text,
+        "network": evidence_pools.network_text,
     }
     typer.echo(texts[what](made), nl=False)
 

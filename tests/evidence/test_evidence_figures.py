@@ -10,7 +10,7 @@ from made_trials import QUERY, line, made, many, register_of
 from exocast.errors import InvalidInput
 from exocast.evidence.query import answer, checks, network_answer, parts
 from exocast.report import evidence_figures
-from exocast.report.evidence import network_record, network_text, pool_text, record
+from exocast.report.evidence_pools import network_record, network_text, pool_text, record
 
 
 def texts(svg: str) -> list[str]:

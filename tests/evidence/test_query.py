@@ -42,7 +42,7 @@ from exocast.evidence.synthesis import (
     selection_model,
     trim_and_fill,
 )
-from exocast.report.evidence import record
+from exocast.report.evidence_pools import record
 
 NORMAL = 1.959964
 

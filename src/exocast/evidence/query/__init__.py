@@ -7,9 +7,6 @@ begin a word of the field that they are asked of.
 
 from exocast.evidence.query.after import Checks, Parts, Slope, checks, parts, shown, slope
 from exocast.evidence.query.answers import (
-    Answer,
-    Entry,
-    Published,
     answer,
     kept_for_prediction,
     measure_of,
@@ -22,6 +19,7 @@ from exocast.evidence.query.net import (
     network_answer,
     people,
 )
+from exocast.evidence.query.records import Answer, Entry, Published
 from exocast.evidence.query.tables import NORMAL_95, assumed, better_of, node_of
 
 __all__ = [

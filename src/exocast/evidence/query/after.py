@@ -9,8 +9,9 @@ import numpy as np
 
 from exocast.errors import InvalidInput, UnknownName, nearest
 from exocast.evidence.query import contrasts
-from exocast.evidence.query.answers import Answer, Entry, effects_of, pool_of
+from exocast.evidence.query.answers import effects_of, pool_of
 from exocast.evidence.query.ask import Question
+from exocast.evidence.query.records import Answer, Entry
 from exocast.evidence.register import Register, register
 from exocast.evidence.synthesis import (
     Asymmetry,
