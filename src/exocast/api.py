@@ -654,21 +654,35 @@ def evidence_pool(
     method: str = "REML",
     test: str = "knapp-hartung",
     unresolved: bool = False,
+    without: Sequence[str] = (),
+    used_for: str = "",
+    by: str = "",
+    regress: str = "",
     plot: str | Path | None = None,
+    funnel: str | Path | None = None,
     library: Library = (),
 ) -> dict[str, Any]:
-    """Pools arms of the register.
+    """Pools studies of the register.
 
     Parameters
     ----------
     query
-        ``indication: given | end point | change | 12-26 weeks``.
+        ``indication: given | end point | change | 12-26 weeks``, or ``given vs other`` with a
+        statistic of two groups.
     method, test
         As of :func:`exocast.evidence.synthesis.pool`.
     unresolved
         Whether studies that no identifier leads to are pooled too.
-    plot
-        SVG file for a forest plot.
+    without
+        Ids of studies that are left out.
+    used_for
+        ``calibration`` leaves out the studies by which forecasts are tested.
+    by
+        Field that divides the pool, such as ``product_source`` or ``design``.
+    regress
+        ``week``, ``year``, ``dose`` or ``n``: a regression of effects on it.
+    plot, funnel
+        SVG files for a forest and a funnel plot.
     library
         Folders with registers of one's own.
 
@@ -676,16 +690,107 @@ def evidence_pool(
     ------
     InvalidInput
         For a query of another form, or a plot of nothing.
+    UnknownName
+        For what the register does not have, with the nearest that it has.
     """
-    from exocast.evidence.query import answer
+    from exocast.evidence.query import answer, checks, parts, slope
     from exocast.evidence.register import register
-    from exocast.report import evidence
+    from exocast.report import evidence_figures, evidence_pools
 
-    whole = register(library=library)
-    found = answer(query, whole, method=method, test=test, unresolved=unresolved)
+    found = answer(
+        query,
+        register(library=library),
+        method=method,
+        test=test,
+        unresolved=unresolved,
+        leave_out=_left_out(without, used_for),
+        by=by,
+    )
+    some = bool(found.entries)
+    checked = checks(found, method=method, test=test) if some else None
+    divided = parts(found, by, method=method, test=test) if by and some else None
+    regressed = slope(found, regress, method=method, test=test) if regress else None
     if plot is not None:
-        evidence.forest(query, found).save(plot)
-    return evidence.record(query, found, method=method, test=test)
+        evidence_figures.forest(query, found, divided).save(plot)
+    if funnel is not None:
+        evidence_figures.funnel(query, found, checked).save(funnel)
+    return evidence_pools.record(
+        query,
+        found,
+        method=method,
+        test=test,
+        checked=checked,
+        divided=divided,
+        regressed=regressed,
+    )
+
+
+def evidence_network(
+    query: str,
+    *,
+    reference: str = "",
+    method: str = "REML",
+    unresolved: bool = False,
+    without: Sequence[str] = (),
+    used_for: str = "",
+    library: Library = (),
+    plot: str | Path | None = None,
+    forest: str | Path | None = None,
+) -> dict[str, Any]:
+    """Compares all treatments of an indication, directly and by way of one another.
+
+    Parameters
+    ----------
+    query
+        ``indication | end point | 8-18 weeks``.
+    reference
+        Treatment that the others are compared with; saline where the network has it.
+    method
+        Variance between studies: ``fixed``, ``DL`` or ``REML``.
+    unresolved, without, used_for
+        As of :func:`evidence_pool`.
+    library
+        Folders with registers of one's own.
+    plot, forest
+        SVG files for the network and for its treatments against the reference.
+
+    Raises
+    ------
+    InvalidInput
+        For a query of another form, an unknown reference, or a plot of nothing.
+    UnknownName
+        For what the register does not have, with the nearest that it has.
+    """
+    from exocast.evidence.query import network_answer
+    from exocast.evidence.register import register
+    from exocast.report import evidence_figures, evidence_pools
+
+    found = network_answer(
+        query,
+        register(library=library),
+        reference=reference,
+        method=method,
+        unresolved=unresolved,
+        leave_out=_left_out(without, used_for),
+    )
+    if plot is not None:
+        evidence_figures.network_plot(query, found).save(plot)
+    if forest is not None:
+        evidence_figures.network_forest(query, found).save(forest)
+    return evidence_pools.network_record(query, found)
+
+
+def _left_out(without: Sequence[str], used_for: str) -> frozenset[str]:
+    from exocast.errors import InvalidInput
+    from exocast.evidence.query import kept_for_prediction
+
+    if used_for not in ("", "calibration"):
+        raise InvalidInput(
+            f"'{used_for}' is no use of a pool; calibration is, and leaves out the studies by "
+            "which forecasts are tested.",
+            where="used_for",
+        )
+    return frozenset(without) | (kept_for_prediction() if used_for else frozenset())
 
 
 def evidence_import(

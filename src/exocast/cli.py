@@ -325,28 +325,98 @@ def evidence_safety(words: Words = None, as_json: Json = False) -> None:
         _print_evidence("safety", api.evidence_safety(" ".join(words or ())), as_json)
 
 
+Unresolved = Annotated[
+    bool, typer.Option("--unresolved", help="Also studies that no identifier leads to.")
+]
+Without = Annotated[
+    list[str] | None, typer.Option(metavar="STUDY", help="Leave a study out; repeatable.")
+]
+UsedFor = Annotated[
+    str,
+    typer.Option(help="calibration: leave out the studies by which forecasts are tested."),
+]
+
+
 @evidence_app.command("pool")
 def evidence_pool(
     query: Annotated[
-        str, typer.Argument(help='Such as "knee_OA: saline | VAS | change | 12-26 weeks".')
+        str,
+        typer.Argument(
+            help='Such as "knee_OA: saline | VAS | change | 12-26 weeks" or '
+            '"knee_OA: PRP vs saline | pain | difference | 8-60 weeks". Of one group: change, '
+            "proportion; of two: difference, smd, ratio, risk ratio, odds ratio, risk difference, "
+            "hazard ratio."
+        ),
     ],
     method: Annotated[str, typer.Option(help="fixed, DL, PM, REML, ML, HE, SJ or HS.")] = "REML",
-    test: Annotated[str, typer.Option(help="knapp-hartung or normal.")] = "knapp-hartung",
-    unresolved: Annotated[
-        bool, typer.Option("--unresolved", help="Also studies that no identifier leads to.")
-    ] = False,
+    test: Annotated[
+        str, typer.Option(help="normal, knapp-hartung, or 'knapp-hartung, at least normal'.")
+    ] = "knapp-hartung",
+    by: Annotated[
+        str, typer.Option(help="Field that divides the pool: product_source, design, country ...")
+    ] = "",
+    regress: Annotated[str, typer.Option(help="week, year, dose or n: effects against it.")] = "",
+    without: Without = None,
+    used_for: UsedFor = "",
+    unresolved: Unresolved = False,
     plot: Annotated[Path | None, typer.Option(help="SVG file for a forest plot.")] = None,
+    funnel: Annotated[Path | None, typer.Option(help="SVG file for a funnel plot.")] = None,
     library: Library = None,
     as_json: Json = False,
 ) -> None:
-    """Pool arms of the register."""
+    """Pool studies of the register: one group, or one against another."""
     with _door("evidence-pool", as_json):
         from exocast import api
 
         made = api.evidence_pool(
-            query, method=method, test=test, unresolved=unresolved, plot=plot, library=library or ()
+            query,
+            method=method,
+            test=test,
+            unresolved=unresolved,
+            without=without or (),
+            used_for=used_for,
+            by=by,
+            regress=regress,
+            plot=plot,
+            funnel=funnel,
+            library=library or (),
         )
         _print_evidence("pool", made, as_json)
+
+
+@evidence_app.command("network")
+def evidence_network(
+    query: Annotated[str, typer.Argument(help='Such as "knee_OA | pain | 8-18 weeks".')],
+    reference: Annotated[
+        str, typer.Option(help="Treatment that the others are compared with; saline if there.")
+    ] = "",
+    method: Annotated[str, typer.Option(help="fixed, DL or REML.")] = "REML",
+    without: Without = None,
+    used_for: UsedFor = "",
+    unresolved: Unresolved = False,
+    library: Library = None,
+    plot: Annotated[Path | None, typer.Option(help="SVG file for the network.")] = None,
+    forest: Annotated[
+        Path | None, typer.Option(help="SVG file for treatments against the reference.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare all treatments of an indication, directly and by way of one another."""
+    with _door("evidence-network", as_json):
+        from exocast import api
+
+        made = api.evidence_network(
+            query,
+            reference=reference,
+            method=method,
+            unresolved=unresolved,
+            without=without or (),
+            used_for=used_for,
+            library=library or (),
+            plot=plot,
+            forest=forest,
+        )
+        _print_evidence("network", made, as_json)
 
 
 @evidence_app.command("import")
@@ -510,7 +580,7 @@ def _print_evidence(what: str, made: dict[str, Any], as_json: bool) -> None:
 
         _print_json(envelope(f"evidence-{what}", result=made))
         return
-    from exocast.report import appraisal, evidence
+    from exocast.report import appraisal, evidence, evidence_pools
 
     texts = {
         "search": evidence.studies_text,
@@ -519,7 +589,8 @@ def _print_evidence(what: str, made: dict[str, Any], as_json: bool) -> None:
         "grade": appraisal.grade_text,
         "bias": appraisal.bias_text,
         "safety": appraisal.safety_text,
-        "pool": evidence.pool_text,
+        "pool": evidence_pools.pool_text,
+        "network": evidence_pools.network_text,
     }
     typer.echo(texts[what](made), nl=False)
 

@@ -119,6 +119,25 @@ def test_the_register_prints_what_its_schemas_say(tmp_path: Path) -> None:
     _promised("evidence-pool", pooled)
     assert pooled["result"]["low"] < pooled["result"]["value"] < pooled["result"]["high"]
     assert plot.read_text("utf-8").startswith("<svg")
+    query = "OA knee or hip: placebo tablet | WOMAC pain | change | 4-14 weeks"
+    funnel = ("--funnel", str(tmp_path / "funnel.svg"))
+    more = ("--unresolved", "--by", "design", "--regress", "week", *funnel)
+    pooled = _json("evidence", "pool", query, *more, "--json")
+    _promised("evidence-pool", pooled)
+    assert pooled["result"]["checks"]["egger"]["p"] and pooled["result"]["regression"]["slope"]
+    for query in (
+        "knee_OA: PRP vs saline | pain | difference | 8-60 weeks",
+        "diabetic foot: hyperbaric vs placebo | healed | odds ratio | 52 weeks",
+        "COVID: exosome | completing | proportion | any time",
+        "knee_OA: PRP | VAS | change | 40 weeks",
+    ):
+        _promised("evidence-pool", _json("evidence", "pool", query, "--json"))
+    shapes = [tmp_path / "network.svg", tmp_path / "league.svg"]
+    net = ("--plot", str(shapes[0]), "--forest", str(shapes[1]))
+    found = _json("evidence", "network", "knee_OA | pain | 8-18 weeks", *net, "--json")
+    _promised("evidence-network", found)
+    assert found["result"]["reference"] == "saline" and found["result"]["league"]
+    assert all(shape.read_text("utf-8").startswith("<svg") for shape in shapes)
     wrong = _json("evidence", "show", "dorio21", "--json", code=65)
     _promised("evidence-show", wrong)
     assert "dorio2021" in wrong["errors"][0]["message"]

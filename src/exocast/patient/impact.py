@@ -21,7 +21,7 @@ from exocast.errors import InvalidInput
 from exocast.evidence.arms import Arm, arms_for, visit_of
 from exocast.evidence.arms import line_of as arm_line
 from exocast.evidence.chance import draw
-from exocast.evidence.query import Answer, answer, pools
+from exocast.evidence.query import Answer, answer, node_of, pools
 from exocast.evidence.register import Register, Result
 from exocast.evidence.rows import Row, package_table
 from exocast.patient import comparators, placebo
@@ -30,16 +30,14 @@ SHOWN_WEEKS = (4, 12, 26, 52)
 # Whose entry stands for that of trials which print none: rows of evidence/entry.csv.
 USUAL = "altman2016"
 KNEE = re.compile(r"\bknee", re.IGNORECASE)
-SALINE = re.compile(r"\bsaline\b", re.IGNORECASE)
-VESICLES = re.compile(r"exosome|vesicle|\bs?EVs?\b|secretome", re.IGNORECASE)
+SALINE = "saline"
+VESICLES = {"EV", "EV + HA", "MSC secretome"}
+# Treatments of register/treatments.csv by the comparator that each is.
 GIVEN = {
-    "hyaluronic acid": re.compile(r"^(?:HA\b|hyaluron|hylan)(?!.*\+)", re.IGNORECASE),
-    "corticosteroid": re.compile(
-        r"^(?:(?:gluco)?corticosteroid|triamcinolone|methylprednisolone|betamethasone)(?!.*\+)",
-        re.IGNORECASE,
-    ),
-    "platelet rich plasma": re.compile(r"^(?:PRP|platelet[- ]rich plasma)(?!.*\+)", re.IGNORECASE),
-    "stromal cells": re.compile(r"\b(?:MSCs?|stromal cells?)\b(?!.*\+)", re.IGNORECASE),
+    "hyaluronic acid": "HA",
+    "corticosteroid": "corticosteroid",
+    "platelet rich plasma": "PRP",
+    "stromal cells": "MSC",
 }
 PAIN = {
     "pain_vas": re.compile(r"\b(?:VAS|NRS)\b|^pain$", re.IGNORECASE),
@@ -130,7 +128,7 @@ def impact(before: Register, after: Register, *, unresolved: bool = False) -> Im
     moved += _pools(before, after, unresolved=unresolved)
     moved += _saline(lines, notes)
     moved += _comparators(lines, notes)
-    if any(VESICLES.search(r.intervention) for r in lines):
+    if any(node_of(r.intervention) in VESICLES for r in lines):
         notes.append(
             "a trial of vesicles moves no row of the effect: the chain from assay to people rests "
             "on rows of its own (patient/effect.csv). The trial would be listed beside forecasts, "
@@ -186,8 +184,8 @@ def saline_arms(lines: Sequence[Result]) -> tuple[Arm, ...]:
     """Saline arms of knees with a change of pain and its spread, one an arm and end point."""
     groups: dict[tuple[str, str, str, str], list[Result]] = {}
     for r in lines:
-        wanted = KNEE.search(r.indication) and SALINE.search(r.intervention)
-        if wanted and " vs " not in r.intervention and "+" not in r.intervention and r.n:
+        wanted = KNEE.search(r.indication) and node_of(r.intervention) == SALINE
+        if wanted and " vs " not in r.intervention and r.n:
             groups.setdefault((r.study_id, r.intervention, r.route, r.endpoint), []).append(r)
     found: dict[tuple[str, str, str], Arm] = {}
     for (study_id, given, route, endpoint), visits in groups.items():
@@ -303,8 +301,8 @@ def _one_spread(row: Row) -> tuple[float, float, float]:
 
 def _comparators(lines: Sequence[Result], notes: list[str]) -> Iterable[Moved]:
     moved: list[Moved] = []
-    for name, pattern in GIVEN.items():
-        seen = list(_contrasts(lines, pattern))
+    for name, node in GIVEN.items():
+        seen = list(_contrasts(lines, node))
         if not seen:
             continue
         rows = package_table("patient", comparators.TABLE)
@@ -361,13 +359,11 @@ def _shares(rows: Mapping[str, Row], key: str) -> tuple[list[float], list[float]
     return [0.0, *(w for w, _ in found)], [0.0, *(s for _, s in found)]
 
 
-def _contrasts(
-    lines: Sequence[Result], pattern: re.Pattern[str]
-) -> Iterable[tuple[str, float, float, float]]:
+def _contrasts(lines: Sequence[Result], node: str) -> Iterable[tuple[str, float, float, float]]:
     """Study, week, SMD and its standard error of arms against saline; one visit a study."""
     found: dict[str, tuple[float, float, float, float]] = {}
     for r, control in itertools.product(lines, lines):
-        if not (_against(r, control) and pattern.search(r.intervention) and r.week):
+        if not (_against(r, control) and node_of(r.intervention) == node and r.week):
             continue
         contrast = comparators.difference(r, control)
         spread = _sd_of(r, control)
@@ -390,7 +386,7 @@ def _against(r: Result, control: Result) -> bool:
         control.route,
     )
     pain = any(p.search(r.endpoint) for p in PAIN.values())
-    return same and pain and bool(SALINE.search(control.intervention)) and r is not control
+    return same and pain and node_of(control.intervention) == SALINE and r is not control
 
 
 def _sd_of(r: Result, control: Result) -> float | None:

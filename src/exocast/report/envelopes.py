@@ -397,32 +397,221 @@ class StatusFound(_Model):
 
 
 class PoolEntry(_Model):
-    """An arm in a pool, or left out of it."""
+    """A study in a pool, or left out of it."""
 
     study_id: str
     label: str
     week: float
     n: float | None
     value: float | None
-    standard_error: float | None
+    low: float | None = Field(default=None, description="of its own 95 % interval")
+    high: float | None = None
+    standard_error: float | None = Field(description="of the logarithm for ratios")
+    weight: float | None = Field(default=None, description="percent")
+    first: str = Field(default="", description="numbers of the first side, or the only one")
+    second: str = ""
+    paired: bool = Field(default=False, description="both sides in the same people")
+    group: str = Field(default="", description="value of the field that divides the pool")
     how: str = Field(description="where the standard error comes from; why it is left out")
 
 
+class PublishedPool(_Model):
+    """A pool of studies by others, as printed; never in the answer."""
+
+    study_id: str
+    label: str
+    endpoint: str
+    week: float | None
+    statistic: str
+    value: float | None
+    low: float | None
+    high: float | None
+    note: str
+
+
+class Interval(_Model):
+    """A number with its 95 % interval."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class WithoutStudy(Interval):
+    """The pool without one study."""
+
+    study_id: str
+
+
+class EggerTest(_Model):
+    """Whether small studies differ."""
+
+    slope: float
+    p: float
+    limit: float | None = Field(description="effect of an infinitely large study")
+
+
+class TrimAndFill(Interval):
+    """The pool after studies that asymmetry suggests are missing have been put in."""
+
+    missing: int
+    side: str
+
+
+class SelectionModel(Interval):
+    """The pool if studies with p below 0.025, one-sided, are seen more often."""
+
+    weight: float = Field(description="chance of the others to be seen, relative to those")
+    p: float
+
+
+class PoolChecks(_Model):
+    """How firm a pool is."""
+
+    leave_one_out: list[WithoutStudy]
+    egger: EggerTest | None
+    trim_and_fill: TrimAndFill | None
+    selection: SelectionModel | None
+    reasons: dict[str, str] = Field(description="why one of them is missing")
+
+
+class PoolPart(_Model):
+    """Studies that share a value."""
+
+    value: str
+    studies: int
+    pooled: float | None
+    low: float | None
+    high: float | None
+    tau: float | None
+
+
+class PoolParts(_Model):
+    """A pool divided."""
+
+    field: str
+    p: float | None = Field(description="whether parts differ")
+    parts: list[PoolPart]
+
+
+class PoolRegression(_Model):
+    """Effects against a number of each study; ratios as logarithms."""
+
+    field: str
+    slope: float = Field(description="per unit")
+    low: float | None
+    high: float | None
+    p: float | None
+    tau: float
+    studies: int
+    left_out: list[str] = Field(description="studies without the number")
+
+
 class PoolRecord(_Model):
-    """Result of ``evidence pool``; changes on 0-100, minus is better."""
+    """Result of ``evidence pool``; ratios as ratios, proportions in percent."""
 
     query: str
-    value: float | None = Field(description="null when no arm is left")
+    statistic: str = "change"
+    measure: str = Field(default="", description="what is pooled, in words")
+    value: float | None = Field(description="null when no study is left")
     low: float | None
     high: float | None
     prediction_low: float | None
     prediction_high: float | None
-    tau: float | None
+    tau: float | None = Field(description="of logarithms for ratios, of log-odds for proportions")
     i2: float | None
+    q: float | None = None
+    q_freedom: int | None = None
+    q_p: float | None = None
     method: str
     test: str
+    correlation_share: float | None = Field(
+        default=None,
+        description="percent of the variance that not knowing the correlation of visits brings",
+    )
+    warnings: list[str] = []
     entries: list[PoolEntry]
     left_out: list[PoolEntry]
+    published: list[PublishedPool] = []
+    mantel_haenszel: Interval | None = Field(
+        default=None, description="where a half was added to a study without an event"
+    )
+    checks: PoolChecks | None = None
+    parts: PoolParts | None = None
+    regression: PoolRegression | None = None
+
+
+class LeagueRow(_Model):
+    """A treatment against the reference; minus is better."""
+
+    treatment: str
+    value: float
+    low: float
+    high: float
+    p_score: float = Field(description="how sure it is to be better than the others, on average")
+    people: float | None
+    direct_studies: list[str]
+
+
+class SplitRecord(_Model):
+    """A comparison that is made directly and by another way round."""
+
+    first: str
+    second: str
+    direct: float
+    direct_se: float
+    indirect: float
+    indirect_se: float
+    p: float
+
+
+class NetworkArm(_Model):
+    """People of one treatment in one study."""
+
+    treatment: str
+    mean: float = Field(description="change on 0-100; against the first arm where only differences")
+    standard_error: float
+    n: float | None
+    names: list[str]
+
+
+class NetworkStudyRecord(_Model):
+    """A study in a network."""
+
+    study_id: str
+    endpoint: str
+    week: float | None
+    how: str
+    arms: list[NetworkArm]
+
+
+class OutsideRecord(_Model):
+    """A study that is not in the network."""
+
+    study_id: str
+    treatments: list[str]
+    why: str
+
+
+class NetworkRecord(_Model):
+    """Result of ``evidence network``."""
+
+    query: str
+    reference: str = Field(description="empty when no study can be used")
+    measure: str
+    tau: float | None
+    q: float | None = Field(description="heterogeneity and inconsistency together")
+    q_freedom: int | None
+    inconsistency_q: float | None
+    inconsistency_freedom: int | None
+    inconsistency_p: float | None
+    correlation_share: float | None
+    warnings: list[str]
+    league: list[LeagueRow] = Field(description="best first")
+    splits: list[SplitRecord]
+    studies: list[NetworkStudyRecord]
+    outside: list[OutsideRecord]
+    apart: list[list[str]] = Field(description="treatments that nothing connects to the reference")
 
 
 class CellChange(_Model):
@@ -580,6 +769,7 @@ ENVELOPES: dict[str, type[BaseModel]] = {
     "evidence-bias": Envelope[BiasFound],
     "evidence-safety": Envelope[SafetyFound],
     "evidence-pool": Envelope[PoolRecord],
+    "evidence-network": Envelope[NetworkRecord],
     "evidence-impact": Envelope[ImpactRecord],
     "evidence-import": Envelope[ImportRecord],
     "evidence-export": Envelope[ExportRecord],

@@ -1,93 +1,11 @@
-"""The register for people: lists of studies, pools in words, forest plots."""
+"""The register for people: lists of studies and what is open about them."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from exocast.errors import InvalidInput
-from exocast.evidence.query import NORMAL_95, Answer
 from exocast.report import appraisal
-from exocast.report.figures import BLUE, FAINT, INK, LINE, Figure, canvas, finished
-
-WIDTH = 7.4
-ROW = 0.26
-
-
-def record(query: str, found: Answer, *, method: str, test: str) -> dict[str, Any]:
-    """What ``evidence pool`` prints, as the schema says."""
-    pooled = found.pooled
-    low, high = pooled.interval if pooled else (None, None)
-
-    def entries(some: Any) -> list[dict[str, Any]]:
-        return [
-            {
-                "study_id": e.study_id,
-                "label": e.label,
-                "week": e.week,
-                "n": e.n,
-                "value": _known(e.value),
-                "standard_error": _known(e.standard_error),
-                "how": e.how,
-            }
-            for e in some
-        ]
-
-    return {
-        "query": query,
-        "value": pooled.value if pooled else None,
-        "low": _known(low),
-        "high": _known(high),
-        "prediction_low": _known(pooled.prediction_low) if pooled else None,
-        "prediction_high": _known(pooled.prediction_high) if pooled else None,
-        "tau": pooled.tau if pooled else None,
-        "i2": pooled.i2 if pooled else None,
-        "method": method,
-        "test": test,
-        "entries": entries(found.entries),
-        "left_out": entries(found.left_out),
-    }
-
-
-def _known(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else value
-
-
-def pool_text(made: Mapping[str, Any]) -> str:
-    """A pool in words, then its arms, then what was left out and why."""
-    entries = made["entries"]
-    lines = []
-    if made["value"] is None:
-        lines.append("No arm of the register answers this with a change and its spread.")
-    else:
-        studies = len({e["study_id"] for e in entries})
-        lines.append(
-            f"Change on 0-100, minus is better: {made['value']:.1f}"
-            + (f" ({made['low']:.1f} to {made['high']:.1f})" if made["low"] is not None else "")
-            + f", from {len(entries)} {_plural('arm', len(entries))} of {studies} "
-            f"{_plural('study', studies)}."
-        )
-        if made["prediction_low"] is not None:
-            lines.append(
-                f"A new study: {made['prediction_low']:.1f} to {made['prediction_high']:.1f} "
-                f"(SD between studies {made['tau']:.1f}, I2 {made['i2']:.0f} %)."
-            )
-        if studies < 3:
-            lines.append("That is too few studies to know how much studies differ.")
-        if studies < len(entries):
-            lines.append("Arms of one study are pooled as if they were of different ones.")
-        lines.append("It is a change from baseline: it holds regression to the mean and placebo.")
-        lines += ["", f"{'arm':44} {'week':>5} {'n':>5} {'change':>8} {'SE':>6}  from"]
-        lines += [
-            f"{e['label'][:44]:44} {e['week']:5g} {_people(e['n']):>5} "
-            f"{e['value']:8.1f} {e['standard_error']:6.1f}  {e['how']}"
-            for e in entries
-        ]
-    if made["left_out"]:
-        lines += ["", "Left out:"]
-        lines += [f"  {e['label']}: {e['how']}." for e in made["left_out"]]
-    return "\n".join(lines) + "\n"
 
 
 def studies_text(made: Mapping[str, Any]) -> str:
@@ -163,53 +81,6 @@ def status_text(made: Mapping[str, Any]) -> str:
         f"Last looked at {', '.join(checked)}." if checked else "The register has no such product."
     )
     return "\n".join([*lines, end]) + "\n"
-
-
-def forest(query: str, found: Answer) -> Figure:
-    """A forest plot of a pool.
-
-    Raises
-    ------
-    InvalidInput
-        When the pool is empty.
-    """
-    if found.pooled is None:
-        raise InvalidInput("there is no arm to draw.", where="query")
-    entries, pooled = found.entries, found.pooled
-    rows = len(entries) + 2  # one for the pool, one for a new study
-
-    low, high = pooled.interval
-    words = (
-        f"Forest plot of {len(entries)} arms for '{query}': pooled change {pooled.value:.1f}"
-        + (f", interval {low:.1f} to {high:.1f}." if math.isfinite(low) else ".")
-    )
-    with canvas((WIDTH, 1.1 + ROW * rows), "forest") as (drawing, axes):
-        for i, (entry, weight) in enumerate(zip(entries, pooled.weights, strict=True)):
-            y = rows - 1 - i
-            half = NORMAL_95 * entry.standard_error
-            axes.plot([entry.value - half, entry.value + half], [y, y], color=INK, lw=1)
-            size = 3 + 6 * math.sqrt(float(weight / pooled.weights.max()))
-            axes.plot(entry.value, y, "s", color=BLUE, markersize=size)
-        if math.isfinite(low):
-            axes.fill([low, pooled.value, high, pooled.value], [1, 1.25, 1, 0.75], color=BLUE)
-        labels = [f"{e.label} (week {e.week:g})" for e in entries]
-        places = [float(rows - 1 - i) for i in range(len(entries))]
-        if math.isfinite(pooled.prediction_low):
-            axes.plot([pooled.prediction_low, pooled.prediction_high], [0, 0], color=FAINT, lw=1.5)
-            places.append(0.0)
-            labels.append("a new study")
-        axes.axvline(0, color=LINE, lw=1, zorder=0)
-        axes.set_yticks([*places, 1.0], [*labels, f"pooled, {pooled.method}"], fontsize=8.5)
-        axes.set_ylim(-0.6, rows - 0.4)
-        axes.set_xlabel("change on 0-100, minus is better")
-        axes.spines["left"].set_visible(False)
-        axes.tick_params(axis="y", length=0)
-        svg = finished(drawing, "forest")
-    return Figure(svg=svg, alt=words, caption=words)
-
-
-def _people(n: float | None) -> str:
-    return "" if n is None else f"{n:g}"
 
 
 def _plural(word: str, count: int) -> str:

@@ -11,6 +11,7 @@ from exocast.evidence.synthesis.bias import (
 from exocast.evidence.synthesis.effects import Effects, exact_proportion, upper_bound_of_none
 from exocast.evidence.synthesis.network import Contrast, Network, network
 from exocast.evidence.synthesis.pooling import Pooled, Regression, leave_one_out, pool, regress
+from exocast.evidence.synthesis.proportions import pooled_proportion
 from exocast.evidence.synthesis.tables import mantel_haenszel, peto
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "network",
     "peto",
     "pool",
+    "pooled_proportion",
     "regress",
     "selection_model",
     "trim_and_fill",

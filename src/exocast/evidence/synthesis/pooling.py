@@ -223,7 +223,7 @@ def regress(
         standard_errors=errors,
         low=beta - critical * errors,
         high=beta + critical * errors,
-        p=_two_sided(beta / errors, about),
+        p=_two_sided(_over(beta, errors), about),
         covariance=covariance,
         tau2=tau2,
         tau2_low=low,
@@ -453,6 +453,14 @@ def _quantile(level: float, freedom: float) -> float:
         return math.nan
     at = 0.5 + level / 2
     return float(norm.ppf(at) if math.isinf(freedom) else t.ppf(at, freedom))
+
+
+def _over(values: Array, errors: Array) -> Array:
+    """Statistics of a test; 0 for no effect with no spread, as of studies that agree exactly."""
+    some = errors > 0
+    return np.where(
+        some, values / np.where(some, errors, 1.0), np.where(values == 0, 0.0, math.inf)
+    )
 
 
 def _two_sided(z: Array, freedom: float) -> Array:
