@@ -279,19 +279,50 @@ def evidence_pool(
         _print_evidence("pool", made, as_json)
 
 
+@evidence_app.command("course")
+def evidence_course(
+    query: Annotated[str, typer.Argument(help='Such as "knee_OA: saline | pain | 1-52 weeks".')],
+    unresolved: Annotated[
+        bool, typer.Option("--unresolved", help="Also studies that no identifier leads to.")
+    ] = False,
+    without_prediction: Annotated[
+        bool,
+        typer.Option("--without-prediction", help="No studies that the forecast is tested on."),
+    ] = False,
+    forecast: Annotated[
+        bool, typer.Option("--forecast", help="Beside it the forecast's own course of saline.")
+    ] = False,
+    plot: Annotated[Path | None, typer.Option(help="SVG file for a figure.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Pool control arms of the register over time."""
+    with _door("evidence-course", as_json):
+        from exocast import api
+
+        made = api.evidence_course(
+            query,
+            unresolved=unresolved,
+            prediction=not without_prediction,
+            forecast=forecast,
+            plot=plot,
+        )
+        _print_evidence("course", made, as_json)
+
+
 def _print_evidence(what: str, made: dict[str, Any], as_json: bool) -> None:
     if as_json:
         from exocast.report.envelopes import envelope
 
         _print_json(envelope(f"evidence-{what}", result=made))
         return
-    from exocast.report import evidence
+    from exocast.report import courses, evidence
 
     texts = {
         "search": evidence.studies_text,
         "show": evidence.study_text,
         "status": evidence.status_text,
         "pool": evidence.pool_text,
+        "course": courses.course_text,
     }
     typer.echo(texts[what](made), nl=False)
 

@@ -119,6 +119,12 @@ def test_the_register_prints_what_its_schemas_say(tmp_path: Path) -> None:
     _promised("evidence-pool", pooled)
     assert pooled["result"]["low"] < pooled["result"]["value"] < pooled["result"]["high"]
     assert plot.read_text("utf-8").startswith("<svg")
+    over_time = ("evidence", "course", "knee_OA: saline | pain", "--forecast", "--json")
+    for more in ((), ("--unresolved",), ("--without-prediction",)):
+        found = _json(*over_time, *more)
+        _promised("evidence-course", found)
+        assert bool(found["result"]["course"]) == bool(found["result"]["arms"])
+    _promised("evidence-course", _json("evidence", "course", "saline", "--json", code=65))
     wrong = _json("evidence", "show", "dorio21", "--json", code=65)
     _promised("evidence-show", wrong)
     assert "dorio2021" in wrong["errors"][0]["message"]

@@ -296,6 +296,71 @@ class PoolRecord(_Model):
     left_out: list[PoolEntry]
 
 
+class CourseVisit(_Model):
+    """An arm at a visit."""
+
+    week: float
+    value: float
+    standard_error: float
+
+
+class CourseArm(_Model):
+    """An arm of a course."""
+
+    study_id: str
+    label: str
+    endpoint: str
+    n: float | None = Field(description="at the first visit")
+    how: str = Field(description="where the standard errors come from")
+    visits: list[CourseVisit]
+
+
+class CourseLeftOut(_Model):
+    """An arm that is not in a course."""
+
+    study_id: str
+    label: str
+    why: str
+
+
+class CoursePoint(_Model):
+    """A course at a week."""
+
+    week: float
+    mean: float
+    low: float | None = Field(description="95 % interval of the mean; null for one study")
+    high: float | None
+    prediction_low: float | None = Field(description="95 % of new studies; null below three")
+    prediction_high: float | None
+
+
+class ForecastPoint(_Model):
+    """The forecast's own course at a week."""
+
+    week: float
+    mean: float
+    low: float = Field(description="95 % of studies, at the centres of its parameters")
+    high: float
+
+
+class CourseRecord(_Model):
+    """Result of ``evidence course``; changes on 0-100, minus is better."""
+
+    query: str
+    knots: list[float] = Field(description="weeks between which the mean is straight")
+    course: list[CoursePoint] = Field(description="week by week; empty when no arm is left")
+    tau: float | None = Field(description="SD between studies")
+    rho: float | None = Field(description="correlation of a study's deviations, as of structure")
+    structure: str = Field(description="CAR: rho to the power of weeks between; none: one study")
+    correlation: float = Field(description="of the sampling errors of two visits of an arm")
+    log_likelihood: float | None = Field(description="restricted")
+    aic: float | None
+    studies: int
+    arms: list[CourseArm]
+    left_out: list[CourseLeftOut]
+    forecast: list[ForecastPoint] = Field(description="empty unless it is asked for")
+
+
 class BandRecord(_Model):
     """Quantiles over runs of one observable at the last time."""
 
@@ -340,6 +405,7 @@ ENVELOPES: dict[str, type[BaseModel]] = {
     "evidence-show": Envelope[StudyShown],
     "evidence-status": Envelope[StatusFound],
     "evidence-pool": Envelope[PoolRecord],
+    "evidence-course": Envelope[CourseRecord],
     "export": Envelope[Written],
     "simulate": Envelope[SimulationRecord],
 }

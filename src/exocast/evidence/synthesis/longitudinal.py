@@ -309,7 +309,7 @@ def pool_courses(
         structure=structure,
         restricted=method == "REML",
     )
-    if n <= p or n < p + model.size:
+    if n < p + model.size:
         raise InvalidInput(
             f"{n} visits are too few for a course of {p} columns and the structure '{structure}'.",
             where="visits",
