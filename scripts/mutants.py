@@ -271,6 +271,28 @@ MUTANTS = (
         new="mcii_tubac_via_spa",
         test="tests/house/test_tables.py::test_no_table_has_an_error_or_a_warning",
     ),
+    Mutant(
+        name="certainty: steps down raise it",
+        file="src/exocast/evidence/certainty.py",
+        old="LEVELS.index(self.start) + steps",
+        new="LEVELS.index(self.start) - steps",
+        test="tests/evidence/test_certainty.py::"
+        "test_steps_down_lower_the_certainty_and_it_stays_on_the_scale",
+    ),
+    Mutant(
+        name="bias: what is unread counts as low",
+        file="src/exocast/evidence/bias.py",
+        old="    unread = given.count(levels[-1])\n",
+        new="    unread = 0\n",
+        test="tests/evidence/test_bias.py::test_overall_is_the_tools_rule",
+    ),
+    Mutant(
+        name="harm: a percentage becomes any count that rounds to it",
+        file="scripts/transcribe_safety.py",
+        old="fits[0] if len(fits) == 1 else None",
+        new="fits[0] if fits else None",
+        test="tests/evidence/test_safety.py::test_a_percentage_is_a_count_only_when_one_fits",
+    ),
 )
 
 

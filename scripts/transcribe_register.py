@@ -2,6 +2,9 @@
 
     python scripts/transcribe_register.py [FOLDER]      # default: EXOCAST_REFERENCE, or ../shared
 
+What was found since (identifiers, corrections, studies more) stands in ``register/amendments`` with
+the place where it was seen, and is put over them.
+
 Cells that hold words where a number is wanted are read by a few rules, all of them here; what a
 cell said stays beside the number. A cell that no rule reads leaves the number empty, never guessed.
 """
@@ -18,6 +21,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 HOME = Path(__file__).parents[1] / "src" / "exocast" / "evidence" / "register"
+AMENDMENTS = HOME / "amendments"
 NUMBER = r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 CHANGE_WITH_SD = re.compile(rf"({NUMBER}) \(SD ({NUMBER})\)")
 CHANGE_WITH_DOUBT = re.compile(rf"({NUMBER}) \((?:SD or SE|spread) .*\)")
@@ -109,6 +113,8 @@ def study(row: dict[str, str]) -> dict[str, str]:
         "pmid": " ".join(re.findall(r"PMID (\d+)", text)),
         "pmcid": " ".join(re.findall(r"PMC\d+", text)),
         "nct": " ".join(re.findall(r"NCT\d{8}", text.upper())),
+        "url": "",
+        "via": "",
         "registration": " ".join(re.findall(REGISTRATION, text)),
         "reference": text,
         "journal": row["journal"],
@@ -123,6 +129,49 @@ def study(row: dict[str, str]) -> dict[str, str]:
         "retraction": "; ".join(re.findall(CORRECTED, notes)),
         "bias": notes,
     }
+
+
+def amendments(name: str) -> list[dict[str, str]]:
+    """A table of what was found since."""
+    with (AMENDMENTS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def identified(studies: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Studies with the identifiers that were found for them; one that is printed stays."""
+    found = {row["study_id"]: row for row in amendments("identifiers")}
+    unknown = found.keys() - {row["study_id"] for row in studies}
+    if unknown:
+        raise SystemExit(f"identifiers.csv names studies that are not there: {sorted(unknown)}")
+    return [
+        {
+            key: value or found.get(row["study_id"], {}).get(key, "")
+            if key in {"doi", "pmid", "pmcid", "url", "via"}
+            else value
+            for key, value in row.items()
+        }
+        for row in studies
+    ]
+
+
+def amended(name: str, rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Rows with the corrections put over them; one that no longer fits stops the script."""
+    # Labels may be exchanged: a correction looks at what stood there before all of them.
+    before = [dict(row) for row in rows]
+    for change in amendments("corrections"):
+        if change["table"] != name:
+            continue
+        hits = [
+            at
+            for at, row in enumerate(before)
+            if row["study_id"] == change["study_id"]
+            and (not change["line_holds"] or row["intervention"] == change["line_holds"])
+        ]
+        if not hits or any(before[at][change["column"]] != change["old"] for at in hits):
+            raise SystemExit(f"this correction fits no row any more: {change}")
+        for at in hits:
+            rows[at][change["column"]] = change["new"]
+    return rows
 
 
 def write(name: str, rows: Iterable[dict[str, str]]) -> None:
@@ -143,8 +192,10 @@ def transcribe(folder: Path) -> None:
         with (folder / name).open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 
-    write("results.csv", map(result, table("evidence.csv")))
-    write("studies.csv", map(study, table("studies.csv")))
+    results = amended("results", [*map(result, table("evidence.csv")), *amendments("results")])
+    studies = [*map(study, table("studies.csv")), *amendments("studies")]
+    write("results.csv", results)
+    write("studies.csv", amended("studies", identified(studies)))
     write("population.csv", table("covariates.csv"))
     status = YAML(typ="safe").load((folder / "regulatory.yaml").read_text(encoding="utf-8"))
     columns = ("jurisdiction", "product", "status", "date")

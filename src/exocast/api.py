@@ -428,6 +428,7 @@ def evidence_check() -> dict[str, Any]:
     from dataclasses import asdict
 
     from exocast import engine
+    from exocast.evidence import bias, certainty, safety
     from exocast.evidence.checks import check_package
     from exocast.evidence.register import register
 
@@ -437,24 +438,28 @@ def evidence_check() -> dict[str, Any]:
         for f in engine.findings()
     ]
     more += [asdict(doubt) for doubt in register().doubts()]
+    for table in (bias, certainty, safety):
+        more += [asdict(doubt) for doubt in table.findings(register())]
     return {**found, "findings": [*found["findings"], *more]}
 
 
 def evidence_search(words: str) -> dict[str, Any]:
-    """Studies of the register in which every word occurs.
+    """Studies of the register in which every word occurs, the best design in people first.
 
     Returns
     -------
-    ``{"studies": [...]}``, as the schema ``evidence-search`` says.
+    ``{"studies": [...]}``, as the schema ``evidence-search`` says, in the order of
+    :func:`exocast.evidence.designs.best_first`.
     """
+    from exocast.evidence.designs import best_first
     from exocast.evidence.register import register
 
     whole = register()
-    return {"studies": [_study(whole, study) for study in whole.search(words)]}
+    return {"studies": [_study(whole, study) for study in best_first(whole.search(words))]}
 
 
 def evidence_show(study_id: str) -> dict[str, Any]:
-    """A study, its results and what is open about them.
+    """A study, its results, what is open about them, and why it is graded so.
 
     Raises
     ------
@@ -463,17 +468,24 @@ def evidence_show(study_id: str) -> dict[str, Any]:
     """
     from dataclasses import asdict
 
+    from exocast.evidence.bias import assessments, why_not_judged
+    from exocast.evidence.certainty import with_study
     from exocast.evidence.register import register
+    from exocast.report.appraisal import bias_record, body_record
     from exocast.report.envelopes import ResultRecord
 
     whole = register()
     study, results = whole.study(study_id), whole.results_of(study_id)
     wanted = ResultRecord.model_fields
     places = {f"studies.csv, {study_id}", *(f"results.csv, line {r.line}" for r in results)}
+    judged = assessments().get(study_id)
     return {
         "study": _study(whole, study),
         "results": [{k: v for k, v in asdict(r).items() if k in wanted} for r in results],
         "findings": [asdict(d) for d in whole.doubts() if d.where in places],
+        "judged": bias_record(judged) if judged else None,
+        "not_judged": "" if judged else why_not_judged(study),
+        "bodies": [body_record(body) for body in with_study(study_id)],
     }
 
 
@@ -484,6 +496,122 @@ def evidence_status(product: str = "") -> dict[str, Any]:
     from exocast.evidence.register import register
 
     return {"status": [asdict(s) for s in register().status_of(product)]}
+
+
+def evidence_grade(words: str = "", *, plot: str | Path | None = None) -> dict[str, Any]:
+    """Bodies of evidence with effect, certainty and the reason of every step.
+
+    Parameters
+    ----------
+    words
+        Words that all have to occur in a body; all bodies when empty.
+    plot
+        SVG file for a summary of findings.
+
+    Returns
+    -------
+    As the schema ``evidence-grade`` says; no body is an answer too.
+
+    Raises
+    ------
+    InvalidInput
+        For a figure of nothing.
+    """
+    from exocast.evidence.bias import FIRST
+    from exocast.evidence.certainty import about
+    from exocast.report import appraisal
+
+    found = about(words)
+    if plot is not None:
+        appraisal.summary_of_findings(found).save(plot)
+    return {"words": words, "first": FIRST, "bodies": [appraisal.body_record(b) for b in found]}
+
+
+def evidence_bias(
+    words: str = "",
+    *,
+    tool: str = "",
+    plot: str | Path | None = None,
+    summary_plot: str | Path | None = None,
+    robvis: str | Path | None = None,
+    library: str | Path | None = None,
+) -> dict[str, Any]:
+    """Risk of bias of studies, domain by domain with reasons.
+
+    Parameters
+    ----------
+    words
+        Words that all have to occur in a study, as :func:`evidence_search` reads them; all
+        studies when empty.
+    tool
+        ``rob2``, ``robins_i`` or ``syrcle``; all when empty.
+    plot, summary_plot
+        SVG files for a traffic-light figure and for bars over the studies.
+    robvis
+        CSV file to write in the layout of robvis; the studies have to be of one tool.
+    library
+        Folder with a reader's own ``bias.csv``, which replaces what stands here study by study.
+
+    Returns
+    -------
+    As the schema ``evidence-bias`` says.
+
+    Raises
+    ------
+    InvalidInput
+        For a figure of nothing, a file of several tools, or a table that cannot be read.
+    NotFound
+        When the library holds no ``bias.csv``.
+    """
+    from exocast.evidence import bias
+    from exocast.evidence import robvis as layout
+    from exocast.evidence.designs import best_first
+    from exocast.evidence.register import register
+    from exocast.report import appraisal
+
+    folder = None if library is None else Path(library)
+    if folder is not None and not (folder / bias.FILE).is_file():
+        raise no_such_file(folder / bias.FILE)
+    found = bias.chosen(words, tool=tool, library=folder)
+    if plot is not None:
+        appraisal.traffic_lights(found).save(plot)
+    if summary_plot is not None:
+        appraisal.summary_bars(found).save(summary_plot)
+    if robvis is not None:
+        layout.write(Path(robvis), found)
+    judged = {a.study_id for a in found}
+    return {
+        "words": words,
+        "first": bias.FIRST if any(a.ours for a in found) else "",
+        "assessments": [appraisal.bias_record(a) for a in found],
+        "not_judged": [
+            {"study_id": s.study_id, "why": bias.why_not_judged(s)}
+            for s in best_first(register().search(words))
+            if s.study_id not in judged and bias.why_not_judged(s)
+        ],
+    }
+
+
+def evidence_safety(words: str = "") -> dict[str, Any]:
+    """Reports of harm without a denominator, apart from rates with exact intervals.
+
+    Parameters
+    ----------
+    words
+        Words that all have to occur in a line or its study's title; all lines when empty.
+
+    Returns
+    -------
+    As the schema ``evidence-safety`` says.
+    """
+    from exocast.evidence.safety import NO_DENOMINATOR, about
+    from exocast.report.appraisal import harm_record
+
+    found = [harm_record(h) for h in about(words)]
+    kinds = (("reports", "report"), ("rates", "rate"), ("words", "words"))
+    return {"about": words, "no_denominator": NO_DENOMINATOR} | {
+        name: [h for h in found if h["kind"] == kind] for name, kind in kinds
+    }
 
 
 def evidence_pool(

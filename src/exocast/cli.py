@@ -227,7 +227,7 @@ def evidence_search(
     words: Annotated[list[str], typer.Argument(help="Words that all have to occur.")],
     as_json: Json = False,
 ) -> None:
-    """Find studies of the register."""
+    """Find studies of the register, the best design in people first."""
     with _door("evidence-search", as_json):
         from exocast import api
 
@@ -239,7 +239,7 @@ def evidence_show(
     study: Annotated[str, typer.Argument(help="Id of a study, as search prints it.")],
     as_json: Json = False,
 ) -> None:
-    """Show a study, its results and what is open about them."""
+    """Show a study, its results, what is open about them, and why it is graded so."""
     with _door("evidence-show", as_json):
         from exocast import api
 
@@ -256,6 +256,65 @@ def evidence_status(
         from exocast import api
 
         _print_evidence("status", api.evidence_status(product), as_json)
+
+
+Words = Annotated[
+    list[str] | None, typer.Argument(help="Words that all have to occur; all when left out.")
+]
+
+
+@evidence_app.command("grade")
+def evidence_grade(
+    words: Words = None,
+    plot: Annotated[Path | None, typer.Option(help="SVG file for a summary of findings.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how certain a body of evidence is, with the reason of every step."""
+    with _door("evidence-grade", as_json):
+        from exocast import api
+
+        made = api.evidence_grade(" ".join(words or ()), plot=plot)
+        _print_evidence("grade", made, as_json)
+
+
+@evidence_app.command("bias")
+def evidence_bias(
+    words: Words = None,
+    tool: Annotated[str, typer.Option(help="rob2, robins_i or syrcle; all when left out.")] = "",
+    plot: Annotated[Path | None, typer.Option(help="SVG file for a traffic-light figure.")] = None,
+    summary_plot: Annotated[
+        Path | None, typer.Option(help="SVG file for bars over the studies, a bar a domain.")
+    ] = None,
+    robvis: Annotated[
+        Path | None, typer.Option(help="CSV file to write in the layout of robvis; one tool.")
+    ] = None,
+    library: Annotated[
+        Path | None, typer.Option(help="Folder with your own bias.csv, which replaces ours.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the risk of bias of studies, domain by domain with reasons."""
+    with _door("evidence-bias", as_json):
+        from exocast import api
+
+        made = api.evidence_bias(
+            " ".join(words or ()),
+            tool=tool,
+            plot=plot,
+            summary_plot=summary_plot,
+            robvis=robvis,
+            library=library,
+        )
+        _print_evidence("bias", made, as_json)
+
+
+@evidence_app.command("safety")
+def evidence_safety(words: Words = None, as_json: Json = False) -> None:
+    """Show reports of harm, which have no denominator, apart from rates."""
+    with _door("evidence-safety", as_json):
+        from exocast import api
+
+        _print_evidence("safety", api.evidence_safety(" ".join(words or ())), as_json)
 
 
 @evidence_app.command("pool")
@@ -315,12 +374,15 @@ def _print_evidence(what: str, made: dict[str, Any], as_json: bool) -> None:
 
         _print_json(envelope(f"evidence-{what}", result=made))
         return
-    from exocast.report import courses, evidence
+    from exocast.report import appraisal, courses, evidence
 
     texts = {
         "search": evidence.studies_text,
         "show": evidence.study_text,
         "status": evidence.status_text,
+        "grade": appraisal.grade_text,
+        "bias": appraisal.bias_text,
+        "safety": appraisal.safety_text,
         "pool": evidence.pool_text,
         "course": courses.course_text,
     }

@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,9 @@ def test_the_tables_are_what_the_script_writes(reference: Path, tmp_path: Path) 
     spec.loader.exec_module(script)
     script.HOME = tmp_path / "register"
     script.transcribe(reference / "literature")
-    for file in sorted(FOLDER.glob("*.csv")):
+    written = sorted(script.HOME.glob("*.csv"))
+    assert {file.name for file in written} >= {"studies.csv", "results.csv", "status.csv"}
+    for file in (FOLDER / file.name for file in written):
         assert (script.HOME / file.name).read_text("utf-8") == file.read_text("utf-8"), file.name
 
 
@@ -154,15 +157,19 @@ def test_a_pool_says_what_it_left_out() -> None:
         {12.0: 32.0, 24.0: 33.0}[dorio.week] / math.sqrt(21)
     )
     reasons = {e.study_id: e.how for e in found.left_out}
-    assert "no identifier" in reasons["ha_rct_stitik"]
     assert "pool of studies" in reasons["saltzman2017"]
 
 
 def test_unresolved_studies_weigh_nothing_unless_asked_for() -> None:
     query = "knee_OA: saline | VAS | change | 12-26 weeks"
-    without, with_them = answer(query), answer(query, unresolved=True)
+    whole = register()
+    lost = replace(whole.study("ha_rct_jubb"), via="", pmid="", reference="somewhere")
+    whole = replace(whole, studies={**whole.studies, "ha_rct_jubb": lost})
+    without, with_them = answer(query, whole), answer(query, whole, unresolved=True)
     assert {e.study_id for e in without.entries} < {e.study_id for e in with_them.entries}
-    assert all(register().study(e.study_id).resolved for e in without.entries)
+    assert all(whole.study(e.study_id).resolved for e in without.entries)
+    reasons = {e.study_id: e.how for e in without.left_out}
+    assert "no identifier" in reasons["ha_rct_jubb"]
 
 
 def test_scales_on_which_more_is_better_are_turned() -> None:
@@ -184,3 +191,25 @@ def test_a_scale_of_unknown_direction_is_left_out_with_the_reason() -> None:
 def test_a_register_can_be_empty_for_a_question() -> None:
     empty = Register(studies={}, results=(), status=())
     assert answer("knee: saline | VAS | change | 12 weeks", empty).pooled is None
+
+
+def test_what_was_found_since_says_where() -> None:
+    folder = FOLDER / "amendments"
+    for name in ("identifiers", "corrections"):
+        with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert rows and all(row["found_in"] for row in rows)
+    assert {r["study_id"] for r in rows} <= register().studies.keys()
+
+
+def test_a_retracted_study_weighs_nothing_and_says_so() -> None:
+    study = register().study("dw_ma2023")
+    assert study.retracted
+    assert any(d.code == "RETRACTED" and "dw_ma2023" in d.where for d in register().doubts())
+    assert not register().study("lightner2023").retracted  # an erratum is no retraction
+
+
+def test_values_by_way_of_a_data_set_lead_to_its_publication() -> None:
+    study = register().study("ha_rct_corrado")
+    assert study.resolved
+    assert study.address == "by way of doi:10.1002/sim.6492"

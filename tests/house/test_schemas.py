@@ -130,6 +130,35 @@ def test_the_register_prints_what_its_schemas_say(tmp_path: Path) -> None:
     assert "dorio2021" in wrong["errors"][0]["message"]
 
 
+def test_what_evidence_is_worth_prints_what_its_schemas_say(tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name}.svg" for name in ("grade", "bias", "summary")}
+    grade = _json("evidence", "grade", "exosomes", "knee", "--plot", str(files["grade"]), "--json")
+    _promised("evidence-grade", grade)
+    assert grade["result"]["bodies"][0]["certainty"] == "low"
+    plots = ("--plot", str(files["bias"]), "--summary-plot", str(files["summary"]))
+    bias = _json("evidence", "bias", "exosomes", "knee", *plots, "--json")
+    _promised("evidence-bias", bias)
+    assert bias["result"]["assessments"][0]["study_id"] == "placental_ev_oa2024"
+    assert all(n["why"] for n in bias["result"]["not_judged"])
+    for file in files.values():
+        assert file.read_text("utf-8").startswith("<svg")
+    safety = _json("evidence", "safety", "exosomes", "--json")
+    _promised("evidence-safety", safety)
+    assert all(h["people"] is None for h in safety["result"]["reports"])
+    assert all(h["percent_high"] is not None for h in safety["result"]["rates"])
+    for study in ("lightner2023", "bannuru2009"):
+        _promised("evidence-show", _json("evidence", "show", study, "--json"))
+    wrong = _json("evidence", "bias", "knee", "--tool", "rob", "--json", code=65)
+    _promised("evidence-bias", wrong)
+    assert "rob2" in wrong["errors"][0]["message"]
+    missing = _json("evidence", "bias", "--library", str(tmp_path), "--json", code=66)
+    assert missing["errors"][0]["code"] == "NOT_FOUND"
+    empty = _json(
+        "evidence", "grade", "unicorn", "--plot", str(tmp_path / "no.svg"), "--json", code=65
+    )
+    assert "no body of evidence" in empty["errors"][0]["message"]
+
+
 def test_the_example_fits_the_schema_of_scenarios() -> None:
     data = YAML(typ="safe", pure=True).load((EXAMPLE / "scenario.yaml").read_text("utf-8"))
     jsonschema.validate(data, api.schema("scenario"), jsonschema.Draft202012Validator)

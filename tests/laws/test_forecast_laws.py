@@ -77,6 +77,22 @@ def test_another_arm_leaves_the_others_as_they_were() -> None:
     assert not np.allclose(none["pain_vas"], more.query("arm == 'saline'")["pain_vas"])
 
 
+def test_a_comparator_leaves_the_others_as_they_were_and_claims_no_tissue() -> None:
+    arms = 'arms=["corticosteroid", "vial", "saline", "hyaluronic acid"]'
+    more = table(scenario(arms))
+    compared = more["arm"].isin(["corticosteroid", "hyaluronic acid"])
+    kept = more[~compared].reset_index(drop=True)
+    plain_arms = plain().assign(arm=plain()["arm"].astype(str))
+    pd.testing.assert_frame_equal(plain_arms, kept.assign(arm=kept["arm"].astype(str)))
+    assert more.loc[compared, ["cartilage_volume", "synovial_inflammation"]].isna().all(axis=None)
+    for arm in ("corticosteroid", "hyaluronic acid"):
+        pain = more.loc[more["arm"] == arm, "pain_vas"].to_numpy()
+        saline = more.loc[more["arm"] == "saline", "pain_vas"].to_numpy()
+        start = more.loc[more["arm"] == arm, "time"].to_numpy() == 0
+        assert (pain[start] == saline[start]).all()
+        assert not np.allclose(pain, saline)
+
+
 SAME = {
     "regimen.dose": ["1e10 particle", "10e9 particles", "1e10 item"],
     "regimen.interval": ["4 week", "28 day", "672 hour"],

@@ -14,5 +14,5 @@ def test_fit_is_near_the_arm(check_fit) -> None:
 def test_mild_pain_gains_less_than_strong_pain() -> None:
     procedure = placebo.procedure_rows()
     mild = placebo.moments(arm("rabago2013"), procedure).mean[-1]
-    strong = placebo.moments(arm("ha_rct_stitik"), procedure).mean[-1]
+    strong = placebo.moments(arm("ha_rct_altman2"), procedure).mean[-1]
     assert 0 > mild > strong + 4

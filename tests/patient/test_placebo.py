@@ -46,7 +46,8 @@ def test_the_fit_is_a_maximum(fit) -> None:
 def test_calibration_and_prediction_share_no_study() -> None:
     fitted = {a.study_id for a in arms_for("calibration")}
     kept_out = {a.study_id for a in arms_for("prediction")}
-    assert fitted == {"altman2016", "saltzman2017", "ha_rct_jubb", "ha_rct_stitik", "rabago2013"}
+    trials = "altman1 altman2 corrado cubukcu henderson huskisson jubb scale".split()
+    assert fitted == {"altman2016", "saltzman2017", "rabago2013"} | {f"ha_rct_{t}" for t in trials}
     assert kept_out == {"dorio2021", "bennell2021_restore", "cingal1301"}
 
 
@@ -74,6 +75,19 @@ def test_a_larger_study_is_predicted_more_narrowly() -> None:
     large = replace(a, visits=tuple(replace(v, n=250) for v in a.visits))
     for small_line, large_line in zip(placebo.predict(a), placebo.predict(large), strict=True):
         assert large_line.high - large_line.low < 0.95 * (small_line.high - small_line.low)
+
+
+@pytest.mark.slow
+def test_arms_disagree_about_the_course_more_than_the_curvature_says(fit) -> None:
+    assert fit.lasting_disagreement > 2
+    assert package_table("patient", "placebo")["lasting"].spread[0] == pytest.approx(
+        fit.errors["lasting"] * fit.lasting_disagreement, rel=0.02
+    )
+
+
+def test_arms_that_agree_widen_nothing() -> None:
+    few = arms_for("calibration")[:3]
+    assert placebo.lasting_disagreement(placebo.procedure_rows(), few) == 1.0
 
 
 @pytest.mark.slow

@@ -1,14 +1,28 @@
-"""Arms of published trials: what was observed, on which scale, for what it is used."""
+"""Arms of published trials: what was observed, on which scale, for what it is used.
+
+``arm_choices.csv`` says which lines of the register are an arm and what the arm is used for;
+:func:`from_register` reads them, and ``scripts/pool_evidence.py`` writes ``arms.csv``.
+"""
 
 from __future__ import annotations
 
 import csv
 import functools
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from exocast.errors import UnknownName, nearest
+from exocast.errors import TableError, UnknownName, nearest
+from exocast.evidence.register import Register, Result, register
 from exocast.evidence.rows import package_table
+
+COLUMNS = (
+    "arm,study_id,instrument,statistic,n,studies,week,value,spread,spread_kind,sd_of_change,"
+    "used_for,source,place,note"
+).split(",")
+COHORTS = re.compile(r"(\d+) (?:studies|placebo cohorts|cohorts)")
+PLUS_IS_BETTER = re.compile(r"improvement|plus is better|100 best", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +100,7 @@ def arms() -> tuple[Arm, ...]:
                 sd=entry[f"{name}.sd"].value,
                 threshold=entry[f"{name}.threshold"].value,
                 ceiling=ceiling,
-                visits=tuple(_visit(line) for line in lines),
+                visits=tuple(visit_of(line) for line in lines),
             )
         )
     return tuple(found)
@@ -111,7 +125,8 @@ def arms_for(use: str) -> tuple[Arm, ...]:
     return tuple(a for a in arms() if a.used_for == use)
 
 
-def _visit(line: dict[str, str]) -> Visit:
+def visit_of(line: Mapping[str, str]) -> Visit:
+    """A visit from a line of ``arms.csv``."""
     n = int(line["n"])
     kind, text = line["spread_kind"], line["spread"]
     sd = float(line["sd_of_change"]) if line["sd_of_change"] else None
@@ -132,3 +147,96 @@ def _visit(line: dict[str, str]) -> Visit:
         n=n,
         studies=int(line["studies"]),
     )
+
+
+# From the register --------------------------------------------------------------------------------
+
+
+def choices() -> tuple[dict[str, str], ...]:
+    """Which lines of the register are an arm, in file order."""
+    text = Path(__file__).with_name("arm_choices.csv").read_text(encoding="utf-8")
+    return tuple(csv.DictReader(text.splitlines()))
+
+
+def from_register(whole: Register | None = None) -> list[dict[str, str]]:
+    """Lines of ``arms.csv``, as the register has them: on 0-100, minus for less pain.
+
+    Raises
+    ------
+    TableError
+        For a choice that no line of the register answers, or a line without a spread.
+    """
+    whole = whole or register()
+    lines = []
+    for choice in choices():
+        found = [r for r in whole.results_of(choice["study_id"]) if _chosen(r, choice)]
+        if not found:
+            raise TableError(
+                f"no line of the register is the arm '{choice['arm']}'.", where="arm_choices.csv"
+            )
+        lines += [line_of(r, choice) for r in sorted(found, key=lambda r: r.week or 0.0)]
+    return lines
+
+
+def _chosen(r: Result, choice: Mapping[str, str]) -> bool:
+    return (
+        r.intervention.startswith(choice["given"])
+        and choice["route"] in r.route
+        and r.endpoint == choice["endpoint"]
+        and bool(r.week)
+        and (r.statistic.startswith("effect") or _spread(r, choice) is not None)
+    )
+
+
+def _spread(r: Result, choice: Mapping[str, str]) -> tuple[str, float] | None:
+    """Kind and size of the spread of a change, as printed."""
+    if r.se is not None:
+        return "se", r.se
+    return ("sd", r.sd_of_change) if r.sd_of_change is not None else None
+
+
+def line_of(r: Result, choice: Mapping[str, str]) -> dict[str, str]:
+    """A line of ``arms.csv`` from a line of the register: on 0-100, minus for less pain.
+
+    Raises
+    ------
+    TableError
+        When the scale is not known.
+    """
+    smd = r.statistic == "effect_smd"
+    if not smd and (r.scale_low is None or r.scale_high is None):
+        raise TableError("the scale is not known.", where=f"results.csv, line {r.line}")
+    factor = 1.0 if smd else 100.0 / ((r.scale_high or 0.0) - (r.scale_low or 0.0))
+    if PLUS_IS_BETTER.search(f"{r.endpoint} {r.scale_text}"):
+        factor = -factor
+    value = r.value if r.change is None else r.change
+    assert value is not None
+    sd = ""
+    if r.statistic.startswith("effect"):
+        ends = sorted(factor * end for end in (r.low, r.high) if end is not None)
+        spread, kind = "..".join(f"{end:.4g}" for end in ends), "ci95"
+    else:
+        found = _spread(r, choice)
+        assert found is not None
+        kind, size = found
+        spread = f"{abs(factor) * size:.4g}"
+        if choice["sd_printed"] == "yes" and r.sd_of_change is not None:
+            sd = f"{abs(factor) * r.sd_of_change:.4g}"
+    cohorts = COHORTS.search(r.note)
+    return {
+        "arm": choice["arm"],
+        "study_id": choice["study_id"],
+        "instrument": choice["instrument"],
+        "statistic": "smd" if smd else "change",
+        "n": f"{r.n:g}",
+        "studies": cohorts.group(1) if cohorts else "1",
+        "week": f"{r.week:g}",
+        "value": f"{factor * value:.4g}",
+        "spread": spread,
+        "spread_kind": kind,
+        "sd_of_change": sd,
+        "used_for": choice["used_for"],
+        "source": choice["study_id"],
+        "place": r.place,
+        "note": "; ".join(part for part in (r.scale_text, choice["note"]) if part),
+    }

@@ -7,9 +7,11 @@ end points in the range, the visit nearest to the middle and the first end point
 
 from __future__ import annotations
 
+import csv
 import math
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -131,7 +133,9 @@ def answer(
             key=lambda r: abs((r.week or 0.0) - middle),
         )
         entry = _entry(whole, chosen)
-        if not whole.study(study_id).resolved and not unresolved and math.isfinite(entry.value):
+        if whole.study(study_id).retracted:
+            entry = _left_out(chosen, f"{whole.study(study_id).retraction.split(' (')[0]}")
+        elif not whole.study(study_id).resolved and not unresolved and math.isfinite(entry.value):
             entry = _left_out(chosen, "no identifier leads to the study, so it weighs nothing")
         (entries if math.isfinite(entry.value) else left_out).append(entry)
     pooled = None
@@ -227,3 +231,9 @@ def _left_out(r: Result, why: str) -> Entry:
         how=why,
         line=r.line,
     )
+
+
+def pools() -> tuple[dict[str, str], ...]:
+    """Queries that are looked at again when a study comes in: ``id``, ``query``, ``unit``."""
+    text = Path(__file__).with_name("pools.csv").read_text(encoding="utf-8")
+    return tuple(csv.DictReader(text.splitlines()))

@@ -68,6 +68,9 @@ class Study:
 
     Attributes
     ----------
+    url, via
+        Page of the publisher, where it shows no identifier; DOI of the publication of the data set
+        that its values come by.
     registration
         Numbers in registries of trials.
     funding, maker_link
@@ -85,6 +88,8 @@ class Study:
     pmid: str
     pmcid: str
     nct: str
+    url: str
+    via: str
     registration: str
     reference: str
     journal: str
@@ -101,8 +106,13 @@ class Study:
 
     @property
     def resolved(self) -> bool:
-        """Whether an identifier leads to it."""
-        return bool(self.doi or self.pmid or self.pmcid or self.nct)
+        """Whether an identifier leads to it, or to the data set that its values come by."""
+        return bool(self.doi or self.pmid or self.pmcid or self.nct or self.url or self.via)
+
+    @property
+    def retracted(self) -> bool:
+        """Whether it was withdrawn; then it weighs nothing."""
+        return self.retraction.casefold().startswith("retracted")
 
     @property
     def address(self) -> str:
@@ -111,7 +121,11 @@ class Study:
             return f"doi:{self.doi.split()[0]}"
         if self.pmid:
             return f"PMID {self.pmid.split()[0]}"
-        return self.pmcid or self.nct or f"unresolved: {self.reference or 'no reference'}"
+        if self.pmcid or self.nct or self.url:
+            return self.pmcid or self.nct or self.url
+        if self.via:
+            return f"by way of doi:{self.via}"
+        return f"unresolved: {self.reference or 'no reference'}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -234,7 +248,7 @@ class Register:
         return [
             study
             for key, study in self.studies.items()
-            if all(_occurs(word, found[key]) for word in wanted)
+            if all(occurs(word, found[key]) for word in wanted)
         ]
 
     def status_of(self, product: str) -> tuple[Status, ...]:
@@ -272,7 +286,7 @@ class Register:
         return made
 
 
-def _occurs(word: str, words: set[str]) -> bool:
+def occurs(word: str, words: set[str]) -> bool:
     """Whether a word, one that means the same, or a longer one that begins so is there."""
     same = next((group for group in SAME if word in group), frozenset({word}))
     return bool(same & words) or any(len(word) > 3 and w.startswith(word) for w in words)
@@ -350,6 +364,13 @@ def _doubts_of_studies(studies: Iterable[Study]) -> Iterator[Doubt]:
                 where=f"studies.csv, {study.study_id}",
                 message=f"no identifier leads to it ({study.reference or 'no reference'}); it "
                 "weighs nothing.",
+            )
+        if study.retracted:
+            yield Doubt(
+                severity="info",
+                code="RETRACTED",
+                where=f"studies.csv, {study.study_id}",
+                message=f"{study.retraction}; it weighs nothing.",
             )
         if study.year and not (study.year.isdigit() and YEARS[0] <= int(study.year) <= YEARS[1]):
             yield Doubt(

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from exocast import engine
 from exocast.dose import check_route, detected_particles, injection_volume_ml
 from exocast.errors import InvalidInput
+from exocast.evidence.arms import arms_for
 from exocast.evidence.chance import (
     BETWEEN,
     PATIENT_LEVELS,
@@ -36,7 +37,7 @@ from exocast.evidence.chance import (
 from exocast.evidence.correlations import package_correlations
 from exocast.evidence.rows import COLUMNS, Row, package_table, under_prior
 from exocast.evidence.trials import Trial, related_trials, trials_of
-from exocast.patient import effect, outcomes, population
+from exocast.patient import comparators, effect, outcomes, population
 from exocast.patient.scenario import Scenario, contradiction
 from exocast.patient.thresholds import thresholds
 from exocast.vial import (
@@ -78,6 +79,7 @@ LITERATURE_LABEL = (
 )
 # Pure numbers in the model that are shares of a hundred.
 PERCENT = ("aggrecan", "collagen", "cartilage_volume")
+COMPARED_WEEKS = (2, 4, 12, 26, 52)
 ARM_TEXTS = {
     "vial": "the vial's vesicles",
     "saline": "saline by the same needle",
@@ -149,7 +151,11 @@ def prepare(
     regimen = scenario.regimen
     model = engine.assemble(scenario.site, condition=scenario.condition, prior=scenario.prior)
     check_route(regimen, model.routes, model.joints)
-    rows = (*model_rows(model, scenario.prior), *vial.rows)
+    rows = (
+        *model_rows(model, scenario.prior),
+        *comparators.rows(scenario.comparators, scenario.prior),
+        *vial.rows,
+    )
     values = draw(
         rows,
         seed=scenario.seed,
@@ -353,15 +359,21 @@ def run_forecast(
     done = 0
     for number, worlds in enumerate(blocks):
         for place, arm in enumerate(scenario.arms):
-            tissue, record = _integrate(
-                plan,
-                arm,
-                worlds,
-                processes,
-                _shifted(progress, done, total),
-            )
+            if arm in scenario.comparators:
+                record = _run_record(plan, arm, worlds)
+                observed = _compared(plan, arm, worlds)
+            else:
+                tissue, record = _integrate(
+                    plan,
+                    arm,
+                    worlds,
+                    processes,
+                    _shifted(progress, done, total),
+                )
+                observed = _outcomes(plan, arm, worlds, tissue)
             done += len(record)
-            observed = _outcomes(plan, arm, worlds, tissue)
+            if progress is not None:
+                progress(done, total)
             index = place * len(blocks) + number
             parts[index] = _write_part(out, index, plan, arm, worlds, observed)
             run_tables[index] = record
@@ -532,6 +544,39 @@ def _outcomes(
         found["rna_copies_per_cell"] / values["signal.rna_threshold"][..., None]
     )
     return {**reported, **found}
+
+
+def _compared(plan: Plan, arm: str, worlds: NDArray[np.int64]) -> dict[str, Array]:
+    """What a result holds for a comparator: pain and function; its tissue is not known."""
+    values = {key: value[worlds] for key, value in plan.values.items()}
+    reported = outcomes.simulate(
+        plan.times_days,
+        plan.patients,
+        values,
+        seed=plan.scenario.seed,
+        injected=True,
+        treatment_shift=comparators.pain_shift(plan.times_days, arm, values),
+    )
+    unknown = np.full_like(reported["pain_vas"], np.nan)
+    return {name: reported.get(name, unknown) for name in _observables(plan)}
+
+
+def _run_record(plan: Plan, arm: str, worlds: NDArray[np.int64]) -> pd.DataFrame:
+    """Lines for runs that needed no integration."""
+    import pandas as pd
+
+    world, patient = np.meshgrid(worlds, np.arange(plan.scenario.patients), indexing="ij")
+    return pd.DataFrame(
+        {
+            "arm": arm,
+            "world": world.ravel().astype(np.int32),
+            "patient": patient.ravel().astype(np.int32),
+            "status": engine.STATUS[0],
+            "steps": 0,
+            "rejections": 0,
+            "time_reached": plan.times_days[-1],
+        }
+    )
 
 
 def _observables(plan: Plan) -> dict[str, dict[str, str]]:
@@ -753,6 +798,16 @@ def _manifest(
             "where": "patient",
         }
     )
+    warnings += [
+        {
+            "code": "OUTSIDE_EVIDENCE",
+            "message": f"trials of {arm} look until week {comparators.last_week(arm):g}; after it "
+            "the effect fades as a guess has it",
+            "where": "horizon",
+        }
+        for arm in scenario.comparators
+        if scenario.horizon_days > 7 * comparators.last_week(arm)
+    ]
     if told := contradiction(scenario):
         warnings.append(
             {"code": "CONDITION_CONTRADICTS_PATIENT", "message": told, "where": "condition"}
@@ -777,7 +832,8 @@ def _manifest(
         "arms": [
             {
                 "name": arm,
-                "text": ARM_TEXTS[arm] + (_plan_text(scenario) if arm == "vial" else ""),
+                "text": ARM_TEXTS.get(arm, f"{arm}, as in its trials")
+                + (_plan_text(scenario) if arm == "vial" else ""),
                 "injections": 0 if arm == "no injection" else injections,
             }
             for arm in scenario.arms
@@ -810,6 +866,12 @@ def _manifest(
             for level in ("person", "group")
         },
         "trials": _trial_records(vial, scenario),
+        "placebo": {
+            "fitted_to": sorted({arm.study_id for arm in arms_for("calibration")}),
+            "tested_on": sorted({arm.study_id for arm in arms_for("prediction")}),
+            "comparators": list(comparators.names()),
+        },
+        "comparators": [comparators.record(arm, COMPARED_WEEKS) for arm in scenario.comparators],
         "rows_file": "rows.csv",
         "status": "complete",
     }

@@ -50,6 +50,10 @@ COPIES = 3
 NORMAL_WIDTH = 3.29
 # Search range of effect, lasting share, and the logarithms of the two SDs.
 LIMITS = ((-2.0, 3.0), (0.0, 3.0), (-4.0, 1.0), (-2.3, 1.5))
+EARLY, LATE = 8, 16  # weeks between which a course shows
+LASTING = (-3.0, 5.0)  # an arm alone may say anything
+STEP = 0.02
+FREE = 5.0
 FITTED = ("effect", "lasting", "study", "response")
 
 
@@ -101,7 +105,9 @@ class Fit:
     """A fit with the standard errors of its parameters.
 
     ``errors`` are on the scale of the parameter for effect and lasting, and of its logarithm for
-    study and response; ``correlation`` is that of effect and lasting.
+    study and response; ``correlation`` is that of effect and lasting. ``disagreement`` is that of
+    pools about the SD between studies; ``lasting_disagreement`` is a factor: how much further arms
+    lie from the lasting share than its error says.
     """
 
     procedure: Procedure
@@ -109,6 +115,7 @@ class Fit:
     correlation: float
     log_likelihood: float
     disagreement: float
+    lasting_disagreement: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +225,8 @@ def fit(arms: tuple[Arm, ...] | None = None) -> Fit:
     """Most likely procedure for the calibration arms, with errors from the curvature.
 
     The two time constants are not fitted: these arms cannot tell the slow one from the lasting
-    share, and the fast one rests on a single small trial.
+    share, and the fast one would rest on small differences between visits of a few arms whose
+    errors are listed with one digit.
     """
     from scipy.optimize import Bounds, minimize
 
@@ -258,7 +266,46 @@ def fit(arms: tuple[Arm, ...] | None = None) -> Fit:
         correlation=float(covariance[0, 1] / (errors[0] * errors[1])),
         log_likelihood=-float(found.fun),
         disagreement=tau_disagreement(at(start), arms),
+        lasting_disagreement=lasting_disagreement(at(start), arms),
     )
+
+
+def lasting_disagreement(procedure: Procedure, arms: Iterable[Arm]) -> float:
+    """How many times further the arms lie from the lasting share than their errors allow.
+
+    The model lets the size differ between studies and not the course. Each arm alone gives the
+    share at which it is most likely, with its error from the curvature; the root of chi-squared
+    over its freedom (R. T. Birge, Phys Rev 40 (1932) 207, doi:10.1103/PhysRev.40.207) says how far
+    the common error falls short. Arms with a visit by week 8 and one from week 16 on count; never
+    below one, and one for fewer than three arms.
+    """
+    found = [
+        _own_lasting(procedure, arm)
+        for arm in arms
+        if arm.visits[0].studies == 1
+        and min(v.week for v in arm.visits) <= EARLY
+        and max(v.week for v in arm.visits) >= LATE
+    ]
+    if len(found) < 3:
+        return 1.0
+    values, variances = np.array(found).T
+    chi_squared = float(((values - procedure.lasting) ** 2 / variances).sum())
+    return max(1.0, float(np.sqrt(chi_squared / (len(found) - 1))))
+
+
+def _own_lasting(procedure: Procedure, arm: Arm) -> tuple[float, float]:
+    """The lasting share at which an arm is most likely, and its variance."""
+    from scipy.optimize import minimize_scalar
+
+    # The size of its own is left to the arm, lest the course be bent to make up for it.
+    free = replace(procedure, study=FREE)
+
+    def loss(share: float) -> float:
+        return -_arm_likelihood(arm, replace(free, lasting=share))
+
+    best = float(minimize_scalar(loss, bounds=LASTING, method="bounded").x)
+    bend = (loss(best + STEP) - 2 * loss(best) + loss(best - STEP)) / STEP**2
+    return best, 1 / max(bend, 1e-3)
 
 
 def tau_disagreement(procedure: Procedure, arms: Iterable[Arm]) -> float:
@@ -371,8 +418,11 @@ def fitted_rows(result: Fit) -> tuple[Row, ...]:
         "effect": (best.effect, error["effect"], note),
         "lasting": (
             best.lasting,
-            error["lasting"],
-            f"{note}; correlation with effect {result.correlation:.2f}",
+            error["lasting"] * result.lasting_disagreement,
+            (
+                f"{note} times {result.lasting_disagreement:.2g}, as far as arms lie apart; "
+                f"correlation with effect {result.correlation:.2f}"
+            ),
         ),
         "study_sd": (
             best.study,

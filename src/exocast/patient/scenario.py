@@ -14,6 +14,7 @@ from exocast.dose import Regimen
 from exocast.engine.site import load_condition
 from exocast.errors import InvalidInput, UnitError, UnknownName, nearest
 from exocast.evidence.rows import package_table
+from exocast.patient import comparators
 from exocast.units import magnitude
 from exocast.vial import VialDescription
 
@@ -123,9 +124,10 @@ class Scenario(_Block):
     @field_validator("arms")
     @classmethod
     def _arms(cls, arms: tuple[str, ...]) -> tuple[str, ...]:
+        known = (*ARMS, *comparators.names())
         for arm in arms:
-            if arm not in ARMS:
-                raise ValueError(f"there is no arm '{arm}'." + nearest(arm, ARMS))
+            if arm not in known:
+                raise ValueError(f"there is no arm '{arm}'." + nearest(arm, known))
         if len(set(arms)) != len(arms):
             raise ValueError("each arm stands once")
         if "vial" not in arms or "saline" not in arms:
@@ -146,6 +148,11 @@ class Scenario(_Block):
                 f"{self.horizon_days:g}; lengthen the horizon or give fewer injections"
             )
         return self
+
+    @property
+    def comparators(self) -> tuple[str, ...]:
+        """Arms that are known by their effect in trials only."""
+        return tuple(arm for arm in self.arms if arm not in ARMS)
 
     @property
     def horizon_days(self) -> float:

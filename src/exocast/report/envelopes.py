@@ -174,6 +174,10 @@ class ForecastRecord(_Model):
     first_important: list[FirstImportant]
     weakest: list[WeakRecord]
     trials: list[dict[str, Any]]
+    comparators: list[dict[str, Any]] = Field(
+        description="arms known from trials: difference to saline in SD of pain, as reported and "
+        "with the bias of small trials taken out"
+    )
     stoichiometry: Stoichiometry
     needle: NeedleRecord
     effect_prior: dict[str, Any]
@@ -241,12 +245,135 @@ class ResultRecord(_Model):
     note: str
 
 
+class DomainRecord(_Model):
+    """One domain of a tool for the risk of bias."""
+
+    domain: str = Field(description="D1 and so on, as the tool numbers them")
+    name: str
+    judgement: str
+    reason: str
+    basis: str = Field(description="what was read")
+    judged_by: str = Field(description="rule or reader")
+
+
+class BiasRecord(_Model):
+    """Risk of bias of a study."""
+
+    study_id: str
+    tool: str = Field(description="rob2, robins_i or syrcle")
+    tool_name: str
+    outcome: str = Field(description="end point that was judged; empty: none was opened")
+    ours: bool = Field(description="false: a reader's own, from a library")
+    overall: str
+    overall_reason: str
+    overall_judged_by: str
+    domains: list[DomainRecord]
+
+
+class NotJudged(_Model):
+    """A study without a judgement."""
+
+    study_id: str
+    why: str
+
+
+class BiasFound(_Model):
+    """Result of ``evidence bias``."""
+
+    words: str
+    first: str = Field(
+        description="says that these are first judgements; empty when all are a reader's own"
+    )
+    assessments: list[BiasRecord]
+    not_judged: list[NotJudged]
+
+
+class StepRecord(_Model):
+    """One step down or up of a certainty."""
+
+    domain: str
+    step: int = Field(description="-2 to 0 for the five steps down, 0 to 2 for the three up")
+    reason: str
+
+
+class BodyRecord(_Model):
+    """A body of evidence for one outcome."""
+
+    id: str
+    indication: str
+    given: str
+    comparator: str
+    outcome: str
+    time: str
+    people: str = Field(description="as printed")
+    design: str
+    start: str = Field(description="high, low, or none without people")
+    effect: str = Field(description="as printed")
+    effect_study: str = Field(description="study in which the effect stands")
+    stated: str = Field(description="provisional certainty of an earlier reading; may be empty")
+    note: str
+    not_read: str
+    studies: list[str]
+    controlled: bool = Field(description="false: no controlled human evidence")
+    cebm: str = Field(description="Oxford level 1 to 5, by design alone")
+    certainty: str = Field(
+        description="high, moderate, low, very low or no human evidence; worked out from the steps"
+    )
+    steps: list[StepRecord]
+
+
+class BodiesFound(_Model):
+    """Result of ``evidence grade``."""
+
+    words: str
+    first: str = Field(description="what the judgements are: first ones, no completed assessments")
+    bodies: list[BodyRecord]
+
+
+class HarmRecord(_Model):
+    """A line on harm."""
+
+    kind: str = Field(description="report, rate or words")
+    study_id: str = Field(description="empty for what a regulator says")
+    indication: str
+    given: str
+    product: str = Field(
+        description="approved product, trial product, unapproved product, comparator; empty: "
+        "not read"
+    )
+    what: str
+    events: int | None
+    people: int | None = Field(description="null for reports: they have no denominator")
+    percent: float | None
+    percent_low: float | None = Field(description="exact 95 % interval; as printed for a pool")
+    percent_high: float | None
+    printed: str
+    date: str
+    said_by: str
+    place: str
+    rule: str = Field(description="how counts were read from the words")
+    note: str
+
+
+class SafetyFound(_Model):
+    """Result of ``evidence safety``; the three lists are never added up."""
+
+    about: str
+    no_denominator: str
+    reports: list[HarmRecord]
+    rates: list[HarmRecord]
+    words: list[HarmRecord]
+
+
 class StudyShown(_Model):
     """Result of ``evidence show``."""
 
     study: StudyRecord
     results: list[ResultRecord]
     findings: list[Finding]
+    judged: BiasRecord | None = Field(description="null when it is not judged")
+    not_judged: str = Field(description="why it is not judged")
+    bodies: list[BodyRecord] = Field(description="bodies of evidence that it is part of")
 
 
 class StatusRecord(_Model):
@@ -404,6 +531,9 @@ ENVELOPES: dict[str, type[BaseModel]] = {
     "evidence-search": Envelope[StudiesFound],
     "evidence-show": Envelope[StudyShown],
     "evidence-status": Envelope[StatusFound],
+    "evidence-grade": Envelope[BodiesFound],
+    "evidence-bias": Envelope[BiasFound],
+    "evidence-safety": Envelope[SafetyFound],
     "evidence-pool": Envelope[PoolRecord],
     "evidence-course": Envelope[CourseRecord],
     "export": Envelope[Written],
@@ -475,7 +605,9 @@ def forecast_record(result: Result, numbers: Numbers) -> dict[str, Any]:
             for observable in OUTCOMES
             if observable in result.observables
             for week in visits(result)
+            if math.isfinite(numbers.at(arm, observable, "mean", 7.0 * week))
         ],
+        "comparators": list(manifest.get("comparators", ())),
         "first_important": [
             {
                 "observable": name,

@@ -8,6 +8,7 @@ from typing import Any
 
 from exocast.errors import InvalidInput
 from exocast.evidence.query import NORMAL_95, Answer
+from exocast.report import appraisal
 from exocast.report.figures import BLUE, FAINT, INK, LINE, Figure, canvas, finished
 
 WIDTH = 7.4
@@ -100,7 +101,7 @@ def studies_text(made: Mapping[str, Any]) -> str:
 
 
 def study_text(made: Mapping[str, Any]) -> str:
-    """A study with its results and what is open about them."""
+    """A study with its results, what is open about them, and why it is graded so."""
     s = made["study"]
     lines = [
         f"{s['study_id']}: {s['title']}",
@@ -132,6 +133,16 @@ def study_text(made: Mapping[str, Any]) -> str:
         shown = ", ".join(numbers) or r["note"].partition(";")[2].strip() or "no number"
         lines.append(f"  {r['intervention']} | {r['endpoint']} |{week} {shown} ({r['place']})")
     lines += [f"  {f['severity']} {f['code']}: {f['message']}" for f in made["findings"]]
+    lines += ["", "Why it is graded so"]
+    if made["judged"]:
+        lines += appraisal.domain_lines(made["judged"])
+    else:
+        lines.append(f"  risk of bias not judged: {made['not_judged']}.")
+    for body in made["bodies"]:
+        lines += ["", "  part of this body of evidence:"]
+        lines += [f"  {line}" for line in appraisal.body_lines(body)]
+    if not made["bodies"]:
+        lines.append("  It is part of no body of evidence that is graded.")
     return "\n".join(lines) + "\n"
 
 

@@ -24,6 +24,7 @@ from exocast.report.story import (
     places,
     treatment,
     unit_text,
+    visits,
 )
 from exocast.study.result import Result
 from exocast.study.summary import favourable
@@ -87,6 +88,8 @@ def draw(result: Result, numbers: Numbers, story: Story) -> dict[str, Figure]:
         "patients": _patients,
         "cartilage": lambda r, n, s: _over_time(r, n, "cartilage_volume"),
         "inflammation": lambda r, n, s: _over_time(r, n, "synovial_inflammation"),
+        "beside": lambda r, n, s: _beside(r, n, size=WIDE),
+        "beside_narrow": lambda r, n, s: _beside(r, n, size=(NARROW[0], 4.2)),
         "whereabouts": lambda r, n, s: _whereabouts(r, n, size=(WIDE[0], 3.7)),
         "whereabouts_narrow": lambda r, n, s: _whereabouts(r, n, size=(NARROW[0], 4.6)),
         "stoichiometry": _stoichiometry,
@@ -282,7 +285,9 @@ def _arm_lines(
     axes: Axes, result: Result, numbers: Numbers, observable: str, band: str
 ) -> list[tuple[str, float]]:
     ends = []
-    for (colour, dash), arm in zip(ARM_STYLES, result.arms, strict=False):
+    compared = {entry["arm"] for entry in result.manifest.get("comparators", ())}
+    shown = [arm for arm in result.arms if arm not in compared]
+    for (colour, dash), arm in zip(ARM_STYLES, shown, strict=False):
         days, mean = numbers.series(arm, observable, "mean")
         if not len(days):
             continue
@@ -345,6 +350,51 @@ def _patients(result: Result, numbers: Numbers, story: Story) -> Figure | None:
         "pain_vas",
         band="spread_",
         what="with the band that holds nine of ten patients",
+    )
+
+
+def _beside(result: Result, numbers: Numbers, *, size: tuple[float, float]) -> Figure | None:
+    """The vial and each comparator against saline at the last visits, one row an arm."""
+    compared = [str(entry["arm"]) for entry in result.manifest.get("comparators", ())]
+    if not compared:
+        return None
+    arms = [treatment(result), *compared]
+    weeks = [w for w in visits(result) if w in {12, 26}] or [visits(result)[-1]]
+    group = result.threshold("group", "pain_vas")
+    name = f"beside-{'narrow' if size[0] < 5 else 'wide'}"
+    reported = result.manifest.get("prior") == "literature"
+    taken = "as reported" if reported else "with the bias of small trials taken out"
+    words = []
+    with canvas(size, name) as (drawing, axes):
+        axes.axvline(0, color=INK, linewidth=0.9)
+        for row, arm in enumerate(arms):
+            for at, week in enumerate(weeks):
+                pair = f"{arm} minus {result.control}"
+                mean, low, high = (
+                    numbers.at(pair, "pain_vas", s, 7.0 * week) for s in ("mean", "low", "high")
+                )
+                y = -row - 0.28 * at
+                colour, mark = ((BLUE, "o"), (ORANGE, "s"))[at % 2]
+                axes.plot([low, high], [y, y], color=colour, linewidth=1.6)
+                axes.plot(
+                    [mean], [y], mark, color=colour, ms=5, label="" if row else f"week {week}"
+                )
+                words.append(f"{arm} week {week} {mean:.1f} ({low:.1f} to {high:.1f})")
+        if group:
+            axes.axvline(-group, color=ORANGE, linewidth=1.4, linestyle=(0, (5, 3)))
+        axes.set_yticks([-row - 0.14 for row in range(len(arms))], arms)
+        axes.set_ylim(-len(arms) + 0.35, 0.45)
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel(f"pain, mm, minus {result.control}; minus is better")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=2)
+        svg = finished(drawing, name)
+    return Figure(
+        svg=svg,
+        alt=f"Pain minus {result.control}, mm: " + "; ".join(words) + ".",
+        caption="Pain: the vial and other treatments against saline, mean and 90 % over worlds. "
+        f"The vial is simulated; the others are effects of trials, {taken}. The dashed line is the "
+        "smallest difference between groups that matters.",
     )
 
 

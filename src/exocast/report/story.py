@@ -148,6 +148,7 @@ def tell(result: Result, numbers: Numbers) -> Story:
             _needle(result),
             _weakest(result, found, by_grade, by_share),
             _trials(result),
+            _beside(result, numbers),
             _prior(result),
             _making(result, numbers),
         ),
@@ -404,7 +405,8 @@ def _outcome_table(result: Result, numbers: Numbers, observable: str) -> Table:
     pair, digits = contrast(result), places(observable)
     group = result.threshold("group", observable)
     shown = (treatment(result), result.control)
-    others = [arm for arm in result.arms if arm not in shown]
+    compared = {entry["arm"] for entry in result.manifest.get("comparators", ())}
+    others = [arm for arm in result.arms if arm not in shown and arm not in compared]
     rows = []
     for week in visits(result):
         days = 7.0 * week
@@ -892,6 +894,75 @@ def _trials(result: Result) -> Section:
         title="What trials in people have shown",
         words=tuple(words),
         tables=(table,) if trials else (),
+    )
+
+
+def _beside(result: Result, numbers: Numbers) -> Section:
+    """Saline and the comparators: where they come from, and what trials say of them."""
+    placebo = result.manifest.get("placebo", {})
+    found = list(result.manifest.get("comparators", ()))
+    words = []
+    if placebo:
+        words.append(
+            f"What {result.control} does comes from the evidence register: fitted to saline arms "
+            f"of {', '.join(placebo['fitted_to'])}; tested on {', '.join(placebo['tested_on'])}, "
+            "which the fit never saw."
+        )
+    if not found:
+        words.append(
+            "No other treatment stands beside the vial in this forecast; the arms may name "
+            f"{', '.join(placebo.get('comparators', ()))}."
+        )
+        return Section(key="beside", title="Saline and other treatments", words=tuple(words))
+    words.append(
+        "Comparators are known by the effect of a usual course on pain in trials, and by nothing "
+        "else: no tissue, no cartilage, no single people who respond more. Large blinded trials "
+        "leave a third or less of what all trials report; the default takes that part, the "
+        "literature prior all of it."
+    )
+    rows = []
+    for week in visits(result):
+        cells = [weeks_in_words(week)]
+        for entry in found:
+            pair = f"{entry['arm']} minus {result.control}"
+            cells.append(
+                f"{_mean(numbers, pair, 'pain_vas', 7.0 * week, 1)} "
+                f"({_between(numbers, pair, 'pain_vas', 7.0 * week, 1)})"
+            )
+        rows.append(tuple(cells))
+    in_mm = Table(
+        caption=f"Pain: comparator minus {result.control}, mm ({percent(LEVEL)} over worlds)",
+        columns=("Time", *(str(entry["arm"]) for entry in found)),
+        rows=tuple(rows),
+    )
+    sides = Table(
+        caption=f"Comparators against {result.control} in SD of pain (minus is less pain, "
+        f"{percent(LEVEL)} of studies): as reported, and with the bias of small trials taken out",
+        columns=("Comparator", "week", "as reported", "bias taken out", "from"),
+        rows=tuple(
+            (
+                str(entry["arm"]),
+                f"{visit['week']:g}",
+                *(
+                    f"{decimal(visit[label]['value'], 2, sign=True)} "
+                    f"({decimal(visit[label]['low'], 2, sign=True)} to "
+                    f"{decimal(visit[label]['high'], 2, sign=True)})"
+                    for label in ("reported", "adjusted")
+                ),
+                str(entry["source"]),
+            )
+            for entry in found
+            for visit in entry["visits"]
+            if visit["week"] <= entry["last_week"]
+        ),
+        note="Weeks that the trials look at.",
+    )
+    return Section(
+        key="beside",
+        title="Saline and other treatments",
+        words=tuple(words),
+        figures=("beside",),
+        tables=(in_mm, sides),
     )
 
 

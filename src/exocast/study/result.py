@@ -51,8 +51,9 @@ class Result:
 
     @property
     def treated(self) -> tuple[str, ...]:
-        """Arms that are compared with the control, in order."""
-        return tuple(arm for arm in self.arms if arm != self.control)
+        """Arms that are compared with the control: the vial, then the others in order."""
+        others = [arm for arm in self.arms if arm != self.control]
+        return tuple(sorted(others, key=lambda arm: arm != "vial"))
 
     @property
     def n_worlds(self) -> int:

@@ -28,7 +28,7 @@ FEWEST_WORLDS = 20
 PERMUTATIONS = 500
 OUTCOME = "pain_vas"
 # Tables about what happens without vesicles: the same in both arms, so that they cancel.
-CANCEL = ("placebo", "natural", "covariates", "outcomes", "thresholds")
+CANCEL = ("placebo", "natural", "covariates", "outcomes", "thresholds", "comparators")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -228,7 +228,7 @@ def summarise(result: Result) -> pd.DataFrame:
     passes the threshold for a person; ``p_exceeds_mid`` is the share of worlds whose mean
     difference passes the threshold for groups; ``first_important_*`` is about the first time from
     which it stays so. For every observable, ``value_median``, ``value_low`` and ``value_high`` are
-    over all runs of an arm.
+    over all runs of an arm. An arm of which an observable is not known has no row of it.
     """
     import pandas as pd
 
@@ -301,6 +301,8 @@ def _of_values(result: Result, observable: str, values: Array) -> list[dict[str,
     times = result.times_days
     rows: list[dict[str, Any]] = []
     for at, arm in enumerate(result.arms):
+        if np.isnan(values[at]).all():  # not known of this arm
+            continue
         low, median, high = np.quantile(values[at], (SPREAD[0], 0.5, SPREAD[1]), axis=(0, 1))
         for statistic, series, level in (
             ("value_median", median, np.nan),
@@ -318,13 +320,18 @@ def _of_outcome(result: Result, observable: str, values: Array) -> list[dict[str
     person = result.threshold("person", observable)
     sign = favourable(result.better(observable))
     rows: list[dict[str, Any]] = []
+    known = {arm for at, arm in enumerate(result.arms) if not np.isnan(values[at]).all()}
     for at, arm in enumerate(result.arms):
+        if arm not in known:
+            continue
         rows += _of_mean(arm, observable, times, change[at])
         if person is not None:
             share = (sign * change[at] >= person).mean(axis=(0, 1))
             rows += _series(arm, observable, times[visits], "responders", share[visits])
     control = result.arms.index(result.control)
     for arm in result.treated:
+        if arm not in known:
+            continue
         difference = change[result.arms.index(arm)] - change[control]
         name = f"{arm} minus {result.control}"
         rows += _of_mean(name, observable, times, difference)
