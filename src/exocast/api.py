@@ -712,6 +712,25 @@ def evidence_course(
     return made
 
 
+def evidence_quoted(study_id: str = "") -> dict[str, Any]:
+    """Quoted pooled values beside those recomputed from the register's own arms.
+
+    Returns
+    -------
+    ``{"values": [...]}``, as the schema ``evidence-quoted`` says.
+
+    Raises
+    ------
+    UnknownName
+        For a synthesis of which no value is in the table.
+    """
+    from dataclasses import asdict
+
+    from exocast.evidence.quoted import quoted, quoted_of
+
+    return {"values": [asdict(q) for q in (quoted_of(study_id) if study_id else quoted())]}
+
+
 def _forecast_course(weeks: Sequence[float]) -> list[dict[str, float]]:
     """Mean change of pain after saline under the forecast's model, and where studies lie."""
     from dataclasses import replace

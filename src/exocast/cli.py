@@ -368,6 +368,18 @@ def evidence_course(
         _print_evidence("course", made, as_json)
 
 
+@evidence_app.command("quoted")
+def evidence_quoted(
+    study: Annotated[str, typer.Argument(help="Id of a synthesis; all when left out.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Show quoted pooled values beside those from the register's own arms, and why they differ."""
+    with _door("evidence-quoted", as_json):
+        from exocast import api
+
+        _print_evidence("quoted", api.evidence_quoted(study), as_json)
+
+
 def _print_evidence(what: str, made: dict[str, Any], as_json: bool) -> None:
     if as_json:
         from exocast.report.envelopes import envelope
@@ -385,6 +397,7 @@ def _print_evidence(what: str, made: dict[str, Any], as_json: bool) -> None:
         "safety": appraisal.safety_text,
         "pool": evidence.pool_text,
         "course": courses.course_text,
+        "quoted": courses.quoted_text,
     }
     typer.echo(texts[what](made), nl=False)
 

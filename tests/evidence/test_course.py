@@ -188,6 +188,6 @@ def test_the_record_and_the_figure_show_the_same(tmp_path) -> None:
     assert all(p["low"] < p["mean"] < p["high"] for p in made["forecast"])
     assert (tmp_path / "course.svg").read_text("utf-8").startswith("<svg")
     words = courses.course_text(made)
-    assert "outside this" in words and "holds regression to the mean" in words
+    assert "beside the pool" in words and "holds regression to the mean" in words
     with pytest.raises(InvalidInput, match="no arm to draw"):
         api.evidence_course("knee_OA: sugar | pain", plot=tmp_path / "none.svg")

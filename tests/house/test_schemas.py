@@ -125,6 +125,9 @@ def test_the_register_prints_what_its_schemas_say(tmp_path: Path) -> None:
         _promised("evidence-course", found)
         assert bool(found["result"]["course"]) == bool(found["result"]["arms"])
     _promised("evidence-course", _json("evidence", "course", "saline", "--json", code=65))
+    values = _json("evidence", "quoted", "--json")
+    _promised("evidence-quoted", values)
+    assert any(v["recomputed"] is None for v in values["result"]["values"])
     wrong = _json("evidence", "show", "dorio21", "--json", code=65)
     _promised("evidence-show", wrong)
     assert "dorio2021" in wrong["errors"][0]["message"]

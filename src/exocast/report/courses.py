@@ -1,4 +1,4 @@
-"""Courses of control arms for people: a record, words, a figure."""
+"""Courses of control arms and quoted pools for people: records, words, a figure."""
 
 from __future__ import annotations
 
@@ -113,7 +113,9 @@ def course_text(made: Mapping[str, Any]) -> str:
         if 1 < studies < FEW:
             lines.append(f"{studies} studies are too few to know how much studies differ.")
         if made["forecast"]:
-            lines.append("The forecast: its own saline arm, entry pain 60 (SD 15), outside this.")
+            lines.append(
+                "The forecast: its own saline arm, entry pain 60 (SD 15), beside the pool."
+            )
         lines += [
             "It is a change from baseline: it holds regression to the mean and placebo.",
             "",
@@ -158,6 +160,49 @@ def _rows(made: Mapping[str, Any]) -> list[str]:
 def _count(count: int, word: str) -> str:
     plural = "studies" if word == "study" else word + "s"
     return f"{count} {word if count == 1 else plural}"
+
+
+def quoted_text(made: Mapping[str, Any]) -> str:
+    """Quoted values beside recomputed ones; then those with none, by synthesis and reason."""
+    values = made["values"]
+    done = [q for q in values if q["recomputed"] is not None]
+    lines = []
+    for q in done:
+        week = "" if q["week"] is None else f", week {q['week']:g}"
+        lines += [
+            f"{q['study_id']}, {q['outcome']}{week} ({q['measure']})",
+            f"  printed     {_value(q, 'quoted', 'low', 'high', 'k_quoted')}",
+            f"  recomputed  {_value(q, 'recomputed', 'low_ours', 'high_ours', 'k_ours')}",
+            f"  how: {q['how']}.",
+            f"  {q['explanation']}.",
+            "",
+        ]
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for q in values:
+        if q["recomputed"] is None:
+            name = q["outcome"] if q["week"] is None else f"{q['outcome']}, week {q['week']:g}"
+            shown = f"{name}: {_value(q, 'quoted', 'low', 'high', 'k_quoted')}"
+            reasons.setdefault((q["study_id"], q["explanation"]), []).append(shown)
+    if reasons:
+        lines.append("Not recomputable:")
+        for (study_id, reason), printed in reasons.items():
+            lines += [f"  {study_id}: {reason}.", *(f"    {one}" for one in printed)]
+    lines.append(f"{len(done)} of {len(values)} values recomputed.")
+    return "\n".join(lines) + "\n"
+
+
+def interval(value: float | None, low: float | None, high: float | None) -> str:
+    """A value with its interval, or what there is of them."""
+    shown = "" if value is None else f"{value:g}"
+    if low is None or high is None:
+        return shown
+    ends = f"{low:g} to {high:g}"
+    return f"{shown} ({ends})" if shown else ends
+
+
+def _value(q: Mapping[str, Any], value: str, low: str, high: str, count: str) -> str:
+    shown = interval(q[value], q[low], q[high])
+    return shown + ("" if q[count] is None else f", {_count(q[count], 'study')}")
 
 
 def figure(made: Mapping[str, Any]) -> Figure:

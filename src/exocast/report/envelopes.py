@@ -488,6 +488,31 @@ class CourseRecord(_Model):
     forecast: list[ForecastPoint] = Field(description="empty unless it is asked for")
 
 
+class QuotedRecord(_Model):
+    """A quoted pooled value beside the one from the register's arms."""
+
+    study_id: str
+    outcome: str
+    week: float | None = Field(description="since the first dose; null: none or a range")
+    measure: str = Field(description="what it is and which sign is which")
+    quoted: float | None = Field(description="as printed")
+    low: float | None
+    high: float | None
+    k_quoted: int | None = Field(description="studies; null: not read")
+    recomputed: float | None = Field(description="null: not recomputable")
+    low_ours: float | None
+    high_ours: float | None
+    k_ours: int | None
+    how: str
+    explanation: str = Field(description="why the two differ, or why there is none")
+
+
+class QuotedFound(_Model):
+    """Result of ``evidence quoted``."""
+
+    values: list[QuotedRecord]
+
+
 class BandRecord(_Model):
     """Quantiles over runs of one observable at the last time."""
 
@@ -536,6 +561,7 @@ ENVELOPES: dict[str, type[BaseModel]] = {
     "evidence-safety": Envelope[SafetyFound],
     "evidence-pool": Envelope[PoolRecord],
     "evidence-course": Envelope[CourseRecord],
+    "evidence-quoted": Envelope[QuotedFound],
     "export": Envelope[Written],
     "simulate": Envelope[SimulationRecord],
 }
