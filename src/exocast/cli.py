@@ -349,7 +349,10 @@ def evidence_course(
         typer.Option("--without-prediction", help="No studies that the forecast is tested on."),
     ] = False,
     forecast: Annotated[
-        bool, typer.Option("--forecast", help="Beside it the forecast's own course of saline.")
+        bool,
+        typer.Option(
+            "--forecast", help="Beside it the forecast's own course after an injection of saline."
+        ),
     ] = False,
     plot: Annotated[Path | None, typer.Option(help="SVG file for a figure.")] = None,
     as_json: Json = False,

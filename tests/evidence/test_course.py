@@ -106,6 +106,17 @@ def test_a_spread_comes_from_what_is_printed() -> None:
     assert arm.standard_errors == pytest.approx([4, 5, 4, 5], abs=1e-3)
 
 
+def test_a_baseline_may_leave_its_route_unsaid_but_not_have_another() -> None:
+    visit = {"week": 4.0, "statistic": "mean_sd", "value": 4.0, "sd": 2.0}
+    before = {**visit, "week": 0.0, "value": 6.0}
+    [arm] = course(SALINE, a_register({**before, "route": ""}, visit)).arms
+    assert arm.values == pytest.approx([-20])
+    found = course(SALINE, a_register({**before, "route": "subcutaneous"}, visit))
+    assert not found.arms and "no baseline" in found.left_out[-1].why
+    # The line at baseline is no arm that was left out.
+    assert not course(SALINE, a_register({**before, "route": ""}, visit)).left_out
+
+
 def test_a_scale_with_plus_for_better_is_turned() -> None:
     line = {"week": 4.0, "change": 8.0, "se": 2.0, "endpoint": "WOMAC pain change"}
     made = a_register({**line, "scale_high": 100.0, "scale_text": "0-100, plus is better"})
@@ -145,6 +156,14 @@ def test_studies_that_test_the_forecast_can_be_left_out() -> None:
     assert found.arms and not tested & {arm.study_id for arm in found.arms}
     assert any("tested" in one.why for one in found.left_out)
     assert tested <= {arm.study_id for arm in course(SALINE).arms}
+
+
+def test_the_correlation_of_visits_hardly_moves_the_mean() -> None:
+    middle = course(SALINE).mean([6, 13, 26])[0]
+    for correlation in (0.2, 0.8):
+        assert (
+            np.abs(course(SALINE, correlation=correlation).mean([6, 13, 26])[0] - middle).max() < 1
+        )
 
 
 def test_a_study_seen_once_moves_no_knot() -> None:

@@ -37,6 +37,7 @@ BETTER_WHEN_HIGHER = re.compile(
     r"plus is better|plus = improvement|100 best|improvement|KOOS", re.IGNORECASE
 )
 BETTER_WHEN_LOWER = re.compile(r"pain|VAS|NRS|WOMAC|Lequesne", re.IGNORECASE)
+NO_VISIT = "no visit in these weeks"
 DOUBTFUL_UNIT = "source says mm"
 
 
@@ -184,7 +185,7 @@ def course(
     arms: list[ArmCourse] = []
     left_out: list[LeftOut] = []
     for results in _by_arm(whole, question):
-        made = _arm(results, question)
+        made = _arm(results, question, whole)
         if isinstance(made, ArmCourse):
             if not whole.study(made.study_id).resolved and not unresolved:
                 made = _without(made, "no identifier leads to the study, so it weighs nothing")
@@ -194,6 +195,9 @@ def course(
             arms.append(made)
         else:
             left_out.append(made)
+    # Lines of an arm at baseline alone, under another route, are no arm more.
+    labels = {arm.label for arm in arms}
+    left_out = [one for one in left_out if not (one.why == NO_VISIT and one.label in labels)]
     arms = _told_apart(arms, whole)
     found = CourseFound(
         asked=question,
@@ -280,7 +284,7 @@ def _by_arm(whole: Register, question: Asked) -> list[list[Result]]:
     return list(found.values())
 
 
-def _arm(results: list[Result], question: Asked) -> ArmCourse | LeftOut:
+def _arm(results: list[Result], question: Asked, whole: Register) -> ArmCourse | LeftOut:
     """The first end point of an arm that has a change with a spread, or why there is none."""
     first = results[0]
     label = f"{first.study_id}, {first.intervention}"
@@ -298,7 +302,7 @@ def _arm(results: list[Result], question: Asked) -> ArmCourse | LeftOut:
         if r.week is not None and question.first_week <= r.week <= question.last_week
     ]
     if not inside:
-        return out("no visit in these weeks")
+        return out(NO_VISIT)
     why = ""
     for endpoint in dict.fromkeys(r.endpoint for r in inside):
         of_endpoint = [r for r in results if r.endpoint == endpoint]
@@ -306,7 +310,7 @@ def _arm(results: list[Result], question: Asked) -> ArmCourse | LeftOut:
         why = why or reason
         if reason:
             continue
-        baseline = next((r for r in of_endpoint if r.week == 0), None)
+        baseline = _baseline(of_endpoint[-1], whole)
         visits: dict[float, tuple[float, float, str, int]] = {}
         for r in inside:
             if r.endpoint == endpoint and r.week is not None and r.week not in visits:
@@ -330,6 +334,19 @@ def _arm(results: list[Result], question: Asked) -> ArmCourse | LeftOut:
                 lines=tuple(visits[w][3] for w in weeks),
             )
     return out(why)
+
+
+def _baseline(r: Result, whole: Register) -> Result | None:
+    """The same arm and end point at week 0; its route may be left unsaid there."""
+    own = (r.study_id, r.intervention, r.endpoint)
+    found = [
+        b
+        for b in whole.results
+        if b.week == 0
+        and (b.study_id, b.intervention, b.endpoint) == own
+        and b.route in ("", r.route)
+    ]
+    return max(found, key=lambda b: b.route == r.route, default=None)
 
 
 def _no_scale(r: Result) -> str:

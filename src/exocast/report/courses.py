@@ -15,6 +15,7 @@ from exocast.report.figures import BLUE, FAINT, INK, LINE, ORANGE, Figure, canva
 SIZE = (7.4, 4.6)
 FEW = 5  # studies below which their spread is hardly known
 MONTHS = 13  # weeks between the ticks of a long course
+WIDEST = 72  # letters of an arm's name
 ROOM = 8.0  # on 0-100, above and below what is drawn
 
 
@@ -90,6 +91,7 @@ def course_text(made: Mapping[str, Any]) -> str:
             lines.append("--unresolved takes in studies that no identifier leads to.")
     else:
         visits = sum(len(arm["visits"]) for arm in arms)
+        wide = min(max(len(arm["label"]) for arm in arms), WIDEST)
         counted = f"{_count(len(arms), 'arm')} of {_count(studies, 'study')}"
         lines += [
             f"Change on 0-100, minus is better: {counted}, {_count(visits, 'visit')}.",
@@ -105,7 +107,7 @@ def course_text(made: Mapping[str, Any]) -> str:
             lines.append(
                 f"SD between studies {made['tau']:.1f}"
                 + (
-                    f"; a study that is off stays so (correlation {made['rho']:.3f} a week)."
+                    f"; deviations of a study a week apart correlate by {made['rho']:.3f}."
                     if made["structure"] == "CAR" and made["rho"] is not None
                     else "."
                 )
@@ -119,7 +121,7 @@ def course_text(made: Mapping[str, Any]) -> str:
         lines += [
             "It is a change from baseline: it holds regression to the mean and placebo.",
             "",
-            f"{'arm':58} {'n':>5}  weeks: change (SE)",
+            f"{'arm':{wide}} {'n':>5}  weeks: change (SE)",
         ]
         for arm in arms:
             people = "" if arm["n"] is None else f"{arm['n']:g}"
@@ -127,7 +129,7 @@ def course_text(made: Mapping[str, Any]) -> str:
                 f"{v['week']:g}: {v['value']:.1f} ({v['standard_error']:.1f})"
                 for v in arm["visits"]
             )
-            lines.append(f"{arm['label'][:58]:58} {people:>5}  {seen}")
+            lines.append(f"{arm['label'][:wide]:{wide}} {people:>5}  {seen}")
         lines += ["", f"Standard errors: {'; '.join(sorted({arm['how'] for arm in arms}))}."]
     if made["left_out"]:
         lines += ["", "Left out:"]
