@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from exocast.study.result import Result
 
 Progress = Callable[[int, int], None]
+Library = str | Path | Sequence[str | Path]
 # In a wheel the example travels inside the package; in a checkout it stands once, at the top.
 EXAMPLES = (Path(__file__).parent / "example", Path(__file__).parents[2] / "examples" / "knee")
 REPORT = "report.html"
@@ -120,6 +121,18 @@ class Forecast:
     def evidence(self) -> pd.DataFrame:
         """Every number behind the forecast, with unit, spread, source and grade."""
         return self.result.rows
+
+    def cite(self, format: str = "text") -> str:  # noqa: A002 - the option's name
+        """The sources that the forecast rests on, with the rows they carry, and the references.
+
+        Parameters
+        ----------
+        format
+            ``text`` for people, ``bibtex`` or ``ris`` for a reference manager.
+        """
+        from exocast.report.citations import citations, cite_text
+
+        return cite_text(citations(self.result), format)
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -418,8 +431,13 @@ def _file_models() -> dict[str, Callable[[], Any]]:
     return {"condition": condition, "product": product, "scenario": scenario, "site": site}
 
 
-def evidence_check() -> dict[str, Any]:
+def evidence_check(library: Library = ()) -> dict[str, Any]:
     """Every finding on the package's tables, sources and fragments, all together.
+
+    Parameters
+    ----------
+    library
+        Folders with registers of one's own, whose lines are checked too.
 
     Returns
     -------
@@ -437,14 +455,22 @@ def evidence_check() -> dict[str, Any]:
         {"severity": f.severity, "code": f.code, "message": f.message, "where": f.where}
         for f in engine.findings()
     ]
-    more += [asdict(doubt) for doubt in register().doubts()]
+    whole = register(library=library)
+    more += [asdict(doubt) for doubt in whole.doubts()]
     for table in (bias, certainty, safety):
-        more += [asdict(doubt) for doubt in table.findings(register())]
+        more += [asdict(doubt) for doubt in table.findings(whole)]
     return {**found, "findings": [*found["findings"], *more]}
 
 
-def evidence_search(words: str) -> dict[str, Any]:
+def evidence_search(words: str, *, library: Library = ()) -> dict[str, Any]:
     """Studies of the register in which every word occurs, the best design in people first.
+
+    Parameters
+    ----------
+    words
+        Words that all have to occur.
+    library
+        Folders with registers of one's own.
 
     Returns
     -------
@@ -454,12 +480,19 @@ def evidence_search(words: str) -> dict[str, Any]:
     from exocast.evidence.designs import best_first
     from exocast.evidence.register import register
 
-    whole = register()
+    whole = register(library=library)
     return {"studies": [_study(whole, study) for study in best_first(whole.search(words))]}
 
 
-def evidence_show(study_id: str) -> dict[str, Any]:
+def evidence_show(study_id: str, *, library: Library = ()) -> dict[str, Any]:
     """A study, its results, what is open about them, and why it is graded so.
+
+    Parameters
+    ----------
+    study_id
+        Id of the study, as a search gives it.
+    library
+        Folders with registers of one's own.
 
     Raises
     ------
@@ -474,10 +507,11 @@ def evidence_show(study_id: str) -> dict[str, Any]:
     from exocast.report.appraisal import bias_record, body_record
     from exocast.report.envelopes import ResultRecord
 
-    whole = register()
+    whole = register(library=library)
     study, results = whole.study(study_id), whole.results_of(study_id)
     wanted = ResultRecord.model_fields
-    places = {f"studies.csv, {study_id}", *(f"results.csv, line {r.line}" for r in results)}
+    places = {study.where, *(r.where for r in results)}
+    places |= {update.where for update in whole.updates if update.study_id == study_id}
     judged = assessments().get(study_id)
     return {
         "study": _study(whole, study),
@@ -621,6 +655,7 @@ def evidence_pool(
     test: str = "knapp-hartung",
     unresolved: bool = False,
     plot: str | Path | None = None,
+    library: Library = (),
 ) -> dict[str, Any]:
     """Pools arms of the register.
 
@@ -634,6 +669,8 @@ def evidence_pool(
         Whether studies that no identifier leads to are pooled too.
     plot
         SVG file for a forest plot.
+    library
+        Folders with registers of one's own.
 
     Raises
     ------
@@ -641,12 +678,257 @@ def evidence_pool(
         For a query of another form, or a plot of nothing.
     """
     from exocast.evidence.query import answer
+    from exocast.evidence.register import register
     from exocast.report import evidence
 
-    found = answer(query, method=method, test=test, unresolved=unresolved)
+    whole = register(library=library)
+    found = answer(query, whole, method=method, test=test, unresolved=unresolved)
     if plot is not None:
         evidence.forest(query, found).save(plot)
     return evidence.record(query, found, method=method, test=test)
+
+
+def evidence_import(
+    files: str | Path | Sequence[str | Path],
+    *,
+    into: str | Path | None = None,
+    library: Library = (),
+    same: Mapping[str, str] | Sequence[str] = (),
+    new: Sequence[str] = (),
+    update: bool = False,
+    refresh: bool = False,
+) -> dict[str, Any]:
+    """What studies of files would change in the register; written only to a folder of one's own.
+
+    Parameters
+    ----------
+    files
+        Files (RIS, NBIB, BibTeX, JSON of ClinicalTrials.gov or Europe PMC, CSV tables), folders
+        with such tables, and numbers to fetch: ``NCT01234567``, a DOI, ``PMID:123``.
+    into
+        Folder of one's own that is written; nothing is written when it is left out.
+    library
+        Further folders with registers of one's own to compare with.
+    same
+        Studies of the register by the ids that incoming ones are shown with, as a mapping or as
+        texts ``"smith2021=dorio2021"``.
+    new
+        Ids of incoming studies that are not the ones they resemble.
+    update
+        Whether what comes in takes the place of what contradicts it.
+    refresh
+        Whether records that were fetched before are fetched again.
+
+    Returns
+    -------
+    ``{"result": {...}, "warnings": [...]}``, the result as the schema ``evidence-import`` says.
+
+    Raises
+    ------
+    ExocastError
+        For a file that is not there or cannot be read, and a folder that may not be written.
+    """
+    from datetime import UTC, datetime
+
+    from exocast.evidence import exchange
+    from exocast.evidence.register import register
+    from exocast.report.exchange import import_record
+
+    several = [files] if isinstance(files, str | Path) else list(files)
+    if not several:
+        raise InvalidInput("name a file or the number of a study.", where="FILE")
+    target = None if into is None else Path(into)
+    libraries = [Path(library)] if isinstance(library, str | Path) else [Path(p) for p in library]
+    if target is not None:
+        exchange.check_folder(target)
+        libraries = [one for one in libraries if one.resolve() != target.resolve()]
+        if exchange.is_library(target):
+            libraries.append(target)
+    whole = register(library=libraries)
+    paths, notes = [], []
+    for one in several:
+        if isinstance(one, str) and not Path(one).exists() and exchange.named(one):
+            path, note = exchange.fetched(one, refresh=refresh)
+            notes += [{"code": "NOT_FRESH", "message": note, "where": one}] if note else []
+            paths.append(path)
+        else:
+            paths.append(Path(one))
+    parsed = exchange.read_files(paths)
+    made = exchange.compare(
+        parsed.entries,
+        whole,
+        into="" if target is None else str(target),
+        decided=exchange.Decisions(same=_decided(same), new=tuple(new), update=update),
+        today=datetime.now(UTC).date().isoformat(),
+    )
+    written = target is not None and exchange.write_folder(made, target, others=libraries)
+    remarks = [*parsed.remarks, *(remark for entry in parsed.entries for remark in entry.remarks)]
+    notes += [{"code": "READ", "message": r.message, "where": r.where} for r in remarks]
+    return {
+        "result": import_record(made, into=target, written=written),
+        "warnings": notes,
+    }
+
+
+def _decided(given: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
+    if isinstance(given, Mapping):
+        return dict(given)
+    pairs = [text.partition("=") for text in ([given] if isinstance(given, str) else given)]
+    for left, sign, right in pairs:
+        if not (left and sign and right):
+            raise InvalidInput(
+                f"'{left}{sign}{right}' is no pair; write the incoming id, '=', and the study's.",
+                where="--same",
+            )
+    return {left.strip(): right.strip() for left, _, right in pairs}
+
+
+def evidence_impact(
+    files: str | Path | Sequence[str | Path],
+    *,
+    library: Library = (),
+    same: Mapping[str, str] | Sequence[str] = (),
+    new: Sequence[str] = (),
+    unresolved: bool = False,
+    plot: str | Path | None = None,
+) -> dict[str, Any]:
+    """What studies of files would move: pools, rows, and what forecasts say. Nothing is written.
+
+    Parameters
+    ----------
+    files, library, same, new
+        As of :func:`evidence_import`.
+    unresolved
+        Whether studies that no identifier leads to move anything.
+    plot
+        SVG file for a figure of before and after.
+
+    Returns
+    -------
+    ``{"result": {...}, "warnings": [...]}``, the result as the schema ``evidence-impact`` says.
+
+    Raises
+    ------
+    InvalidInput
+        When the files hold nothing that the register does not have, or nothing is certain to be
+        new.
+    """
+    from exocast.evidence.register import register
+    from exocast.patient.impact import impact
+    from exocast.report import impact as shown
+
+    libraries = [Path(library)] if isinstance(library, str | Path) else [Path(p) for p in library]
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "new"
+        made = evidence_import(files, into=target, library=libraries, same=same, new=new)
+        maybe = [one for one in made["result"]["studies"] if one["state"] == "maybe"]
+        if not made["result"]["written"]:
+            raise InvalidInput(
+                "it may hold studies of the register ("
+                + "; ".join(f"{m['study_id']}: {m['candidates'][0]['study_id']}" for m in maybe)
+                + "); say which with --same ID=STUDY or --new ID."
+                if maybe
+                else "it holds nothing that the register does not have.",
+                where="FILE",
+            )
+        found = impact(
+            register(library=libraries),
+            register(library=[*libraries, target]),
+            unresolved=unresolved,
+        )
+    result = shown.record(found)
+    if plot is not None:
+        shown.figure(result).save(plot)
+    warnings = [
+        *made["warnings"],
+        *(
+            {
+                "code": "LEFT_OUT",
+                "message": f"may be {m['candidates'][0]['study_id']} and was left out; --same or "
+                "--new decides",
+                "where": m["study_id"],
+            }
+            for m in maybe
+        ),
+    ]
+    return {"result": result, "warnings": warnings}
+
+
+def evidence_export(
+    out: str | Path,
+    words: str = "",
+    *,
+    format: str | None = None,  # noqa: A002 - the option's name
+    library: Library = (),
+    licence: str = "",
+) -> dict[str, Any]:
+    """Write studies of the register as tables or references for others.
+
+    Parameters
+    ----------
+    out
+        The file to write (``.ris``, ``.bib``), or a new folder for tables or a crate.
+    words
+        Words that all have to occur in a study; all studies when left out.
+    format
+        ``csv``, ``ris``, ``bibtex`` or ``ro-crate``; guessed from the name when left out.
+    library
+        Folders with registers of one's own.
+    licence
+        Address of the licence that a crate names; the package's own when left out.
+
+    Returns
+    -------
+    ``{"format", "studies", "results", "files"}``, as the schema ``evidence-export`` says.
+
+    Raises
+    ------
+    ExocastError
+        When no study is found, the format is not known, or something stands in the way.
+    """
+    from exocast import __version__
+    from exocast.evidence import exchange
+    from exocast.evidence.register import register
+
+    target = Path(out)
+    kind = exchange.format_of(target, format)
+    whole = register(library=library)
+    studies = whole.search(words)
+    if not studies:
+        raise NotFound(f"no study of the register has all of these words: {words}.", where="WORDS")
+    asked = exchange.Request(
+        whole=whole, studies=studies, words=words, version=__version__, licence=licence
+    )
+    files = exchange.write_export(target, asked, kind)
+    wanted = {study.study_id for study in studies}
+    return {
+        "format": kind,
+        "studies": len(studies),
+        "results": sum(result.study_id in wanted for result in whole.results),
+        "files": [str(file) for file in files],
+    }
+
+
+def cite(directory: str | Path) -> dict[str, Any]:
+    """The sources that a result rests on, with the rows they carry and their grades.
+
+    Parameters
+    ----------
+    directory
+        A result directory of ``exocast forecast``.
+
+    Returns
+    -------
+    The content of ``exocast cite --json``.
+
+    Raises
+    ------
+    ExocastError
+        When there is no such result.
+    """
+    from exocast.report.citations import citations
+
+    return citations(open_result(directory).result)
 
 
 def _study(whole: Register, study: Study) -> dict[str, Any]:
@@ -665,6 +947,7 @@ def _study(whole: Register, study: Study) -> dict[str, Any]:
         "retraction": study.retraction,
         "bias": study.bias,
         "results": len(whole.results_of(study.study_id)),
+        "folder": study.folder,
     }
 
 

@@ -36,6 +36,10 @@ app.add_typer(vial_app, name="vial")
 app.add_typer(evidence_app, name="evidence")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
+Library = Annotated[
+    list[Path] | None,
+    typer.Option("--library", help="Folder with a register of your own; repeatable."),
+]
 Scenario = Annotated[Path, typer.Argument(help="A scenario.yaml, or a folder that holds one.")]
 
 
@@ -194,12 +198,12 @@ def schema(
 
 
 @evidence_app.command("check")
-def evidence_check(as_json: Json = False) -> None:
+def evidence_check(library: Library = None, as_json: Json = False) -> None:
     """Check every table and source; show all findings together."""
     with _door("evidence-check", as_json):
         from exocast import api
 
-        found = api.evidence_check()
+        found = api.evidence_check(library or ())
         errors = [f for f in found["findings"] if f["severity"] == "error"]
         if as_json:
             from exocast.report.envelopes import envelope
@@ -225,25 +229,29 @@ def evidence_check(as_json: Json = False) -> None:
 @evidence_app.command("search")
 def evidence_search(
     words: Annotated[list[str], typer.Argument(help="Words that all have to occur.")],
+    library: Library = None,
     as_json: Json = False,
 ) -> None:
     """Find studies of the register, the best design in people first."""
     with _door("evidence-search", as_json):
         from exocast import api
 
-        _print_evidence("search", api.evidence_search(" ".join(words)), as_json)
+        _print_evidence(
+            "search", api.evidence_search(" ".join(words), library=library or ()), as_json
+        )
 
 
 @evidence_app.command("show")
 def evidence_show(
     study: Annotated[str, typer.Argument(help="Id of a study, as search prints it.")],
+    library: Library = None,
     as_json: Json = False,
 ) -> None:
     """Show a study, its results, what is open about them, and why it is graded so."""
     with _door("evidence-show", as_json):
         from exocast import api
 
-        _print_evidence("show", api.evidence_show(study), as_json)
+        _print_evidence("show", api.evidence_show(study, library=library or ()), as_json)
 
 
 @evidence_app.command("status")
@@ -328,13 +336,16 @@ def evidence_pool(
         bool, typer.Option("--unresolved", help="Also studies that no identifier leads to.")
     ] = False,
     plot: Annotated[Path | None, typer.Option(help="SVG file for a forest plot.")] = None,
+    library: Library = None,
     as_json: Json = False,
 ) -> None:
     """Pool arms of the register."""
     with _door("evidence-pool", as_json):
         from exocast import api
 
-        made = api.evidence_pool(query, method=method, test=test, unresolved=unresolved, plot=plot)
+        made = api.evidence_pool(
+            query, method=method, test=test, unresolved=unresolved, plot=plot, library=library or ()
+        )
         _print_evidence("pool", made, as_json)
 
 
@@ -381,6 +392,161 @@ def evidence_quoted(
         from exocast import api
 
         _print_evidence("quoted", api.evidence_quoted(study), as_json)
+
+
+@evidence_app.command("import")
+def evidence_import(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="RIS, NBIB, BibTeX, JSON of ClinicalTrials.gov or Europe PMC, CSV tables or a "
+            "folder of them; or NCT01234567, a DOI, PMID:123 to fetch.",
+        ),
+    ],
+    into: Annotated[
+        Path | None,
+        typer.Option(help="Folder of your own to write to; nothing is written without it."),
+    ] = None,
+    library: Library = None,
+    same: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID=STUDY", help="An incoming study that is this one; repeatable."),
+    ] = None,
+    new: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="An incoming study that is new after all; repeatable."),
+    ] = None,
+    update: Annotated[
+        bool,
+        typer.Option("--update", help="Let what comes in take the place of what contradicts it."),
+    ] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Fetch records again that were fetched before.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what studies of files would change, and write them to a folder of your own."""
+    with _door("evidence-import", as_json):
+        from exocast import api
+
+        made = api.evidence_import(
+            files,
+            into=into,
+            library=library or (),
+            same=same or (),
+            new=new or (),
+            update=update,
+            refresh=refresh,
+        )
+        if as_json:
+            from exocast.report.envelopes import envelope
+
+            _print_json(
+                envelope("evidence-import", result=made["result"], warnings=made["warnings"])
+            )
+        else:
+            from exocast.report.exchange import import_text
+
+            _warn(made["warnings"])
+            typer.echo(import_text(made["result"]), nl=False)
+
+
+@evidence_app.command("impact")
+def evidence_impact(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="What 'evidence import' reads.")
+    ],
+    library: Library = None,
+    same: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID=STUDY", help="An incoming study that is this one; repeatable."),
+    ] = None,
+    new: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="An incoming study that is new after all; repeatable."),
+    ] = None,
+    unresolved: Annotated[
+        bool, typer.Option("--unresolved", help="Also studies that no identifier leads to.")
+    ] = False,
+    plot: Annotated[Path | None, typer.Option(help="SVG file of before and after.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show which pools, rows and forecasts new studies would move, and by how much."""
+    with _door("evidence-impact", as_json):
+        from exocast import api
+
+        made = api.evidence_impact(
+            files,
+            library=library or (),
+            same=same or (),
+            new=new or (),
+            unresolved=unresolved,
+            plot=plot,
+        )
+        if as_json:
+            from exocast.report.envelopes import envelope
+
+            _print_json(
+                envelope("evidence-impact", result=made["result"], warnings=made["warnings"])
+            )
+        else:
+            from exocast.report.impact import text
+
+            _warn(made["warnings"])
+            typer.echo(text(made["result"]), nl=False)
+
+
+@evidence_app.command("export")
+def evidence_export(
+    out: Annotated[Path, typer.Argument(help="File (.ris, .bib) or new folder to write.")],
+    words: Annotated[
+        list[str] | None, typer.Argument(help="Words that all have to occur; else all studies.")
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="csv, ris, bibtex, robvis or ro-crate; else guessed."),
+    ] = None,
+    library: Library = None,
+    licence: Annotated[str, typer.Option(help="Address of the licence that a crate names.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Write studies of the register as tables or references."""
+    with _door("evidence-export", as_json):
+        from exocast import api
+
+        made = api.evidence_export(
+            out, " ".join(words or ()), format=form, library=library or (), licence=licence
+        )
+        if as_json:
+            from exocast.report.envelopes import envelope
+
+            _print_json(envelope("evidence-export", result=made))
+        else:
+            for file in made["files"]:
+                typer.echo(file)
+            typer.echo(f"{made['studies']} studies, {made['results']} lines of results.", err=True)
+
+
+@app.command()
+def cite(
+    directory: Annotated[Path, typer.Argument(help="A result directory.")],
+    form: Annotated[str, typer.Option("--format", help="text, bibtex or ris.")] = "text",
+    as_json: Json = False,
+) -> None:
+    """List the sources that a result rests on, with the rows they carry, and their references."""
+    with _door("cite", as_json):
+        from exocast import api
+
+        made = api.cite(directory)
+        if as_json:
+            from exocast.report.envelopes import envelope
+
+            _print_json(envelope("cite", result=made))
+        else:
+            from exocast.report.citations import cite_text
+
+            typer.echo(cite_text(made, form), nl=False)
 
 
 def _print_evidence(what: str, made: dict[str, Any], as_json: bool) -> None:

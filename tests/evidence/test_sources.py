@@ -85,3 +85,17 @@ def test_a_misspelt_key_offers_the_nearest() -> None:
 def test_any_text_is_read_to_its_end(text: str) -> None:
     entries, problems = parse_sources(text)
     assert len(entries) + len(problems) >= (1 if text.lstrip().startswith("@") else 0)
+
+
+def test_escaped_signs_are_shown_as_themselves_and_macros_and_comments_are_known() -> None:
+    text = r"""@comment{no {entry}} @string{j = "A Journal"} @preamble{"x"}
+@misc{a, title = {50\,\% of A\_B}, journal = j, year = 2020}"""
+    [entry], problems = parse_sources(text.replace(r"\,", " "))
+    assert problems == ()
+    assert (entry.title, entry.journal, entry.line) == ("50 % of A_B", "A Journal", 2)
+
+
+def test_a_file_of_damaged_entries_is_left_after_forty() -> None:
+    entries, problems = parse_sources("@a{b,c={" * 5000)
+    assert entries == () and len(problems) == 41
+    assert problems[-1][1] == "40 entries cannot be read; the rest is left"

@@ -492,7 +492,7 @@ def test_usage_is_code_two_and_json_errors_are_json(tmp_path: Path) -> None:
 def test_a_failed_check_has_its_own_code(monkeypatch: pytest.MonkeyPatch) -> None:
     finding = {"severity": "error", "code": "TABLE", "message": "bad", "where": "x.csv, line 2"}
     monkeypatch.setattr(
-        api, "evidence_check", lambda: {"tables": 1, "rows": 1, "findings": [finding]}
+        api, "evidence_check", lambda library: {"tables": 1, "rows": 1, "findings": [finding]}
     )
     called = _call("evidence", "check")
     assert called.exit_code == 3

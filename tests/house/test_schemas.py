@@ -162,6 +162,62 @@ def test_what_evidence_is_worth_prints_what_its_schemas_say(tmp_path: Path) -> N
     assert "no body of evidence" in empty["errors"][0]["message"]
 
 
+CODEBOOK = (
+    "study_id,doi_or_nct,year,species,design,indication,intervention,product_source,dose,"
+    "dose_unit,route,schedule,n,endpoint,scale_range,time_weeks,mean,sd,change_from_baseline,"
+    "ci_low,ci_high,adverse_events,where_in_source,note\n"
+)
+
+
+def test_an_impact_prints_what_its_schema_says(tmp_path: Path) -> None:
+    studies, lines, plot = (tmp_path / n for n in ("studies.csv", "evidence.csv", "moved.svg"))
+    studies.write_text(
+        "study_id,title,doi_or_nct,journal,year,design,species,n_total,country,"
+        "risk_of_bias_notes\nroe2026,Plasma against saline,10.5555/roe2026,,2026,RCT,human,400,,\n",
+        encoding="utf-8",
+    )
+    row = (
+        "roe2026,,2026,human,RCT,knee_OA,{},,,,,,200,VAS pain,0-100,12,,24,{},,,,,stat=change_mean"
+    )
+    lines.write_text(
+        CODEBOOK + "\n".join([row.format("PRP", -21), row.format("saline", -20)]) + "\n", "utf-8"
+    )
+    made = _json("evidence", "impact", str(studies), str(lines), "--plot", str(plot), "--json")
+    _promised("evidence-impact", made)
+    moved = {m["name"]: m for m in made["result"]["moved"]}
+    effect = moved["comparators.platelet_rich_plasma.effect"]
+    assert effect["before"] < effect["after"] < 0
+    assert plot.read_text("utf-8").startswith("<svg")
+    known = tmp_path / "known.ris"
+    _json("evidence", "export", str(known), "dorio2021", "--json")
+    wrong = _json("evidence", "impact", str(known), "--json", code=65)
+    _promised("evidence-impact", wrong)
+    assert "nothing that the register" in wrong["errors"][0]["message"]
+
+
+def test_imports_exports_and_citations_print_what_their_schemas_say(tmp_path: Path) -> None:
+    out = tmp_path / "out.ris"
+    made = _json("evidence", "export", str(out), "exosomes", "knee", "--json")
+    _promised("evidence-export", made)
+    assert made["result"]["files"] == [str(out)] and made["result"]["format"] == "ris"
+    more = "TY  - JOUR\nTI  - PRP, plasma or saline in knee OA\nPY  - 2021\nDO  - 10.5555/x\n"
+    out.write_text(f"stray line\n{out.read_text('utf-8')}{more}", encoding="utf-8")
+    looked = _json("evidence", "import", str(out), "--into", str(tmp_path / "mine"), "--json")
+    _promised("evidence-import", looked)
+    counts = looked["result"]["counts"]
+    assert counts == {"new": 0, "changed": 0, "same": made["result"]["studies"], "maybe": 1}
+    assert {w["where"] for w in looked["warnings"]} >= {f"{out}, line 1"}
+    wrong = _json("evidence", "import", str(tmp_path / "none.ris"), "--json", code=66)
+    _promised("evidence-import", wrong)
+    directory = synthetic.write(tmp_path / "r", worlds=2, patients=1)
+    cited = _json("cite", str(directory), "--json")
+    _promised("cite", cited)
+    assert (
+        sum(s["rows"] for s in cited["result"]["sources"]) + sum(cited["result"]["apart"].values())
+        == cited["result"]["rows"]
+    )
+
+
 def test_the_example_fits_the_schema_of_scenarios() -> None:
     data = YAML(typ="safe", pure=True).load((EXAMPLE / "scenario.yaml").read_text("utf-8"))
     jsonschema.validate(data, api.schema("scenario"), jsonschema.Draft202012Validator)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -19,8 +20,24 @@ from exocast.errors import NotFound, TableError, UnknownName, nearest
 NOT_SOURCES = ("assumption", "definition")
 """Words of the column ``source`` that need no entry: a guess, and what is true by definition."""
 
-_ENTRY = re.compile(r"@(\w+)\s*\{\s*([^\s,{}]+)\s*,")
-_FIELD = re.compile(r"\s*([\w-]+)\s*=\s*")
+MOST_PROBLEMS = 40
+MOST_CHARACTERS = 100_000  # of one value
+_ENTRY = re.compile(r"@(\w{1,40})\s*\{\s*([^\s,{}]{1,400})\s*,")
+_ASIDE = re.compile(r"@(comment|preamble|string)\s*\{", re.IGNORECASE)
+_FIELD = re.compile(r"\s*([\w-]{1,60})\s*=\s*")
+_BARE = re.compile(r"[^\s,}]+")
+_ESCAPED = re.compile(r"\\([_&%#$])")
+_SIGN = re.compile(r"[{}\"]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """An entry of a BibTeX text: fields by their names in small letters, braces as written."""
+
+    kind: str
+    key: str
+    fields: dict[str, str]
+    line: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,35 +107,61 @@ def parse_sources(text: str) -> tuple[tuple[Source, ...], tuple[tuple[int, str],
 
     A key that stands twice is returned twice: the caller says what it thinks of that.
     """
+    entries, problems = parse_entries(text)
+    return tuple(_source(entry) for entry in entries), problems
+
+
+def _source(entry: Entry) -> Source:
+    fields = {
+        name: " ".join(_ESCAPED.sub(r"\1", value).replace("{", "").replace("}", "").split())
+        for name, value in entry.fields.items()
+    }
+    return Source(
+        key=entry.key,
+        title=fields.get("title", ""),
+        journal=fields.get("journal", fields.get("publisher", "")),
+        year=fields.get("year", ""),
+        doi=re.sub(r"^(https?://(dx\.)?doi\.org/|doi:)", "", fields.get("doi", "")),
+        url=fields.get("url", fields.get("howpublished", "")),
+        note=fields.get("note", ""),
+        line=entry.line,
+    )
+
+
+def parse_entries(text: str) -> tuple[tuple[Entry, ...], tuple[tuple[int, str], ...]]:
+    """Entries of a BibTeX text with all their fields, and (line, sentence) for each other one.
+
+    Comments and preambles are passed over; a macro (``@string``) is put in its place. After
+    forty entries that cannot be read the rest is left, and the last sentence says so.
+    """
     text = re.sub(r"(?m)^[ \t]*%.*$", "", text)
-    entries: list[Source] = []
+    entries: list[Entry] = []
     problems: list[tuple[int, str]] = []
-    at = 0
+    macros: dict[str, str] = {}
+    at, line, counted = 0, 1, 0
     while (start := text.find("@", at)) >= 0:
-        line = text.count("\n", 0, start) + 1
-        head = _ENTRY.match(text, start)
-        if head is None:
+        line, counted = line + text.count("\n", counted, start), start
+        if len(problems) >= MOST_PROBLEMS:
+            problems.append((line, f"{MOST_PROBLEMS} entries cannot be read; the rest is left"))
+            break
+        head, aside = _ENTRY.match(text, start), _ASIDE.match(text, start)
+        if head is None and aside is None:
             problems.append((line, "an entry begins '@article{key,'; this one does not"))
             at = start + 1
             continue
         try:
-            fields, at = _fields(text, head.end())
+            if aside is not None and aside[1].lower() == "string":
+                fields, at = _fields(text, aside.end(), macros)
+                macros |= fields
+            elif aside is not None:
+                _, at = _value(text, aside.end() - 1, macros)
+            elif head is not None:
+                fields, at = _fields(text, head.end(), macros)
+                entries.append(Entry(kind=head[1].lower(), key=head[2], fields=fields, line=line))
         except ValueError as e:
-            problems.append((line, f"'{head[2]}': {e}"))
-            at = head.end()
-            continue
-        entries.append(
-            Source(
-                key=head[2],
-                title=fields.get("title", ""),
-                journal=fields.get("journal", fields.get("publisher", "")),
-                year=fields.get("year", ""),
-                doi=re.sub(r"^(https?://(dx\.)?doi\.org/|doi:)", "", fields.get("doi", "")),
-                url=fields.get("url", fields.get("howpublished", "")),
-                note=fields.get("note", ""),
-                line=line,
-            )
-        )
+            name = f"'{head[2]}'" if head is not None else "an aside"
+            problems.append((line, f"{name}: {e}"))
+            at = start + 1 if head is None else head.end()
     return tuple(entries), tuple(problems)
 
 
@@ -144,7 +187,7 @@ def _by_key(text: str, *, where: str) -> dict[str, Source]:
     return found
 
 
-def _fields(text: str, at: int) -> tuple[dict[str, str], int]:
+def _fields(text: str, at: int, macros: Mapping[str, str]) -> tuple[dict[str, str], int]:
     """Fields of the entry whose first field begins at ``at``, and where the entry ends."""
     fields: dict[str, str] = {}
     while True:
@@ -156,8 +199,8 @@ def _fields(text: str, at: int) -> tuple[dict[str, str], int]:
         name = _FIELD.match(text, at)
         if name is None:
             raise ValueError(f"a field 'name = {{...}}' is expected before '{text[at : at + 12]}'")
-        value, at = _value(text, name.end())
-        fields[name[1].lower()] = " ".join(value.replace("{", "").replace("}", "").split())
+        value, at = _value(text, name.end(), macros)
+        fields[name[1].lower()] = value
 
 
 def _skip(text: str, at: int) -> int:
@@ -166,17 +209,17 @@ def _skip(text: str, at: int) -> int:
     return at
 
 
-def _value(text: str, at: int) -> tuple[str, int]:
+def _value(text: str, at: int, macros: Mapping[str, str]) -> tuple[str, int]:
     opening = text[at : at + 1]
-    if opening not in ("{", '"'):
-        bare = re.compile(r"[^\s,}]+").match(text, at)
+    if opening not in ("{", '"') or not opening:
+        bare = _BARE.match(text, at)
         if bare is None:
             raise ValueError("a field has no value")
-        return bare[0], bare.end()
+        return macros.get(bare[0].lower(), bare[0]), bare.end()
+    closing = "}" if opening == "{" else '"'
     depth = 0
-    for end in range(at + 1, len(text)):
-        letter = text[end]
-        if depth == 0 and letter == ("}" if opening == "{" else '"'):
-            return text[at + 1 : end], end + 1
-        depth += (letter == "{") - (letter == "}")
+    for sign in _SIGN.finditer(text, at + 1, at + MOST_CHARACTERS):
+        if depth == 0 and sign[0] == closing:
+            return text[at + 1 : sign.start()], sign.end()
+        depth += (sign[0] == "{") - (sign[0] == "}")
     raise ValueError("a value is not closed")

@@ -218,6 +218,7 @@ class StudyRecord(_Model):
     retraction: str = Field(description="correction or retraction that the notes name")
     bias: str = Field(description="first impression of the risk of bias")
     results: int = Field(description="lines of results")
+    folder: str = Field(description="folder of one's own that holds it; empty: the package")
 
 
 class StudiesFound(_Model):
@@ -243,6 +244,7 @@ class ResultRecord(_Model):
     interval: str
     place: str
     note: str
+    folder: str = Field(description="folder of one's own that holds it; empty: the package")
 
 
 class DomainRecord(_Model):
@@ -513,6 +515,114 @@ class QuotedFound(_Model):
     values: list[QuotedRecord]
 
 
+class CellChange(_Model):
+    """A cell that an import would change."""
+
+    field: str
+    old: str = Field(description="empty: nothing stood there")
+    new: str
+    fills: bool = Field(description="true: fills a gap or adds to a list; false: contradicts")
+    taken: bool = Field(description="whether it is written when a folder is given")
+
+
+class CandidateRecord(_Model):
+    """A study of the register that an incoming one may be."""
+
+    study_id: str
+    why: str
+
+
+class LineDifference(_Model):
+    """A line of results that is there with other cells."""
+
+    what: str
+    changes: list[CellChange]
+
+
+class IncomingRecord(_Model):
+    """What one incoming study would do."""
+
+    study_id: str = Field(description="its id in the register, or the one it would get")
+    title: str
+    address: str
+    where: str
+    state: str = Field(description="new, changed, same or maybe")
+    why: str = Field(description="what it was known by")
+    candidates: list[CandidateRecord] = Field(description="for maybe: what it may be")
+    changes: list[CellChange]
+    new_lines: int
+    same_lines: int
+    changed_lines: list[LineDifference]
+
+
+class ImportRecord(_Model):
+    """Result of ``evidence import``."""
+
+    into: str | None = Field(description="folder of one's own; null: nothing is written")
+    written: bool
+    counts: dict[str, int] = Field(description="studies by state")
+    studies: list[IncomingRecord]
+
+
+class ExportRecord(_Model):
+    """Result of ``evidence export``."""
+
+    format: str
+    studies: int
+    results: int = Field(description="lines of results of these studies")
+    files: list[str]
+
+
+class CitedSource(_Model):
+    """A source that a result rests on."""
+
+    key: str
+    rows: int = Field(description="rows of the forecast that it carries")
+    grades: dict[str, int] = Field(description="these rows by grade")
+    trials: int = Field(description="trials shown beside the forecast that it reports")
+    known: bool = Field(description="false: no entry in sources.bib")
+    title: str
+    journal: str
+    year: str
+    doi: str
+    url: str
+    note: str
+
+
+class Citations(_Model):
+    """Result of ``cite``."""
+
+    directory: str
+    title: str
+    rows: int
+    sources: list[CitedSource]
+    apart: dict[str, int] = Field(description="rows of no source: assumption, definition, measured")
+
+
+class MovedRecord(_Model):
+    """A number before and after a study came in; null: there was none, or it has no interval."""
+
+    kind: str = Field(description="pool, row or forecast")
+    name: str
+    unit: str
+    before: float | None
+    before_low: float | None = Field(
+        description="95 % of a pool, one standard error of a row, 90 % of studies of a forecast"
+    )
+    before_high: float | None
+    after: float | None
+    after_low: float | None
+    after_high: float | None
+
+
+class ImpactRecord(_Model):
+    """Result of ``evidence impact``."""
+
+    studies: list[str] = Field(description="new, or with new lines")
+    moved: list[MovedRecord]
+    notes: list[str] = Field(description="what was assumed, and why something does not move")
+
+
 class BandRecord(_Model):
     """Quantiles over runs of one observable at the last time."""
 
@@ -562,6 +672,10 @@ ENVELOPES: dict[str, type[BaseModel]] = {
     "evidence-pool": Envelope[PoolRecord],
     "evidence-course": Envelope[CourseRecord],
     "evidence-quoted": Envelope[QuotedFound],
+    "evidence-impact": Envelope[ImpactRecord],
+    "evidence-import": Envelope[ImportRecord],
+    "evidence-export": Envelope[ExportRecord],
+    "cite": Envelope[Citations],
     "export": Envelope[Written],
     "simulate": Envelope[SimulationRecord],
 }

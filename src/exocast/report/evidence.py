@@ -119,6 +119,8 @@ def study_text(made: Mapping[str, Any]) -> str:
         )
         if s[name]
     ]
+    if s["folder"]:
+        lines.append(f"  from {s['folder']}, not from the package")
     if not s["resolved"]:
         lines.append("  No identifier leads to it: it weighs nothing.")
     for r in made["results"]:
@@ -131,7 +133,10 @@ def study_text(made: Mapping[str, Any]) -> str:
         if r["low"] is not None and r["high"] is not None:
             numbers.append(f"{r['interval']} {r['low']:g} to {r['high']:g}")
         shown = ", ".join(numbers) or r["note"].partition(";")[2].strip() or "no number"
-        lines.append(f"  {r['intervention']} | {r['endpoint']} |{week} {shown} ({r['place']})")
+        added = f" [{r['folder']}]" if r["folder"] != s["folder"] else ""
+        lines.append(
+            f"  {r['intervention']} | {r['endpoint']} |{week} {shown} ({r['place']}){added}"
+        )
     lines += [f"  {f['severity']} {f['code']}: {f['message']}" for f in made["findings"]]
     lines += ["", "Why it is graded so"]
     if made["judged"]:
