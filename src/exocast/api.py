@@ -1056,6 +1056,88 @@ def _study(whole: Register, study: Study) -> dict[str, Any]:
     }
 
 
+def evidence_course(
+    query: str,
+    *,
+    unresolved: bool = False,
+    prediction: bool = True,
+    forecast: bool = False,
+    plot: str | Path | None = None,
+) -> dict[str, Any]:
+    """Pools control arms of the register over time.
+
+    Parameters
+    ----------
+    query
+        ``indication: given | end point``, and ``| 1-52 weeks`` where others are wanted.
+    unresolved
+        Whether studies that no identifier leads to are pooled too.
+    prediction
+        Whether studies that the forecast is tested on are pooled.
+    forecast
+        Whether the forecast's own course after saline is given beside it, for the entry pain that
+        is assumed of knee trials that do not print theirs.
+    plot
+        SVG file for a figure.
+
+    Returns
+    -------
+    As the schema ``evidence-course`` says; changes on 0-100, minus is better, weeks.
+
+    Raises
+    ------
+    InvalidInput
+        For a query of another form, or a plot of nothing.
+    """
+    from exocast.evidence.course import course
+    from exocast.report import courses
+
+    found = course(query, unresolved=unresolved, prediction=prediction)
+    own = _forecast_course(courses.shown_weeks(found)) if forecast and found.arms else []
+    made: dict[str, Any] = courses.record(query, found, own)
+    if plot is not None:
+        courses.figure(made).save(plot)
+    return made
+
+
+def evidence_quoted(study_id: str = "") -> dict[str, Any]:
+    """Quoted pooled values beside those recomputed from the register's own arms.
+
+    Returns
+    -------
+    ``{"values": [...]}``, as the schema ``evidence-quoted`` says.
+
+    Raises
+    ------
+    UnknownName
+        For a synthesis of which no value is in the table.
+    """
+    from dataclasses import asdict
+
+    from exocast.evidence.quoted import quoted, quoted_of
+
+    return {"values": [asdict(q) for q in (quoted_of(study_id) if study_id else quoted())]}
+
+
+def _forecast_course(weeks: Sequence[float]) -> list[dict[str, float]]:
+    """Mean change of pain after saline under the forecast's model, and where studies lie."""
+    from dataclasses import replace
+
+    from exocast.evidence.arms import arm
+    from exocast.evidence.query import NORMAL_95
+    from exocast.patient import placebo
+
+    usual = arm("altman2016")  # its entry is the one assumed where none is printed
+    visits = tuple(replace(usual.visits[0], week=week) for week in weeks)
+    procedure = placebo.procedure_rows()
+    model = placebo.moments(replace(usual, visits=visits), procedure)
+    half = NORMAL_95 * abs(model.by_study) * procedure.study
+    return [
+        {"week": week, "mean": float(m), "low": float(m - h), "high": float(m + h)}
+        for week, m, h in zip(weeks, model.mean, half, strict=True)
+    ]
+
+
 def export_sbml(
     scenario: str | Path,
     path: str | Path,

@@ -419,6 +419,51 @@ def evidence_network(
         _print_evidence("network", made, as_json)
 
 
+@evidence_app.command("course")
+def evidence_course(
+    query: Annotated[str, typer.Argument(help='Such as "knee_OA: saline | pain | 1-52 weeks".')],
+    unresolved: Annotated[
+        bool, typer.Option("--unresolved", help="Also studies that no identifier leads to.")
+    ] = False,
+    without_prediction: Annotated[
+        bool,
+        typer.Option("--without-prediction", help="No studies that the forecast is tested on."),
+    ] = False,
+    forecast: Annotated[
+        bool,
+        typer.Option(
+            "--forecast", help="Beside it the forecast's own course after an injection of saline."
+        ),
+    ] = False,
+    plot: Annotated[Path | None, typer.Option(help="SVG file for a figure.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Pool control arms of the register over time."""
+    with _door("evidence-course", as_json):
+        from exocast import api
+
+        made = api.evidence_course(
+            query,
+            unresolved=unresolved,
+            prediction=not without_prediction,
+            forecast=forecast,
+            plot=plot,
+        )
+        _print_evidence("course", made, as_json)
+
+
+@evidence_app.command("quoted")
+def evidence_quoted(
+    study: Annotated[str, typer.Argument(help="Id of a synthesis; all when left out.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Show quoted pooled values beside those from the register's own arms, and why they differ."""
+    with _door("evidence-quoted", as_json):
+        from exocast import api
+
+        _print_evidence("quoted", api.evidence_quoted(study), as_json)
+
+
 @evidence_app.command("import")
 def evidence_import(
     files: Annotated[
@@ -580,7 +625,7 @@ def _print_evidence(what: str, made: dict[str, Any], as_json: bool) -> None:
 
         _print_json(envelope(f"evidence-{what}", result=made))
         return
-    from exocast.report import appraisal, evidence, evidence_pools
+    from exocast.report import appraisal, courses, evidence, evidence_pools
 
     texts = {
         "search": evidence.studies_text,
@@ -591,6 +636,8 @@ def _print_evidence(what: str, made: dict[str, Any], as_json: bool) -> None:
         "safety": appraisal.safety_text,
         "pool": evidence_pools.pool_text,
         "network": evidence_pools.network_text,
+        "course": courses.course_text,
+        "quoted": courses.quoted_text,
     }
     typer.echo(texts[what](made), nl=False)
 

@@ -138,6 +138,15 @@ def test_the_register_prints_what_its_schemas_say(tmp_path: Path) -> None:
     _promised("evidence-network", found)
     assert found["result"]["reference"] == "saline" and found["result"]["league"]
     assert all(shape.read_text("utf-8").startswith("<svg") for shape in shapes)
+    over_time = ("evidence", "course", "knee_OA: saline | pain", "--forecast", "--json")
+    for more in ((), ("--unresolved",), ("--without-prediction",)):
+        found = _json(*over_time, *more)
+        _promised("evidence-course", found)
+        assert bool(found["result"]["course"]) == bool(found["result"]["arms"])
+    _promised("evidence-course", _json("evidence", "course", "saline", "--json", code=65))
+    values = _json("evidence", "quoted", "--json")
+    _promised("evidence-quoted", values)
+    assert any(v["recomputed"] is None for v in values["result"]["values"])
     wrong = _json("evidence", "show", "dorio21", "--json", code=65)
     _promised("evidence-show", wrong)
     assert "dorio2021" in wrong["errors"][0]["message"]

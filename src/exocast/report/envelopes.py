@@ -614,6 +614,96 @@ class NetworkRecord(_Model):
     apart: list[list[str]] = Field(description="treatments that nothing connects to the reference")
 
 
+class CourseVisit(_Model):
+    """An arm at a visit."""
+
+    week: float
+    value: float
+    standard_error: float
+
+
+class CourseArm(_Model):
+    """An arm of a course."""
+
+    study_id: str
+    label: str
+    endpoint: str
+    n: float | None = Field(description="at the first visit")
+    how: str = Field(description="where the standard errors come from")
+    visits: list[CourseVisit]
+
+
+class CourseLeftOut(_Model):
+    """An arm that is not in a course."""
+
+    study_id: str
+    label: str
+    why: str
+
+
+class CoursePoint(_Model):
+    """A course at a week."""
+
+    week: float
+    mean: float
+    low: float | None = Field(description="95 % interval of the mean; null for one study")
+    high: float | None
+    prediction_low: float | None = Field(description="95 % of new studies; null below three")
+    prediction_high: float | None
+
+
+class ForecastPoint(_Model):
+    """The forecast's own course at a week."""
+
+    week: float
+    mean: float
+    low: float = Field(description="95 % of studies, at the centres of its parameters")
+    high: float
+
+
+class CourseRecord(_Model):
+    """Result of ``evidence course``; changes on 0-100, minus is better."""
+
+    query: str
+    knots: list[float] = Field(description="weeks between which the mean is straight")
+    course: list[CoursePoint] = Field(description="week by week; empty when no arm is left")
+    tau: float | None = Field(description="SD between studies")
+    rho: float | None = Field(description="correlation of a study's deviations, as of structure")
+    structure: str = Field(description="CAR: rho to the power of weeks between; none: one study")
+    correlation: float = Field(description="of the sampling errors of two visits of an arm")
+    log_likelihood: float | None = Field(description="restricted")
+    aic: float | None
+    studies: int
+    arms: list[CourseArm]
+    left_out: list[CourseLeftOut]
+    forecast: list[ForecastPoint] = Field(description="empty unless it is asked for")
+
+
+class QuotedRecord(_Model):
+    """A quoted pooled value beside the one from the register's arms."""
+
+    study_id: str
+    outcome: str
+    week: float | None = Field(description="since the first dose; null: none or a range")
+    measure: str = Field(description="what it is and which sign is which")
+    quoted: float | None = Field(description="as printed")
+    low: float | None
+    high: float | None
+    k_quoted: int | None = Field(description="studies; null: not read")
+    recomputed: float | None = Field(description="null: not recomputable")
+    low_ours: float | None
+    high_ours: float | None
+    k_ours: int | None
+    how: str
+    explanation: str = Field(description="why the two differ, or why there is none")
+
+
+class QuotedFound(_Model):
+    """Result of ``evidence quoted``."""
+
+    values: list[QuotedRecord]
+
+
 class CellChange(_Model):
     """A cell that an import would change."""
 
@@ -770,6 +860,8 @@ ENVELOPES: dict[str, type[BaseModel]] = {
     "evidence-safety": Envelope[SafetyFound],
     "evidence-pool": Envelope[PoolRecord],
     "evidence-network": Envelope[NetworkRecord],
+    "evidence-course": Envelope[CourseRecord],
+    "evidence-quoted": Envelope[QuotedFound],
     "evidence-impact": Envelope[ImpactRecord],
     "evidence-import": Envelope[ImportRecord],
     "evidence-export": Envelope[ExportRecord],

@@ -124,14 +124,19 @@ def turned(group: Group, r: Result) -> Group:
 
 
 def baseline(whole: Register, r: Result) -> Result | None:
-    """The line of the same arm and end point at week 0: the last one above, else the first."""
-    same = [b for b in whole.results if b.week == 0 and _arm(b) == _arm(r)]
+    """The line of the same arm and end point at week 0: the last one above, else the first.
+
+    Its route may be left unsaid there.
+    """
+    same = [
+        b for b in whole.results if b.week == 0 and _arm(b) == _arm(r) and b.route in ("", r.route)
+    ]
     above = [b for b in same if b.line < r.line]
     return above[-1] if above else (same[0] if same else None)
 
 
 def _arm(r: Result) -> tuple[str, ...]:
-    return (r.study_id, r.intervention, r.dose, r.route, r.indication, r.endpoint)
+    return (r.study_id, r.intervention, r.dose, r.indication, r.endpoint)
 
 
 def combined(groups: Sequence[Group]) -> Group:
