@@ -1,8 +1,9 @@
 """Writes what the register says into the tables that forecasts use.
 
     python scripts/pool_evidence.py            # prints the rows beside the table
-    python scripts/pool_evidence.py --write    # and rewrites evidence/arms.csv
-                                               # and patient/comparators.csv
+    python scripts/pool_evidence.py --write    # and rewrites evidence/arms.csv,
+                                               # patient/comparators.csv and the
+                                               # drift of patient/natural.csv
 
 The response to saline is then fitted to those arms by calibrate_placebo.py.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 from exocast.evidence import arms
@@ -19,6 +21,7 @@ from exocast.patient import comparators
 
 ARMS = Path(arms.__file__).with_name("arms.csv")
 TARGET = Path(comparators.__file__).with_name("comparators.csv")
+NATURAL = TARGET.with_name("natural.csv")
 
 
 def main() -> None:
@@ -35,6 +38,16 @@ def main() -> None:
     if write:
         _write(TARGET, COLUMNS, comparators.as_records(made))
         _write(ARMS, arms.COLUMNS, arms.from_register())
+        _write(NATURAL, COLUMNS, comparators.as_records(natural()))
+
+
+def natural() -> list[comparators.Row]:
+    """Rows of the natural course, the drift as the register has it."""
+    value, low, high = arms.untreated()
+    return [
+        replace(row, value=value, spread=(low, high)) if row.id == "drift" else row
+        for row in rows_of(NATURAL)
+    ]
 
 
 def _write(path: Path, columns: list[str], lines: list[dict[str, str]]) -> None:

@@ -62,6 +62,11 @@ def test_arms_are_what_the_register_gives() -> None:
         )
 
 
+def test_the_drift_of_untreated_knees_is_that_of_the_register() -> None:
+    drift = package_table("patient", "natural")["drift"]
+    assert (drift.value, *drift.spread) == arms.untreated()
+
+
 def test_nothing_kept_for_a_test_is_in_a_row() -> None:
     kept = {choice["study_id"] for choice in comparators._choices()}
     kept |= {a.study_id for a in arms.arms_for("prediction")}

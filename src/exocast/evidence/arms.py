@@ -21,6 +21,7 @@ COLUMNS = (
     "arm,study_id,instrument,statistic,n,studies,week,value,spread,spread_kind,sd_of_change,"
     "used_for,source,place,note"
 ).split(",")
+UNTREATED = ("zhang2008", "untreated control")
 COHORTS = re.compile(r"(\d+) (?:studies|placebo cohorts|cohorts)")
 PLUS_IS_BETTER = re.compile(r"improvement|plus is better|100 best", re.IGNORECASE)
 
@@ -176,6 +177,27 @@ def from_register(whole: Register | None = None) -> list[dict[str, str]]:
             )
         lines += [line_of(r, choice) for r in sorted(found, key=lambda r: r.week or 0.0)]
     return lines
+
+
+def untreated(whole: Register | None = None) -> tuple[float, float, float]:
+    """Gain of untreated arms in SD of pain, with its 95 % interval, from the register.
+
+    Raises
+    ------
+    TableError
+        When the register has no such line, or several.
+    """
+    found = [
+        r
+        for r in (whole or register()).results_of(UNTREATED[0])
+        if r.intervention.startswith(UNTREATED[1])
+    ]
+    if len(found) != 1 or found[0].value is None or found[0].low is None or found[0].high is None:
+        raise TableError(
+            f"{UNTREATED[0]} has no one line of {UNTREATED[1]} with its interval.",
+            where="register/results.csv",
+        )
+    return found[0].value, found[0].low, found[0].high
 
 
 def _chosen(r: Result, choice: Mapping[str, str]) -> bool:

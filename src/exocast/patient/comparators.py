@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exocast.errors import TableError, UnknownName, nearest
+from exocast.evidence import small_study
 from exocast.evidence.grades import grades
 from exocast.evidence.register import Register, Result, register
 from exocast.evidence.rows import Row, package_table, under_prior
@@ -285,7 +286,6 @@ COURSES = (
     ),
 )
 COUNTED = COURSES[1].pooled
-LARGE_BLINDED = Said(study_id="rutjes_via_rmdopen", given="large blinded", week=13)
 P_VALUE = re.compile(r"P=(0?\.\d+)")
 PLUS_IS_BETTER = re.compile(r"plus (?:is better|= improvement)|100 best")
 TRIALS = re.compile(r"(\d+) (?:trials|RCTs)")
@@ -306,12 +306,10 @@ def line_of(whole: Register, said: Said) -> Result:
         r
         for r in whole.results_of(said.study_id)
         if r.statistic == "effect_smd"
-        and said.given in r.intervention
+        and said.given == r.intervention
         and (said.week is None or r.week == said.week)
         and (not said.endpoint or r.endpoint == said.endpoint)
     ]
-    if not said.endpoint and said.given != LARGE_BLINDED.given:
-        found = [r for r in found if LARGE_BLINDED.given not in r.intervention]
     if len(found) != 1:
         raise TableError(
             f"{len(found)} lines of the register answer {said}; one is needed.",
@@ -380,7 +378,7 @@ def _built(whole: Register, course: Course) -> list[Row]:
             f"{course.contrasts[0].study_id} head to head; {course.pooled.study_id} has "
             f"{standardised(whole, course.pooled, favours_plus=False)[0]:g} over all weeks"
         )
-    ratio, log_sd = small_study_ratio(whole)
+    ratio, log_sd = small_study.ratio(whole)
     apart = course.pooled if course.counted else COUNTED
     tau, tau_log_sd = between_studies(whole, apart)
     name = course.name
@@ -459,13 +457,6 @@ def _through(
     first = min(found)
     value, error = found[first]
     return value, error, {w: (v / value, abs(e / value)) for w, (v, e) in found.items()}
-
-
-def small_study_ratio(whole: Register) -> tuple[float, float]:
-    """Effect in large blinded trials over that in all, and the SD of its logarithm."""
-    all_value, all_error = standardised(whole, COURSES[0].pooled, favours_plus=True)
-    value, error = standardised(whole, LARGE_BLINDED, favours_plus=True)
-    return value / all_value, math.hypot(error / value, all_error / all_value)
 
 
 def _place(whole: Register, said: Said) -> str:

@@ -17,6 +17,7 @@ from exocast.errors import InvalidInput
 from exocast.evidence.bias import FIRST, OVERALL, TOOLS, Assessment
 from exocast.evidence.certainty import DOWN, LEVELS, NO_CONTROLLED, NONE, SYMBOLS, UP, Body
 from exocast.evidence.safety import NO_DENOMINATOR, Harm
+from exocast.evidence.small_study import of_body
 from exocast.report.figures import FAINT, INK, LINE, Figure, canvas, finished
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ HATCH = {
 FINDINGS = (
     ("outcome", 3.0),
     ("studies and people", 1.75),
-    ("effect, as printed", 2.1),
+    ("effect, as reported", 2.1),
     ("certainty", 1.35),
     ("why", 3.5),
 )
@@ -117,8 +118,16 @@ def body_record(body: Body) -> dict[str, Any]:
         "controlled": body.controlled,
         "cebm": body.cebm,
         "certainty": body.certainty,
+        "adjusted": _adjusted(body),
         "steps": steps,
     }
+
+
+def _adjusted(body: Body) -> dict[str, Any] | None:
+    found = of_body(body)
+    if found is None:
+        return None
+    return {"value": found.value, "low": found.low, "high": found.high, "text": found.text}
 
 
 def harm_record(harm: Harm) -> dict[str, Any]:
@@ -194,7 +203,9 @@ def body_lines(made: Mapping[str, Any]) -> list[str]:
         f"{made['cebm']}; {made['people']}; {', '.join(made['studies'])}"
     )
     cited = f" [{made['effect_study']}]" if made["effect_study"] else ""
-    lines += _lines(f"effect: {made['effect']}{cited}")
+    lines += _lines(f"effect as reported: {made['effect']}{cited}")
+    if made["adjusted"]:
+        lines += _lines(f"with the bias of small studies taken out: {made['adjusted']['text']}")
     if made["start"] != "none":
         lines.append(f"  starts {made['start']}, then")
     for step in made["steps"]:
@@ -574,11 +585,13 @@ def _cells(body: Body) -> tuple[str, ...]:
     known = "" if body.controlled else f"{NO_CONTROLLED} "
     people = f"{body.people}; {body.design} (Oxford level {body.cebm}): {', '.join(body.studies)}"
     cited = f" [{body.effect_study}]" if body.effect_study else ""
+    less = of_body(body)
+    taken = f" Bias of small studies taken out: {less.text}." if less else ""
     why = f"starts {body.start}. " + "; ".join(body.reasons)
     return (
         body.question.replace(" | ", ": ", 1),
         people,
-        f"{known}{body.effect}{cited}",
+        f"{known}{body.effect}{cited}.{taken}" if taken else f"{known}{body.effect}{cited}",
         body.certainty.upper(),
         "no study of people with a control was found" if body.start == "none" else f"{why}.",
     )

@@ -298,6 +298,15 @@ class StepRecord(_Model):
     reason: str
 
 
+class AdjustedRecord(_Model):
+    """An effect with the bias of small studies taken out; 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    text: str = Field(description="with the ratio, and where it comes from")
+
+
 class BodyRecord(_Model):
     """A body of evidence for one outcome."""
 
@@ -320,6 +329,10 @@ class BodyRecord(_Model):
     cebm: str = Field(description="Oxford level 1 to 5, by design alone")
     certainty: str = Field(
         description="high, moderate, low, very low or no human evidence; worked out from the steps"
+    )
+    adjusted: AdjustedRecord | None = Field(
+        description="beside the reported effect; null where there is none against a control, or "
+        "where only large blinded trials are in it"
     )
     steps: list[StepRecord]
 
