@@ -976,7 +976,8 @@ def evidence_export(
     words
         Words that all have to occur in a study; all studies when left out.
     format
-        ``csv``, ``ris``, ``bibtex`` or ``ro-crate``; guessed from the name when left out.
+        ``csv``, ``ris``, ``bibtex``, ``robvis``, ``ro-crate``, or ``duckdb`` for a database of the
+        whole register; guessed from the name when left out.
     library
         Folders with registers of one's own.
     licence
@@ -1005,6 +1006,8 @@ def evidence_export(
         whole=whole, studies=studies, words=words, version=__version__, licence=licence
     )
     files = exchange.write_export(target, asked, kind)
+    if kind == exchange.DATABASE:
+        studies = list(whole.studies.values())
     wanted = {study.study_id for study in studies}
     return {
         "format": kind,

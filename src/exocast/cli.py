@@ -575,7 +575,9 @@ def evidence_export(
     ] = None,
     form: Annotated[
         str | None,
-        typer.Option("--format", help="csv, ris, bibtex, robvis or ro-crate; else guessed."),
+        typer.Option(
+            "--format", help="csv, ris, bibtex, robvis, ro-crate or duckdb; else guessed."
+        ),
     ] = None,
     library: Library = None,
     licence: Annotated[str, typer.Option(help="Address of the licence that a crate names.")] = "",

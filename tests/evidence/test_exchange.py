@@ -489,3 +489,21 @@ def test_risk_of_bias_is_written_a_table_a_tool(tmp_path: Path) -> None:
     assert {Path(f).name for f in made["files"]} == {"rob2.csv", "robins_i.csv", "syrcle.csv"}
     [read] = [a for a in robvis.read(out / "rob2.csv") if a.study_id == "placental_ev_oa2024"]
     assert read.domains["D2"].judgement == "low"
+
+
+def test_the_whole_register_is_one_database(tmp_path: Path) -> None:
+    import duckdb
+
+    out = tmp_path / "register.duckdb"
+    for _ in range(2):  # a second time it is replaced
+        made = api.evidence_export(out)
+    assert made["format"] == "duckdb" and made["studies"] == len(register().studies)
+    with duckdb.connect(str(out), read_only=True) as read:
+        counted = read.execute("SELECT count(*) FROM results").fetchall()
+        joined = read.execute(
+            "SELECT count(*) FROM bias JOIN studies USING (study_id) WHERE domain = 'Overall'"
+        ).fetchall()
+    assert counted == [(len(register().results),)] and joined[0][0] > 100
+    assert list(tmp_path.iterdir()) == [out]
+    with pytest.raises(InvalidInput, match="folder"):
+        api.evidence_export(tmp_path, format="duckdb")

@@ -8,7 +8,7 @@ from exocast.evidence.exchange.compare import (
     LineChange,
     compare,
 )
-from exocast.evidence.exchange.export import WRITERS, Request, format_of, write_export
+from exocast.evidence.exchange.export import DATABASE, WRITERS, Request, format_of, write_export
 from exocast.evidence.exchange.fetch import fetched, named
 from exocast.evidence.exchange.folder import check_folder, is_library, write_folder
 from exocast.evidence.exchange.incoming import Incoming, Parsed, Remark
@@ -17,6 +17,7 @@ from exocast.evidence.exchange.read import read_files, read_text
 from exocast.evidence.exchange.references import Reference, bibtex, of_source, of_study, ris
 
 __all__ = [
+    "DATABASE",
     "WRITERS",
     "Change",
     "Comparison",

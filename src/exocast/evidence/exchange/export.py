@@ -15,7 +15,8 @@ from exocast.evidence.exchange.folder import table_text
 from exocast.evidence.exchange.incoming import RESULT, STUDY
 from exocast.evidence.register import FOLDER, Register, Study, cells
 
-ENDINGS = {".ris": "ris", ".bib": "bibtex"}
+DATABASE = "duckdb"  # the whole register; nothing in it is a text
+ENDINGS = {".ris": "ris", ".bib": "bibtex", ".duckdb": DATABASE}
 FOLDERS = ("csv", "robvis", "ro-crate")
 
 
@@ -73,6 +74,17 @@ def _robvis(asked: Request) -> dict[str, str]:
     return {f"{tool}.csv": robvis.text(chosen) for tool, chosen in found.items() if chosen}
 
 
+def _database(out: Path, whole: Register) -> Path:
+    """A DuckDB file, put in place when it is whole; one that stands there is replaced."""
+    if out.is_dir():
+        raise InvalidInput("this is a folder; name a file.", code="OUT_TAKEN", where=str(out))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
+        whole.database(Path(folder) / "register.duckdb").close()
+        (Path(folder) / "register.duckdb").replace(out)
+    return out
+
+
 # Files of each format by their names in the folder; one without a name is the file itself.
 WRITERS: dict[str, Callable[[Request], dict[str, str]]] = {
     "csv": _tables,
@@ -94,10 +106,9 @@ def format_of(out: Path, asked: str | None) -> str:
         For a name from which none can be guessed.
     """
     if asked is not None:
-        if asked not in WRITERS:
-            raise UnknownName(
-                f"'{asked}' is no format." + nearest(asked, WRITERS), where="--format"
-            )
+        known = (*WRITERS, DATABASE)
+        if asked not in known:
+            raise UnknownName(f"'{asked}' is no format." + nearest(asked, known), where="--format")
         return asked
     ending = out.suffix.lower()
     if ending in ENDINGS:
@@ -113,7 +124,7 @@ def format_of(out: Path, asked: str | None) -> str:
             where=str(out),
         )
     raise InvalidInput(
-        f"'{ending}' names no format; add --format with one of {', '.join(WRITERS)}.",
+        f"'{ending}' names no format; add --format with one of {', '.join((*WRITERS, DATABASE))}.",
         where=str(out),
     )
 
@@ -128,7 +139,7 @@ def write_export(out: Path, asked: Request, kind: str) -> tuple[Path, ...]:
     asked
         What is to be written.
     kind
-        A key of ``WRITERS``.
+        A key of ``WRITERS``, or ``duckdb`` for a database of the whole register.
 
     Returns
     -------
@@ -145,6 +156,8 @@ def write_export(out: Path, asked: Request, kind: str) -> tuple[Path, ...]:
             code="OUT_TAKEN",
             where=str(out),
         )
+    if kind == DATABASE:
+        return (_database(out, asked.whole),)
     files = WRITERS[kind](asked)
     if kind in FOLDERS:
         # Only a crate is known to be an export; tables might be somebody's own register.
