@@ -85,6 +85,8 @@ ENTRY_ONLY += tuple(
     for scale in ("pain", "stiffness", "function")
     for what in ("mean", "sd")
 )
+# Moves variances of pools in the register only, and no row of a forecast is drawn from it.
+NO_FORECAST = ("assumed.",)
 HELD_OUT = ("placental_ev_oa2024", "dorio2021", "bennell2021_restore", "cingal1301", "eckstein")
 
 
@@ -96,4 +98,4 @@ def test_what_tests_the_model_informs_no_row_of_it() -> None:
             found += [r for r in rows_of(path) if r.source.startswith(HELD_OUT)]
     assert found
     for row in found:
-        assert row.key.startswith(ENTRY_ONLY), row.key
+        assert row.key.startswith((*ENTRY_ONLY, *NO_FORECAST)), row.key
