@@ -119,7 +119,7 @@ def _child(question: Path, cache: str) -> dict[str, float]:
         [sys.executable, "-c", CHILD, str(question)],
         env=environment,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     if done.returncode:

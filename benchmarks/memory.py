@@ -44,7 +44,7 @@ def measure(how: Settings) -> dict[str, Any]:
             [sys.executable, "-c", CHILD, str(count), str(SLICE)],
             env=os.environ | {"PYTHONPATH": path},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
         )
         if done.returncode:

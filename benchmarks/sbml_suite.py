@@ -248,7 +248,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            text=True,
+            encoding="utf-8",
             encoding="utf-8",
         )
         self.lines: queue.Queue[str] = queue.Queue()

@@ -124,7 +124,7 @@ def test_cold_start_is_measured_without_peers(tmp_path):
     done = subprocess.run(
         [*command, "--only", "cold", "--rounds", "1", "--json", str(file)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         cwd=tmp_path,
     )
@@ -140,6 +140,6 @@ def test_cold_start_is_measured_without_peers(tmp_path):
 
 def test_what_is_no_section_is_refused(tmp_path):
     command = [sys.executable, str(FOLDER / "bench.py"), "--only", "warm"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, cwd=tmp_path)
     assert done.returncode != 0
     assert "no section 'warm'" in done.stderr
