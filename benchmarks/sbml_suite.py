@@ -249,7 +249,6 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             encoding="utf-8",
-            encoding="utf-8",
         )
         self.lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=pass_on, args=(child.stdout, self.lines), daemon=True).start()

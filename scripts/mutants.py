@@ -293,6 +293,48 @@ MUTANTS = (
         new="fits[0] if fits else None",
         test="tests/evidence/test_safety.py::test_a_percentage_is_a_count_only_when_one_fits",
     ),
+    Mutant(
+        name="comparators: reported effects are not shrunk by grade",
+        file="src/exocast/patient/comparators.py",
+        old="        return replace(row, value=row.value * grade.slab_centre, spread=narrow)\n",
+        new="        return replace(row, value=row.value, spread=narrow)\n",
+        test="tests/patient/test_comparators.py::test_weaker_evidence_never_looks_better",
+    ),
+    Mutant(
+        name="comparators: the steroid's course is added the wrong way round",
+        file="src/exocast/patient/comparators.py",
+        old="share * size + line.value,",
+        new="share * size - line.value,",
+        test="tests/patient/test_comparators.py::test_the_table_is_what_the_register_gives",
+    ),
+    Mutant(
+        name="register: a scale is not turned round",
+        file="src/exocast/evidence/query/groups.py",
+        old='-factor if better == "higher" else factor',
+        new="factor",
+        test="tests/evidence/test_query.py",
+    ),
+    Mutant(
+        name="register: a retracted study weighs",
+        file="src/exocast/evidence/query/tables.py",
+        old="    if study.retracted:\n",
+        new="    if False:\n",
+        test="tests/evidence/test_register.py::test_a_retracted_study_is_in_no_pool",
+    ),
+    Mutant(
+        name="register: labels of a data set stay permuted",
+        file="src/exocast/evidence/arm_choices.csv",
+        old="ha_rct_jubb,ha_rct_jubb,pain_vas,saline placebo",
+        new="ha_rct_jubb,ha_rct_jubb,pain_vas,HA",
+        test="tests/patient/test_comparators.py::test_arms_are_what_the_register_gives",
+    ),
+    Mutant(
+        name="impact: a study kept for testing moves rows",
+        file="src/exocast/patient/impact.py",
+        old="        elif study_id in kept:\n",
+        new="        elif False:\n",
+        test="tests/patient/test_impact.py::test_a_study_kept_for_testing_moves_no_row",
+    ),
 )
 
 

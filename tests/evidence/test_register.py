@@ -218,3 +218,15 @@ def test_values_by_way_of_a_data_set_lead_to_its_publication() -> None:
     study = register().study("ha_rct_corrado")
     assert study.resolved
     assert study.address == "by way of doi:10.1002/sim.6492"
+
+
+def test_a_retracted_study_is_in_no_pool() -> None:
+    query = "knee_OA: saline | VAS | change | 12-26 weeks"
+    whole = register()
+    gone = replace(whole.study("ha_rct_jubb"), retraction="retracted 2026 (a notice)")
+    gone_whole = replace(whole, studies={**whole.studies, "ha_rct_jubb": gone})
+    assert "ha_rct_jubb" in {e.study_id for e in answer(query, whole).entries}
+    found = answer(query, gone_whole, unresolved=True)
+    assert "ha_rct_jubb" not in {e.study_id for e in found.entries}
+    [why] = [e.how for e in found.left_out if e.study_id == "ha_rct_jubb"]
+    assert why == "retracted 2026, so it weighs nothing"
