@@ -294,10 +294,10 @@ MUTANTS = (
         test="tests/evidence/test_safety.py::test_a_percentage_is_a_count_only_when_one_fits",
     ),
     Mutant(
-        name="comparators: reported effects are not shrunk by grade",
+        name="comparators: a lower grade leaves more of a reported effect",
         file="src/exocast/patient/comparators.py",
         old="        return replace(row, value=row.value * grade.slab_centre, spread=narrow)\n",
-        new="        return replace(row, value=row.value, spread=narrow)\n",
+        new="        return replace(row, value=row.value / grade.slab_centre, spread=narrow)\n",
         test="tests/patient/test_comparators.py::test_weaker_evidence_never_looks_better",
     ),
     Mutant(
@@ -312,7 +312,7 @@ MUTANTS = (
         file="src/exocast/evidence/query/groups.py",
         old='-factor if better == "higher" else factor',
         new="factor",
-        test="tests/evidence/test_query.py",
+        test="tests/evidence/test_course.py::test_a_scale_with_plus_for_better_is_turned",
     ),
     Mutant(
         name="register: a retracted study weighs",
