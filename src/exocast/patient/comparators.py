@@ -63,8 +63,6 @@ class Course:
         Whether plus means less pain there.
     per_sd
         Points of the pool's scale that make one SD of pain; 1 for a standardised difference.
-    shares
-        Share of the effect in place by week, as a judgement; empty where ``against`` gives them.
     against
         For a course known against another comparator only: its name, and the lines by week.
     own_ratio, counted
@@ -76,7 +74,6 @@ class Course:
     text: str
     pooled: Said
     favours_plus: bool
-    shares: Mapping[float, float]
     against: str = ""
     contrasts: Sequence[Said] = ()
     own_ratio: bool = False
@@ -252,7 +249,6 @@ COURSES = (
         text="hyaluronic acid in the joint",
         pooled=Said(study_id="rutjes_via_rmdopen", given="HA vs placebo", week=13),
         favours_plus=True,
-        shares={4: 0.75, 13: 1.0, 26: 1.0},
         own_ratio=True,
         counted=True,
     ),
@@ -261,7 +257,6 @@ COURSES = (
         text="corticosteroid in the joint",
         pooled=Said(study_id="juni2015", given="corticosteroid vs sham"),
         favours_plus=False,
-        shares={},
         against="hyaluronic_acid",
         contrasts=tuple(
             Said(study_id="bannuru2009", given="HA vs corticosteroid", week=week)
@@ -274,14 +269,12 @@ COURSES = (
         text="platelet-rich plasma in the joint",
         pooled=Said(study_id="nma_ia2020", given="PRP vs saline", week=13),
         favours_plus=False,
-        shares={4: 0.5, 13: 1.0, 26: 1.0, 52: 1.0},
     ),
     Course(
         name="stromal_cells",
         text="cultured stromal cells in the joint",
         pooled=Said(study_id="msc_ma_ma2020", given="MSC vs control", endpoint="WOMAC pain"),
         favours_plus=False,
-        shares={13: 1.0, 26: 1.0, 52: 1.0},
         counted=True,
     ),
 )
@@ -329,18 +322,15 @@ def standardised(whole: Register, said: Said, *, favours_plus: bool) -> tuple[fl
 
 
 def built_rows(whole: Register | None = None) -> tuple[Row, ...]:
-    """Rows of ``comparators.csv`` as the register gives them."""
+    """Rows of ``comparators.csv`` as the register gives them; its judgements stay as they are."""
     whole = whole or register()
-    made = [
-        replace(
-            _row("fades", "half-time of a comparator's effect after its last visit", 90, (0.5,),
-                 "log_sd", "no trial looks further; set by judgement"),
-            unit="day", source="assumption", place="", grade="E",
-        ),
-    ]  # fmt: skip
+    judged = tuple(
+        row for row in package_table("patient", TABLE).values() if row.source == "assumption"
+    )
+    made = [row for row in judged if row.id in SHARED]
     for course in COURSES:
-        made += _built(whole, course)
-    return tuple(made)
+        made += _built(whole, course, judged)
+    return tuple(replace(row, line=0) for row in made)
 
 
 def between_studies(whole: Register, said: Said) -> tuple[float, float]:
@@ -367,12 +357,12 @@ def between_studies(whole: Register, said: Said) -> tuple[float, float]:
     return math.sqrt(tau2), math.sqrt(2 / (trials - 1)) * total / (2 * tau2)
 
 
-def _built(whole: Register, course: Course) -> list[Row]:
+def _built(whole: Register, course: Course, judged: Sequence[Row]) -> list[Row]:
     value, error = standardised(whole, course.pooled, favours_plus=course.favours_plus)
-    shares: dict[float, tuple[float, float]] = {w: (s, 0.15) for w, s in course.shares.items()}
+    shares: dict[float, tuple[float, float]] = {}
     note = f"{course.pooled.study_id}, as printed"
     if course.against:
-        value, error, shares = _through(whole, course)
+        value, error, shares = _through(whole, course, judged)
         note = (
             f"at week 2, where it is largest: {course.against} against saline plus "
             f"{course.contrasts[0].study_id} head to head; {course.pooled.study_id} has "
@@ -416,8 +406,8 @@ def _built(whole: Register, course: Course) -> list[Row]:
             source="definition", place="", grade="E",
         ),
     ]  # fmt: skip
-    for week, (share, spread) in shares.items():
-        row = _row(
+    made += [
+        _row(
             f"{name}{SHARE}{week:g}",
             f"share of that effect in week {week:g}",
             max(share, 0.0),
@@ -428,17 +418,13 @@ def _built(whole: Register, course: Course) -> list[Row]:
                 f"; {share:.2g}, taken as nothing: a turn to harm is not known" if share < 0 else ""
             ),
         )
-        if not course.against:
-            row = replace(
-                row, source="assumption", place="", grade="E",
-                note="builds over weeks and is held while trials look; set by judgement",
-            )  # fmt: skip
-        made.append(row)
-    return made
+        for week, (share, spread) in shares.items()
+    ]
+    return made + [row for row in judged if row.id.startswith(f"{name}{SHARE}")]
 
 
 def _through(
-    whole: Register, course: Course
+    whole: Register, course: Course, judged: Sequence[Row]
 ) -> tuple[float, float, dict[float, tuple[float, float]]]:
     """A course by way of another comparator: its effect plus the head-to-head difference.
 
@@ -446,8 +432,10 @@ def _through(
     """
     other = next(c for c in COURSES if c.name == course.against)
     size, size_error = standardised(whole, other.pooled, favours_plus=other.favours_plus)
-    weeks = np.array([0.0, *other.shares])
-    there = np.array([0.0, *other.shares.values()])
+    start = f"{other.name}{SHARE}"
+    known = [row for row in judged if row.id.startswith(start)]
+    weeks = np.array([0.0, *(float(row.id.removeprefix(start)) for row in known)])
+    there = np.array([0.0, *(row.value for row in known)])
     found = {}
     for said in course.contrasts:
         line, error = line_of(whole, said), standardised(whole, said, favours_plus=False)[1]
