@@ -13,7 +13,8 @@ import pytest
 
 from exocast.errors import InvalidInput, TableError, UnknownName
 from exocast.evidence.query import answer, question
-from exocast.evidence.register import FOLDER, Register, register
+from exocast.evidence.query.tables import weightless
+from exocast.evidence.register import FOLDER, Register, cells, impossible, register
 
 ROOT = Path(__file__).parents[2]
 
@@ -230,3 +231,60 @@ def test_a_retracted_study_is_in_no_pool() -> None:
     assert "ha_rct_jubb" not in {e.study_id for e in found.entries}
     [why] = [e.how for e in found.left_out if e.study_id == "ha_rct_jubb"]
     assert why == "retracted 2026, so it weighs nothing"
+
+
+def test_no_row_of_the_model_rests_on_a_study_that_weighs_nothing() -> None:
+    import exocast
+    from exocast.evidence.rows import rows_of
+
+    studies = register().studies
+    cited = set()
+    for path in sorted(Path(exocast.__file__).parent.rglob("*.csv")):
+        if path.read_text("utf-8").startswith("id,meaning,value"):
+            cited |= {row.source for row in rows_of(path)} & studies.keys()
+    assert len(cited) > 5
+    assert not [key for key in cited if weightless(studies[key], unresolved=False)]
+
+
+def test_what_cannot_be_true_weighs_nothing_and_is_said(folder: Path) -> None:
+    whole = register()
+    [line] = [
+        r
+        for r in whole.results_of("dorio2021")
+        if r.endpoint == "VAS overall pain" and r.week == 12 and "saline" in r.intervention
+    ]
+    for column, text, why in (
+        ("scale_high", "0", "no width"),
+        ("change", "-210", "larger than its scale"),
+        ("sd_of_change", "-24", "not above zero"),
+        ("n", "-5", "are none"),
+    ):
+        spoilt = with_cell(folder, "results.csv", line.line, column, text)
+        bad = register(spoilt)
+        [same] = [r for r in bad.results if r.line == line.line]
+        assert why in impossible(same)
+        found = answer("knee_OA: saline | VAS | change | 12 weeks", bad)
+        assert not [e for e in found.entries if line.line in e.lines]
+        assert any(d.where.endswith(f"line {line.line}") for d in bad.doubts())
+        with_cell(folder, "results.csv", line.line, column, f"{getattr(line, column):g}")
+
+
+def test_regulators_are_found_by_words_that_mean_the_same() -> None:
+    assert register().status_of("vesicles") == register().status_of("exosomes") != ()
+
+
+def test_a_line_twice_in_a_library_counts_once_and_a_study_twice_is_said(tmp_path: Path) -> None:
+    whole = register()
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    study = {**cells(whole.study("dorio2021")), "study_id": "again"}
+    line = {**cells(whole.results_of("dorio2021")[1]), "study_id": "again"}
+    for name, rows in (("studies.csv", [study]), ("results.csv", [line, line])):
+        with (mine / name).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+    both = register(library=mine)
+    assert len(both.results_of("again")) == 1
+    [doubt] = [d for d in both.doubts() if d.code == "STUDY_UNDER_TWO_NAMES"]
+    assert doubt.severity == "warning" and "dorio2021" in doubt.message

@@ -15,11 +15,11 @@ NEW = "new2026"
 
 
 def with_study(
-    like: str, endpoint: str, *, doi: str = "10.1234/new", **changed: object
+    like: str, endpoint: str, *, doi: str = "10.1234/new", year: str = "2026", **changed: object
 ) -> Register:
     """The register with a copy of some lines under a new name."""
     whole = register()
-    study = replace(whole.study(like), study_id=NEW, doi=doi, pmid="", pmcid="", nct="")
+    study = replace(whole.study(like), study_id=NEW, doi=doi, year=year, pmid="", pmcid="", nct="")
     lines = tuple(
         replace(r, study_id=NEW, line=9000 + i, **changed)
         for i, r in enumerate(whole.results_of(like))
@@ -31,6 +31,13 @@ def with_study(
         results=(*whole.results, *lines),
         status=whole.status,
     )
+
+
+def only(given: str, **changed: object) -> Register:
+    """The register with those lines of RESTORE's pain under a new name that were given this."""
+    whole = with_study("bennell2021_restore", "knee pain NRS", **changed)
+    kept = tuple(r for r in whole.results if r.study_id != NEW or r.intervention == given)
+    return replace(whole, results=kept)
 
 
 def by_name(found: tuple[Moved, ...], words: str) -> Moved:
@@ -93,12 +100,56 @@ def test_what_is_there_already_is_refused() -> None:
 
 def test_a_scale_where_plus_is_better_is_turned() -> None:
     lines = [r for r in register().results_of("bennell2021_restore") if r.endpoint == "KOOS pain"]
-    (arm,) = room.saline_arms(lines)
+    (arm,) = room.saline_arms(register(), lines)
     assert arm.visits[0].value == pytest.approx(-11.9)
     assert arm.instrument == "womac_pain"
 
 
 def test_saline_with_something_in_it_is_no_saline_arm() -> None:
     line: Result = next(r for r in register().results_of("dorio2021") if "saline" in r.intervention)
-    assert not room.saline_arms([replace(line, intervention="PRP vs saline", week=6.0)])
-    assert not room.saline_arms([replace(line, intervention="HA + saline", week=6.0)])
+    for given in ("PRP vs saline", "HA + saline"):
+        assert not room.saline_arms(register(), [replace(line, intervention=given, week=6.0)])
+
+
+def test_a_printed_difference_moves_the_row_too() -> None:
+    found = impact(register(), only("PRP vs saline", year="2026"))
+    effect = by_name(found.moved, "platelet_rich_plasma.effect")
+    assert effect.before < effect.after < 0
+    assert any("divided by 24" in note for note in found.notes)
+
+
+def test_the_order_of_lines_does_not_matter() -> None:
+    whole = with_study("ha_rct_altman2", "VAS pain change", year="2026")
+    second = [
+        replace(r, intervention="HA of another make", change=-40.0, line=r.line + 500)
+        for r in whole.results_of(NEW)
+        if r.intervention.startswith("HA")
+    ]
+    forth = replace(whole, results=(*whole.results, *second))
+    back = replace(whole, results=(*second, *whole.results))
+    a, b = (
+        by_name(impact(register(), one).moved, "hyaluronic_acid.effect") for one in (forth, back)
+    )
+    assert a.after == pytest.approx(b.after)
+
+
+def test_a_trial_older_than_the_pool_moves_no_row() -> None:
+    found = impact(register(), only("PRP vs saline", year="2019"))
+    assert not [m for m in found.moved if m.name.startswith("comparators.")]
+    assert any("may be in it already" in note for note in found.notes)
+
+
+def test_what_cannot_be_true_moves_nothing() -> None:
+    for bad in ({"n": 1.0}, {"scale_high": 0.0}, {"change": -210.0, "value": None}, {"n": -5.0}):
+        found = impact(register(), only("saline placebo", year="2026", **bad))
+        assert not [m for m in found.moved if m.kind != "pool"], bad
+
+
+def test_a_retraction_takes_an_arm_out_of_the_fit() -> None:
+    whole = register()
+    gone = replace(whole.study("ha_rct_jubb"), retraction="retracted 2026 (a notice)")
+    after = replace(whole, studies={**whole.studies, "ha_rct_jubb": gone})
+    found = impact(whole, after)
+    assert "ha_rct_jubb" in found.studies
+    assert by_name(found.moved, "placebo.effect").change != 0
+    assert any("weighs nothing now" in note for note in found.notes)

@@ -353,9 +353,16 @@ class Register:
         ]
 
     def status_of(self, product: str) -> tuple[Status, ...]:
-        """What regulators say of a product; any whose name holds the words."""
-        wanted = product.casefold().split()
-        return tuple(s for s in self.status if all(w in s.product.casefold() for w in wanted))
+        """What regulators say of a product; any whose name holds the words, or their like."""
+        wanted = WORD.findall(product.casefold())
+        return tuple(
+            s
+            for s in self.status
+            if all(
+                occurs(w, set(WORD.findall(s.product.casefold()))) or w in s.product.casefold()
+                for w in wanted
+            )
+        )
 
     def doubts(self) -> list[Doubt]:
         """What a reader should know before a line is used, over the whole register."""
@@ -363,6 +370,7 @@ class Register:
             *_doubts_of_studies(self.studies.values()),
             *_doubts_of_results(self),
             *_doubts_of_updates(self.updates),
+            *_doubts_of_names(self.studies.values()),
             *_doubts_of_corrections(self.corrections),
             *_doubts_of_population(self.population),
         ]
@@ -533,11 +541,13 @@ def _register(folder: Path, libraries: tuple[Path, ...], signature: object) -> R
     # Lines of results may belong to a study of any folder, so all studies are read first.
     for one in (folder, *libraries):
         name = "" if one is folder else str(one)
-        # A line that stands in an earlier folder cell by cell is that line, and counts once.
+        # A line that stands in a library, or before it, cell by cell is that line: it counts once.
         there = {tuple(cells(r).values()) for r in results} if name else set()
-        results += [
-            r for r in _results(studies, one, name) if tuple(cells(r).values()) not in there
-        ]
+        for r in _results(studies, one, name):
+            texts = tuple(cells(r).values())
+            if not name or texts not in there:
+                results.append(r)
+            there.add(texts)
         if not name or (one / "status.csv").is_file():
             status += [Status(**record) for _, record in _records(one, "status.csv", Status, name)]
     return Register(
@@ -724,6 +734,11 @@ def _doubts_of_results(whole: Register) -> Iterator[Doubt]:
             ),
             (r.n is not None and r.n < 1, "NO_PEOPLE", "an arm has nobody"),
             (
+                impossible(r).startswith(("its scale", "a change")),
+                "IMPOSSIBLE",
+                f"{impossible(r)}; it weighs nothing",
+            ),
+            (
                 "source says mm" in r.scale_text,
                 "UNIT_DOUBTFUL",
                 "the unit does not fit the size of the values; not to be pooled",
@@ -738,6 +753,40 @@ def _doubts_of_results(whole: Register) -> Iterator[Doubt]:
                 yield Doubt(
                     severity="info", code=code, where=where, message=f"{r.study_id}: {message}."
                 )
+
+
+def impossible(r: Result) -> str:
+    """Why a line cannot be true, so that it weighs nothing; empty where it can."""
+    width = None
+    if r.scale_low is not None and r.scale_high is not None:
+        width = r.scale_high - r.scale_low
+        if width <= 0:
+            return f"its scale from {r.scale_low:g} to {r.scale_high:g} has no width"
+    if r.n is not None and r.n < 1:
+        return f"{r.n:g} people are none"
+    if any(s is not None and s <= 0 for s in (r.sd, r.sd_of_change, r.se)):
+        return "a spread is not above zero"
+    moved = r.change if r.statistic != "pct_change" else None
+    if width and moved is not None and abs(moved) > width:
+        return f"a change of {moved:g} is larger than its scale"
+    return ""
+
+
+def _doubts_of_names(studies: Iterable[Study]) -> Iterator[Doubt]:
+    """A study of a library that carries an identifier of another one."""
+    seen: dict[str, str] = {}
+    for study in studies:
+        for identifier in (study.doi.casefold(), study.pmid, study.pmcid, study.nct):
+            for one in identifier.split():
+                other = seen.setdefault(one, study.study_id)
+                if other != study.study_id and study.folder:
+                    yield Doubt(
+                        severity="warning",
+                        code="STUDY_UNDER_TWO_NAMES",
+                        where=study.where,
+                        message=f"{study.study_id} and {other} both carry {one}; if they are one "
+                        "study, pools count it twice. 'evidence import --same' joins them.",
+                    )
 
 
 def _doubts_of_corrections(corrections: Iterable[Correction]) -> Iterator[Doubt]:

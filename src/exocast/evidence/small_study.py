@@ -41,13 +41,10 @@ class Adjusted:
     @property
     def text(self) -> str:
         """In words."""
-        whence = (
-            "as for hyaluronic acid in people, carried over" if self.carried else "its own trials"
-        )
-        return (
-            f"{self.measure} {self.value:.2f} ({self.low:.2f} to {self.high:.2f}), "
-            f"x {self.ratio:.2f}, {whence}"
-        )
+        span = f"{self.measure} {self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+        if not self.carried:
+            return f"{span}, its own large blinded trials, as printed"
+        return f"{span}, x {self.ratio:.2f}, as for hyaluronic acid in people, carried over"
 
 
 def ratio(whole: Register | None = None) -> tuple[float, float]:
@@ -77,6 +74,14 @@ def of_body(body: Body) -> Adjusted | None:
     measure, *numbers = printed.groups()
     value, low, high = map(float, numbers)
     share, log_sd = ratio()
+    if body.effect_study == ALL[0]:
+        # Its own large trials are there: no ratio has to stand for them.
+        large, large_error = _effect(register(), *LARGE)
+        half = NORMAL_95 * large_error
+        return Adjusted(
+            measure=measure, value=large, low=large - half, high=large + half, ratio=share,
+            carried=False,
+        )  # fmt: skip
     error = (high - low) / (2 * NORMAL_95)
     # Variance of a product of a normal and a logarithmic normal one about its median.
     grown = math.exp(log_sd**2)
@@ -88,7 +93,7 @@ def of_body(body: Body) -> Adjusted | None:
         low=share * value - half,
         high=share * value + half,
         ratio=share,
-        carried=body.effect_study != ALL[0],
+        carried=True,
     )
 
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from exocast.errors import TableError, UnknownName, nearest
 from exocast.evidence import small_study
 from exocast.evidence.grades import grades
+from exocast.evidence.query import better_of
 from exocast.evidence.register import Register, Result, register
 from exocast.evidence.rows import Row, package_table, under_prior
 from exocast.patient.population import per_logit
@@ -280,7 +281,6 @@ COURSES = (
 )
 COUNTED = COURSES[1].pooled
 P_VALUE = re.compile(r"P=(0?\.\d+)")
-PLUS_IS_BETTER = re.compile(r"plus (?:is better|= improvement)|100 best")
 TRIALS = re.compile(r"(\d+) (?:trials|RCTs)")
 SYSTEM = "knee osteoarthritis, against saline or sham"
 FIT = "evidence_pools"
@@ -563,12 +563,7 @@ def difference(treated: Result, control: Result) -> tuple[float, float] | None:
         error = abs(value) / float(norm.isf(float(printed.group(1)) / 2))
     else:
         return None
-    return (-scale if plus_is_better(treated) else scale) * value, scale * error
-
-
-def plus_is_better(r: Result) -> bool:
-    """Whether more of an end point's change is less pain."""
-    return "improvement" in r.endpoint or bool(PLUS_IS_BETTER.search(f"{r.scale_text} {r.note}"))
+    return (-scale if better_of(treated) == "higher" else scale) * value, scale * error
 
 
 def _held(

@@ -8,25 +8,26 @@ trials, and would be shown beside the forecast. Nothing is written.
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
 
-from exocast.errors import InvalidInput
-from exocast.evidence.arms import Arm, arms_for, visit_of
-from exocast.evidence.arms import line_of as arm_line
+from exocast.errors import InvalidInput, UnknownName
+from exocast.evidence.arms import Arm, Visit, arms_for
 from exocast.evidence.chance import draw
-from exocast.evidence.query import Answer, answer, node_of, pools
-from exocast.evidence.register import Register, Result
+from exocast.evidence.query import Answer, answer, assumed, better_of, node_of, pools
+from exocast.evidence.query.answers import change_on_hundred
+from exocast.evidence.query.match import sides as both_sides
+from exocast.evidence.register import Register, Result, cells, impossible
 from exocast.evidence.rows import Row, package_table
 from exocast.patient import comparators, placebo
 
 SHOWN_WEEKS = (4, 12, 26, 52)
+LEARNED = 0.25  # share of an effect below which a visit says too little of its size
 # Whose entry stands for that of trials which print none: rows of evidence/entry.csv.
 USUAL = "altman2016"
 KNEE = re.compile(r"\bknee", re.IGNORECASE)
@@ -104,9 +105,12 @@ def impact(before: Register, after: Register, *, unresolved: bool = False) -> Im
         When the second register holds nothing that the first does not.
     """
     new = _new_lines(before, after)
-    ids = tuple(
-        dict.fromkeys([*(r.study_id for r in new), *(after.studies.keys() - before.studies)])
-    )
+    changed = [
+        key
+        for key, study in after.studies.items()
+        if key not in before.studies or cells(study) != cells(before.studies[key])
+    ]
+    ids = tuple(dict.fromkeys([*(r.study_id for r in new), *changed]))
     if not ids:
         raise InvalidInput(
             "it holds no study and no line that the register does not have.", where="file"
@@ -115,8 +119,15 @@ def impact(before: Register, after: Register, *, unresolved: bool = False) -> Im
     notes: list[str] = []
     kept = {a.study_id for a in arms_for("prediction")}
     weighing = []
+    lost = {key for key in ids if after.study(key).retracted}
     for study_id in ids:
-        if not after.study(study_id).resolved and not unresolved:
+        if study_id in lost:
+            notes.append(f"{study_id}: {after.study(study_id).retraction}; it weighs nothing now")
+            notes += [
+                f"{name} rests on {study_id} and needs another source"
+                for name in _rests_on(study_id)
+            ]
+        elif not after.study(study_id).resolved and not unresolved:
             notes.append(
                 f"no identifier leads to {study_id}, so it weighs nothing (--unresolved takes it)"
             )
@@ -126,8 +137,13 @@ def impact(before: Register, after: Register, *, unresolved: bool = False) -> Im
             weighing.append(study_id)
     lines = [r for r in new if r.study_id in weighing]
     moved += _pools(before, after, unresolved=unresolved)
-    moved += _saline(lines, notes)
-    moved += _comparators(lines, notes)
+    moved += _saline(after, lines, lost, notes)
+    moved += _comparators(
+        after, [i for i in weighing if i in {r.study_id for r in lines}], notes,
+        unresolved=unresolved,
+    )  # fmt: skip
+    if lines and any(m.kind == "pool" for m in moved) and all(m.kind == "pool" for m in moved):
+        notes.append("no row is built from what it measures, so no forecast moves")
     if any(node_of(r.intervention) in VESICLES for r in lines):
         notes.append(
             "a trial of vesicles moves no row of the effect: the chain from assay to people rests "
@@ -137,6 +153,12 @@ def impact(before: Register, after: Register, *, unresolved: bool = False) -> Im
     if not moved and not notes:
         notes.append("no pool, row or forecast uses what it measures")
     return Impact(studies=ids, moved=tuple(moved), notes=tuple(notes))
+
+
+def _rests_on(study_id: str) -> list[str]:
+    """Rows of the comparators that name a study as their pool."""
+    rows = package_table("patient", comparators.TABLE).values()
+    return [row.key for row in rows if row.source == study_id]
 
 
 def _new_lines(before: Register, after: Register) -> list[Result]:
@@ -180,37 +202,54 @@ def _ends(which: str, value: float, low: float, high: float) -> dict[str, float]
 # Saline -------------------------------------------------------------------------------------------
 
 
-def saline_arms(lines: Sequence[Result]) -> tuple[Arm, ...]:
-    """Saline arms of knees with a change of pain and its spread, one an arm and end point."""
+def saline_arms(whole: Register, lines: Sequence[Result]) -> tuple[Arm, ...]:
+    """Saline arms of knees with a change of pain and its spread; the first end point counts.
+
+    The change is that of a pool (:mod:`exocast.evidence.query`); arms of fewer than two people, or
+    of a number that nobody says, are none.
+    """
     groups: dict[tuple[str, str, str, str], list[Result]] = {}
     for r in lines:
-        wanted = KNEE.search(r.indication) and node_of(r.intervention) == SALINE
-        if wanted and " vs " not in r.intervention and r.n:
+        if (
+            KNEE.search(r.indication)
+            and node_of(r.intervention) == SALINE
+            and not both_sides(r.intervention)
+        ):
             groups.setdefault((r.study_id, r.intervention, r.route, r.endpoint), []).append(r)
     found: dict[tuple[str, str, str], Arm] = {}
     for (study_id, given, route, endpoint), visits in groups.items():
         instrument = next((k for k, p in PAIN.items() if p.search(endpoint)), "")
-        made = _arm(study_id, instrument, visits) if instrument else None
+        made = _arm(whole, study_id, instrument, visits) if instrument else None
         if made is not None:
-            found.setdefault((study_id, given, route), made)  # the first end point of pain counts
+            found.setdefault((study_id, given, route), made)
     return tuple(found.values())
 
 
-def _arm(study_id: str, instrument: str, lines: Sequence[Result]) -> Arm | None:
-    choice = {"arm": study_id, "study_id": study_id, "instrument": instrument}
-    choice |= {"sd_printed": "yes", "used_for": "calibration", "note": ""}
-    visits = []
+def _arm(whole: Register, study_id: str, instrument: str, lines: Sequence[Result]) -> Arm | None:
+    visits: dict[float, Visit] = {}
     for r in lines:
-        spread = r.se is not None or r.sd_of_change is not None
-        if r.week and r.change is not None and spread and r.scale_high is not None:
-            visits.append(visit_of(arm_line(r, choice)))
+        group = change_on_hundred(whole, r) if r.week else None
+        if group is None or not group.known or not group.n or group.n < 2 or r.week in visits:
+            continue
+        assert r.week is not None and r.scale_high is not None and r.scale_low is not None
+        scale = 100.0 / (r.scale_high - r.scale_low)
+        visits[r.week] = Visit(
+            week=r.week,
+            statistic="change",
+            value=group.mean,
+            standard_error=math.sqrt(group.variance(assumed().value)),
+            sd=scale * r.sd_of_change if r.sd_of_change else None,
+            n=int(group.n),
+            studies=1,
+        )
     if not visits:
         return None
     entry = next((r for r in lines if r.week == 0 and r.value is not None and r.sd), None)
     about = _usual_entry()
-    if entry is not None and entry.scale_high is not None and entry.scale_low is not None:
-        scale = 100.0 / (entry.scale_high - entry.scale_low)
-        about["mean"] = scale * (entry.value or 0.0)
+    if entry is not None and not impossible(entry) and entry.scale_high is not None:
+        scale = 100.0 / (entry.scale_high - (entry.scale_low or 0.0))
+        mean = scale * (entry.value or 0.0)
+        about["mean"] = 100.0 - mean if better_of(entry) == "higher" else mean
         about["sd"] = scale * (entry.sd or 0.0)
         about["threshold"] = min(about["threshold"], about["mean"] / 2)
     return Arm(
@@ -220,7 +259,7 @@ def _arm(study_id: str, instrument: str, lines: Sequence[Result]) -> Arm | None:
         used_for="calibration",
         source=study_id,
         ceiling=100.0,
-        visits=tuple(sorted(visits, key=lambda v: v.week)),
+        visits=tuple(visits[week] for week in sorted(visits)),
         **about,
     )
 
@@ -230,9 +269,12 @@ def _usual_entry() -> dict[str, float]:
     return {name: rows[f"{USUAL}.{name}"].value for name in ("mean", "sd", "threshold")}
 
 
-def _saline(lines: Sequence[Result], notes: list[str]) -> Iterable[Moved]:
-    new = saline_arms(lines)
-    if not new:
+def _saline(
+    whole: Register, lines: Sequence[Result], lost: Collection[str], notes: list[str]
+) -> Iterable[Moved]:
+    new = saline_arms(whole, lines)
+    kept = [arm for arm in arms_for("calibration") if arm.study_id not in lost]
+    if not new and len(kept) == len(arms_for("calibration")):
         return []
     entry = _usual_entry()
     notes += [
@@ -242,7 +284,7 @@ def _saline(lines: Sequence[Result], notes: list[str]) -> Iterable[Moved]:
         if (arm.mean, arm.sd) == (entry["mean"], entry["sd"])
     ]
     rows = package_table("patient", "placebo")
-    fitted = {r.id: r for r in placebo.fitted_rows(placebo.fit((*arms_for("calibration"), *new)))}
+    fitted = {r.id: r for r in placebo.fitted_rows(placebo.fit((*kept, *new)))}
     moved = [
         Moved(
             kind="row",
@@ -253,13 +295,14 @@ def _saline(lines: Sequence[Result], notes: list[str]) -> Iterable[Moved]:
         )
         for name in ("effect", "lasting", "study_sd", "response_sd")
     ]
+    first = (*new, *kept)[0]
     usual = replace(
-        new[0],
+        first,
         mean=entry["mean"],
         sd=entry["sd"],
         threshold=entry["threshold"],
         instrument="pain_vas",
-        visits=tuple(replace(new[0].visits[0], week=float(week)) for week in SHOWN_WEEKS),
+        visits=tuple(replace(first.visits[0], week=float(week)) for week in SHOWN_WEEKS),
     )
     now = placebo.procedure_rows()
     then = replace(
@@ -299,20 +342,34 @@ def _one_spread(row: Row) -> tuple[float, float, float]:
 # Comparators --------------------------------------------------------------------------------------
 
 
-def _comparators(lines: Sequence[Result], notes: list[str]) -> Iterable[Moved]:
+def _comparators(
+    whole: Register, ids: Sequence[str], notes: list[str], *, unresolved: bool
+) -> Iterable[Moved]:
     moved: list[Moved] = []
     for name, node in GIVEN.items():
-        seen = list(_contrasts(lines, node))
+        seen = [
+            (study_id, *found)
+            for study_id in ids
+            if (found := _contrast(whole, study_id, node, notes, unresolved=unresolved))
+        ]
         if not seen:
             continue
         rows = package_table("patient", comparators.TABLE)
         key = name.replace(" ", "_")
         effect, tau = rows[f"{key}.effect"], rows[f"{key}.between_studies"].value
+        pool = whole.study(rows[f"{key}.slab_weight"].source)
         shares = _shares(rows, key)
         weights, values = [1 / effect.spread[0] ** 2], [effect.value]
         for study_id, week, smd, error in seen:
+            year = whole.study(study_id).year
+            if year.isdigit() and pool.year.isdigit() and int(year) <= int(pool.year):
+                notes.append(
+                    f"{study_id} is of {year} and the pool that the effect of {name} rests on "
+                    f"({pool.study_id}) of {pool.year}: it may be in it already, so it moves no row"
+                )
+                continue
             share = float(np.interp(week, *shares))
-            if share < 0.25:
+            if share < LEARNED:
                 notes.append(
                     f"{study_id}: in week {week:g} hardly anything of the effect of {name} is "
                     "expected, so its size is not learned there"
@@ -333,6 +390,10 @@ def _comparators(lines: Sequence[Result], notes: list[str]) -> Iterable[Moved]:
                 **_ends("after", *_one_spread(new)),
             )
         )
+        notes.append(
+            f"the default takes {rows[f'{key}.ratio'].value:.2g} of the effect of {name}, before "
+            "what its grade takes: also of a new trial that is large and blinded"
+        )
         for prior in ("default", "literature"):
             for week in SHOWN_WEEKS:
                 if week > comparators.last_week(name):
@@ -349,6 +410,38 @@ def _comparators(lines: Sequence[Result], notes: list[str]) -> Iterable[Moved]:
     return moved
 
 
+def _contrast(
+    whole: Register, study_id: str, node: str, notes: list[str], *, unresolved: bool
+) -> tuple[float, float, float] | None:
+    """Week, SMD and its standard error of a study's treatment against saline, as a pool has it.
+
+    A printed difference in points is divided by the SD of pain that the model takes for one.
+    """
+    alone = replace(
+        whole,
+        studies={study_id: whole.study(study_id)},
+        results=whole.results_of(study_id),
+    )
+    pain_sd = package_table("patient", "natural")["pain_sd"].value
+    for statistic, unit in (("smd", 1.0), ("difference", pain_sd)):
+        for endpoint in ("pain", "VAS", "NRS"):
+            for weeks in ("4-22", "1-60"):  # the middle of the first is week 13
+                text = f"knee: {node} vs {SALINE} | {endpoint} | {statistic} | {weeks} weeks"
+                try:
+                    found = answer(text, alone, unresolved=unresolved)
+                except (InvalidInput, UnknownName):
+                    continue
+                if found.entries:
+                    entry = found.entries[0]
+                    if statistic == "difference":
+                        notes.append(
+                            f"{study_id}: its difference in points is divided by {pain_sd:g}, the "
+                            "SD of pain that the model takes"
+                        )
+                    return entry.week, entry.value / unit, entry.standard_error / unit
+    return None
+
+
 def _shares(rows: Mapping[str, Row], key: str) -> tuple[list[float], list[float]]:
     start = f"{key}{comparators.SHARE}"
     found = sorted(
@@ -357,47 +450,6 @@ def _shares(rows: Mapping[str, Row], key: str) -> tuple[list[float], list[float]
         if name.startswith(start)
     )
     return [0.0, *(w for w, _ in found)], [0.0, *(s for _, s in found)]
-
-
-def _contrasts(lines: Sequence[Result], node: str) -> Iterable[tuple[str, float, float, float]]:
-    """Study, week, SMD and its standard error of arms against saline; one visit a study."""
-    found: dict[str, tuple[float, float, float, float]] = {}
-    for r, control in itertools.product(lines, lines):
-        if not (_against(r, control) and node_of(r.intervention) == node and r.week):
-            continue
-        contrast = comparators.difference(r, control)
-        spread = _sd_of(r, control)
-        if contrast is None or spread is None:
-            continue
-        value, error = contrast[0] / spread, contrast[1] / spread
-        near = abs(r.week - 13)
-        if r.study_id not in found or near < found[r.study_id][0]:
-            found[r.study_id] = (near, r.week, value, error)
-    for study_id, (_, week, value, error) in found.items():
-        yield study_id, week, value, error
-
-
-def _against(r: Result, control: Result) -> bool:
-    alone = not any(" vs " in arm.intervention for arm in (r, control))
-    same = alone and (r.study_id, r.endpoint, r.week, r.route) == (
-        control.study_id,
-        control.endpoint,
-        control.week,
-        control.route,
-    )
-    pain = any(p.search(r.endpoint) for p in PAIN.values())
-    return same and pain and node_of(control.intervention) == SALINE and r is not control
-
-
-def _sd_of(r: Result, control: Result) -> float | None:
-    """Pooled SD of the change between people, on 0-100."""
-    if not (r.sd_of_change and control.sd_of_change and r.n and control.n):
-        return None
-    assert r.scale_high is not None and r.scale_low is not None
-    pooled = ((r.n - 1) * r.sd_of_change**2 + (control.n - 1) * control.sd_of_change**2) / (
-        r.n + control.n - 2
-    )
-    return 100.0 / (r.scale_high - r.scale_low) * math.sqrt(pooled)
 
 
 def _foretold(name: str, week: float, prior: str, effect: Row) -> tuple[float, float, float]:

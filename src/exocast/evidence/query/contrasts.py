@@ -21,7 +21,7 @@ from exocast.evidence.query.match import (
     sides,
 )
 from exocast.evidence.query.tables import NORMAL_95, assumed, better_of, true_zero
-from exocast.evidence.register import Register, Result
+from exocast.evidence.register import Register, Result, impossible
 from exocast.evidence.synthesis import Effects
 
 PRINTED = {
@@ -99,7 +99,9 @@ def _printed(asked: Question, rows: Sequence[Result]) -> Contrast | None:
         sign = orientation(asked, r.intervention)
         if not sign:
             continue
-        if r.statistic == "qualitative":
+        if why := impossible(r):
+            refused = refused or _refused(r, why)
+        elif r.statistic == "qualitative":
             refused = refused or _refused(r, "only a direction is known")
         elif r.statistic not in PRINTED[asked.statistic]:
             refused = refused or _refused(r, f"what is printed is no {asked.statistic}")

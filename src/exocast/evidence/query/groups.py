@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from exocast.evidence.query.tables import NORMAL_95, better_of
-from exocast.evidence.register import Register, Result
+from exocast.evidence.register import Register, Result, impossible
 
 OUT_OF = re.compile(r"\b(\d+)\s*(?:/|of)\s*(\d+)\b")
 ROUNDING = 1.0  # percent, between a fraction in the note and the printed percentage
@@ -69,6 +69,8 @@ class Group:
 
 def change(whole: Register, r: Result) -> Group:
     """Change from baseline of one line, in its own unit."""
+    if why := impossible(r):
+        return nothing(r, why)
     if r.change is not None and r.statistic != "pct_change":
         if r.se:
             return _group(r, r.change, r.se**2, "printed standard error")
@@ -78,6 +80,8 @@ def change(whole: Register, r: Result) -> Group:
             half = (r.high - r.low) / (2 * NORMAL_95)
             return _group(r, r.change, half**2, "printed interval")
     before = baseline(whole, r)
+    if before is not None and impossible(before):
+        before = None
     if before is None or r.value is None or before.value is None:
         return nothing(r, "no change with a spread, and no baseline with one")
     difference = r.value - before.value
@@ -93,6 +97,8 @@ def change(whole: Register, r: Result) -> Group:
 
 def level(r: Result) -> Group:
     """Mean at the visit itself, in its own unit."""
+    if why := impossible(r):
+        return nothing(r, why)
     if r.value is not None:
         if r.statistic == "mean_sd" and r.sd and r.n:
             return _group(r, r.value, r.sd**2 / r.n, "SD at the visit")
@@ -106,6 +112,8 @@ def level(r: Result) -> Group:
 
 def on_hundred(group: Group, r: Result) -> Group:
     """On 0-100 with minus for better, where the scale and its direction are known."""
+    if why := impossible(r):
+        return nothing(r, why)
     better = better_of(r)
     if not better:
         return nothing(r, "which way its scale is better is not known")

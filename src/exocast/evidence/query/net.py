@@ -22,7 +22,7 @@ from exocast.evidence.query.match import (
     sides,
 )
 from exocast.evidence.query.tables import NORMAL_95, assumed, node_of, treatments, weightless
-from exocast.evidence.register import Register, Result, register
+from exocast.evidence.register import Register, Result, impossible, register
 from exocast.evidence.synthesis import Contrast, Network, network
 
 ARM_SIZE = re.compile(r"([A-Za-z][\w +-]*?) (\d+)(?=,|$)")
@@ -330,7 +330,9 @@ def _from_differences(whole: Register, rows: Sequence[Result]) -> tuple[list[Nod
             continue
         first, second = node_of(both[0]), node_of(both[1])
         plus = plus_is_better(r)
-        if r.statistic == "qualitative":
+        if said := impossible(r):
+            why = why or said
+        elif r.statistic == "qualitative":
             why = why or "only a direction is known"
         elif not first or not second or first == second:
             why = why or f"treatments.csv does not tell both sides of '{r.intervention}' apart"
