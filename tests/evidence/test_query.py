@@ -55,6 +55,38 @@ def reason(found: Answer, study: str) -> str:
     return next(e.how for e in found.left_out if e.study_id == study)
 
 
+def test_a_side_that_no_study_has_is_named() -> None:
+    whole = made(*trial("one", 4.0, 5.0), line("two", "blood", 12.0, indication="elbow"))
+    with pytest.raises(UnknownName, match="for knee has the treatment 'blood'"):
+        answer("knee: PRP vs blood | VAS | difference | any time", whole)
+    elsewhere = made(*trial("one", 4.0, 5.0), line("two", "blood", 12.0, endpoint="WOMAC"))
+    [said] = answer("knee: PRP vs blood | VAS | difference | any time", elsewhere).warnings
+    assert "No study has 'blood'" in said and "of 'PRP' there are one" in said
+    apart = made(line("one", "PRP", 12.0, value=4.0), line("two", "blood", 12.0, value=4.0))
+    [said] = answer("knee: PRP vs blood | VAS | difference | any time", apart).warnings
+    assert said == "No study has both 'PRP' and 'blood' in these weeks."
+    [said] = answer("knee: PRP vs blood | VAS | difference | 30 weeks", apart).warnings
+    assert said == "Nothing was measured in these weeks; there are the weeks 12."
+
+
+def test_spreads_of_one_way_are_one_unit() -> None:
+    def study(name: str, way: str, **fields: object) -> list[Result]:
+        return [
+            line(name, arm, 12.0, statistic=way, **{"n": 20.0, **fields})
+            for arm in ("PRP", "saline placebo")
+        ]
+
+    unit = "not the same unit"
+    error = study("a", "change_mean", change=-2.0, se=0.5)
+    spread = study("b", "change_mean", change=-2.5, sd_of_change=2.0)
+    visit = study("c", "mean_sd", value=4.0, sd=2.0)
+    query = "knee: PRP vs saline | VAS | smd | 8-18 weeks"
+    found = answer(query, made(*error, *spread))
+    assert len({e.how for e in found.entries}) == 2
+    assert not any(unit in said for said in found.warnings)
+    assert any(unit in said for said in answer(query, made(*error, *visit)).warnings)
+
+
 # Reading ------------------------------------------------------------------------------------------
 
 
@@ -71,11 +103,20 @@ def test_two_sides_and_any_time_are_read() -> None:
         ("knee: PRP | VAS | difference | 12 weeks", "'PRP' names one"),
         ("knee: PRP vs saline | VAS | change | 12 weeks", "names more than one"),
         ("knee: PRP | VAS | change | soon", "neither weeks nor 'any time'"),
+        ("knee: saline vs | VAS | difference | 12 weeks", "second side of 'saline vs' is empty"),
+        ("knee: vs saline | VAS | difference | 12 weeks", "first side of 'vs saline' is empty"),
+        ("knee: a vs b vs c | VAS | smd | 12 weeks", "names more than two"),
+        ("knee: saline vs Saline | VAS | smd | 12 weeks", "compares saline with itself"),
     ],
 )
 def test_a_question_of_another_form_says_what_would_be_read(text: str, said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
         question(text)
+
+
+def test_the_case_of_a_statistic_does_not_matter() -> None:
+    assert question("knee: PRP | VAS | Change | 12 weeks").statistic == "change"
+    assert question("knee: PRP vs saline | VAS | SMD | 12 weeks").statistic == "smd"
 
 
 @pytest.mark.parametrize(

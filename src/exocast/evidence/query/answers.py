@@ -7,6 +7,7 @@ visits the one nearest to the middle of the weeks; several arms that fit are one
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
@@ -27,6 +28,7 @@ from exocast.evidence.query.groups import (
 )
 from exocast.evidence.query.match import (
     explain,
+    is_given,
     is_pool,
     of_question,
     one_population,
@@ -41,6 +43,7 @@ from exocast.evidence.synthesis import Effects, Pooled, exact_proportion
 from exocast.evidence.synthesis.proportions import MEASURE, logit, pooled_proportion
 
 FEWEST = 3
+BRACKETS = re.compile(r"\s*[(,]")
 FIELDS_OF_RESULT = (
     "intervention",
     "product_source",
@@ -118,6 +121,8 @@ def answer(
         if by:
             entry = replace(entry, group=_field(whole, entry, by))
         (entries if math.isfinite(entry.own) else left_out).append(entry)
+    if asked.against and not entries and not left_out:
+        explain(asked, whole)  # one side may be known and the other not
     pooled, share = pool_of(asked, entries, method=method, test=test)
     return Answer(
         question=asked,
@@ -416,18 +421,40 @@ def _warnings(
             "Both sides of a paired study are in the same people; where it says so, its variance "
             "is that of different people, which is too large when the sides go together."
         )
-    if asked.statistic == "smd" and len({e.how.split(",")[0] for e in entries}) > 1:
+    # Of the way only: what stands in brackets is where the spread comes from, in the same unit.
+    if asked.statistic == "smd" and len({BRACKETS.split(e.how)[0] for e in entries}) > 1:
         found.append("SDs at the visit and SDs of the change are not the same unit.")
     if asked.statistic == "proportion" and entries and all(e.events == 0 for e in entries):
         found.append(
             "No study saw an event: the upper end holds if one risk is common to all of them."
         )
     if not entries and not left_out:
-        weeks = sorted({r.week for r in lines if r.week})
-        if weeks:
-            found.append(
-                "Nothing was measured in these weeks; there are the weeks "
-                + ", ".join(f"{w:g}" for w in weeks)
-                + "."
-            )
+        found += _nothing(asked, lines)
     return found
+
+
+def _nothing(asked: Question, lines: Sequence[Result]) -> list[str]:
+    """Why no study is in an answer, not even as one that was left out."""
+    inside = [r for r in lines if asked.inside(r.week) and r.week != 0 and not is_pool(r)]
+    weeks = sorted({r.week for r in lines if r.week})
+    if not inside:
+        if not weeks:
+            return []
+        there = ", ".join(f"{w:g}" for w in weeks)
+        return [f"Nothing was measured in these weeks; there are the weeks {there}."]
+    if not asked.against:
+        return []
+    missing = [side for side in (asked.given, asked.against) if not _studies_of(side, inside)]
+    if missing:
+        [other] = [side for side in (asked.given, asked.against) if side not in missing]
+        return [
+            f"No study has '{missing[0]}' with this end point in these weeks; of '{other}' there "
+            f"are {', '.join(_studies_of(other, inside))}."
+        ]
+    return [f"No study has both '{asked.given}' and '{asked.against}' in these weeks."]
+
+
+def _studies_of(side: str, lines: Sequence[Result]) -> list[str]:
+    texts = [(r.study_id, sides(r.intervention) or (r.intervention,)) for r in lines]
+    found = [study for study, both in texts if any(is_given(side, text) for text in both)]
+    return list(dict.fromkeys(found))
