@@ -29,7 +29,7 @@ from exocast.evidence.query import (
     slope,
 )
 from exocast.evidence.query.contrasts import plus_is_better
-from exocast.evidence.query.groups import combined, events, level
+from exocast.evidence.query.groups import change, combined, events, level
 from exocast.evidence.query.match import is_given, says, sides
 from exocast.evidence.query.spread import pooled_over
 from exocast.evidence.register import FOLDER, Result, register
@@ -85,6 +85,43 @@ def test_spreads_of_one_way_are_one_unit() -> None:
     assert len({e.how for e in found.entries}) == 2
     assert not any(unit in said for said in found.warnings)
     assert any(unit in said for said in answer(query, made(*error, *visit)).warnings)
+
+
+def test_the_same_error_at_every_visit_is_doubted_and_named() -> None:
+    query = "knee_OA: HA vs saline | pain | {} | 8-18 weeks"
+    for statistic in ("difference", "smd"):
+        found = answer(query.format(statistic))
+        [said] = [w for w in found.warnings if "same standard error" in w]
+        assert "ha_rct_altman2" in said and "altman1" not in said
+        how = {e.study_id: e.how for e in found.entries}
+        assert "at every visit: doubtful" in how["ha_rct_altman2"]
+        assert "doubtful" not in how["ha_rct_altman1"]
+        assert "printed standard error" not in how["ha_rct_altman1"]
+        assert "listed standard error" in how["ha_rct_altman1"]
+
+
+def test_an_error_of_the_trials_own_words_is_printed() -> None:
+    lines = [line("one", "PRP", 12.0, statistic="change_mean", change=-2.0, se=0.5, place=place)
+             for place in ("Table 2", "data set x of y")]  # fmt: skip
+    for r, how in zip(lines, ("printed", "listed"), strict=True):
+        whole = made(r)
+        by_way = replace(whole.studies["one"], via="10.1/x")
+        for study, wanted in ((by_way, how), (whole.studies["one"], "printed")):
+            some = replace(whole, studies={"one": study})
+            assert change(some, some.results[0]).how == f"{wanted} standard error"
+
+
+def test_errors_at_visits_are_doubted_where_they_never_move() -> None:
+    weeks = [(float(week), 4.0 - week / 10) for week in (0, 4, 8, 12)]
+    lines = [
+        line("one", arm, week, statistic="mean_ci", value=value, se=0.3)
+        for arm in ("PRP", "saline placebo")
+        for week, value in weeks
+    ]
+    query = "knee: PRP vs saline | VAS | {} | 12 weeks"
+    for statistic in ("difference", "smd"):
+        [entry] = answer(query.format(statistic), made(*lines)).entries
+        assert "doubtful" in entry.how
 
 
 # Reading ------------------------------------------------------------------------------------------

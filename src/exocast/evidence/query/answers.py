@@ -21,6 +21,7 @@ from exocast.evidence.query.groups import (
     Group,
     change,
     combined,
+    doubts,
     events,
     nothing,
     on_hundred,
@@ -424,6 +425,7 @@ def _warnings(
     # Of the way only: what stands in brackets is where the spread comes from, in the same unit.
     if asked.statistic == "smd" and len({BRACKETS.split(e.how)[0] for e in entries}) > 1:
         found.append("SDs at the visit and SDs of the change are not the same unit.")
+    found += doubts((e.study_id, e.how) for e in entries)
     if asked.statistic == "proportion" and entries and all(e.events == 0 for e in entries):
         found.append(
             "No study saw an event: the upper end holds if one risk is common to all of them."
@@ -447,10 +449,9 @@ def _nothing(asked: Question, lines: Sequence[Result]) -> list[str]:
     missing = [side for side in (asked.given, asked.against) if not _studies_of(side, inside)]
     if missing:
         [other] = [side for side in (asked.given, asked.against) if side not in missing]
-        return [
-            f"No study has '{missing[0]}' with this end point in these weeks; of '{other}' there "
-            f"are {', '.join(_studies_of(other, inside))}."
-        ]
+        there = ", ".join(_studies_of(other, inside))
+        said = f"No study has '{missing[0]}' with this end point in these weeks; of '{other}' there"
+        return [f"{said} are {there}."]
     return [f"No study has both '{asked.given}' and '{asked.against}' in these weeks."]
 
 
