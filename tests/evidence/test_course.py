@@ -184,9 +184,9 @@ def test_one_study_gives_a_mean_without_a_spread() -> None:
 
 
 def test_a_word_that_no_line_has_is_answered_with_the_nearest() -> None:
-    with pytest.raises(UnknownName, match="treatment 'sline'.*'saline"):
+    with pytest.raises(UnknownName, match=r"treatment 'sline'.*'saline"):
         course("knee_OA: sline | pain")
-    with pytest.raises(UnknownName, match="indication 'kne_OA'.*'knee_OA'"):
+    with pytest.raises(UnknownName, match=r"indication 'kne_OA'.*'knee_OA'"):
         course("kne_OA: saline | pain")
     with pytest.raises(UnknownName, match="end point 'pian'"):
         course("knee_OA: saline | pian")

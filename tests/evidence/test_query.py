@@ -15,6 +15,7 @@ from made_trials import QUERY, line, made, many, register_of, trial
 
 from exocast import api
 from exocast.errors import InvalidInput, UnknownName
+from exocast.evidence.bias import assessments
 from exocast.evidence.query import (
     Answer,
     answer,
@@ -122,6 +123,19 @@ def test_errors_at_visits_are_doubted_where_they_never_move() -> None:
     for statistic in ("difference", "smd"):
         [entry] = answer(query.format(statistic), made(*lines)).entries
         assert "doubtful" in entry.how
+
+
+def test_a_pool_is_divided_by_the_overall_risk_of_bias() -> None:
+    query = "knee_OA: HA vs saline | pain | smd | 8-18 weeks"
+    found = answer(query, by="bias")
+    judged = assessments()
+    for entry in found.entries:
+        one_of = judged[entry.study_id]
+        assert entry.group.startswith(f"{one_of.overall.judgement} (")
+    divided = parts(found, "bias")
+    assert sum(part.n_studies for part in divided.parts) == len(found.entries)
+    [entry] = answer(QUERY, made(*trial("made_up", 4.0, 5.0)), by="bias").entries
+    assert entry.group == "not judged"
 
 
 # Reading ------------------------------------------------------------------------------------------

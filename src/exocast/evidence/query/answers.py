@@ -56,6 +56,7 @@ FIELDS_OF_RESULT = (
     "endpoint",
 )
 FIELDS_OF_STUDY = ("design", "country", "funding", "maker_link", "journal", "year")
+BIAS = "bias"  # the overall risk of bias, judged in a table of its own
 
 
 def answer(
@@ -79,8 +80,8 @@ def answer(
     leave_out
         Ids of studies that do not enter, such as :func:`kept_for_prediction`.
     by
-        Field of a line or a study that divides the pool; of one group, arms that differ in it are
-        not joined.
+        Field of a line or a study that divides the pool, or ``bias`` for the overall risk of bias;
+        of one group, arms that differ in a field of their lines are not joined.
 
     Raises
     ------
@@ -92,7 +93,7 @@ def answer(
     whole = whole or register()
     asked = question(text)
     _known_studies(leave_out, whole)
-    fields = (*FIELDS_OF_RESULT, *FIELDS_OF_STUDY)
+    fields = (*FIELDS_OF_RESULT, *FIELDS_OF_STUDY, BIAS)
     if by and by not in fields:
         raise UnknownName(
             f"a pool cannot be divided by '{by}'." + nearest(by, fields)
@@ -204,11 +205,21 @@ def _fits(r: Result, asked: Question) -> bool:
 
 
 def _field(whole: Register, entry: Entry, by: str) -> str:
+    if by == BIAS:
+        return _bias_of(entry.study_id)
     own = {line: r for r in whole.results if (line := r.line) in entry.lines}
     if by in FIELDS_OF_STUDY:
         return str(getattr(whole.study(entry.study_id), by)) or "not read"
     values = dict.fromkeys(str(getattr(r, by)) for r in own.values())
     return " and ".join(v or "not said" for v in values)
+
+
+def _bias_of(study_id: str) -> str:
+    """Overall risk of bias, with the tool: its levels mean something under that tool only."""
+    from exocast.evidence.bias import TOOLS, assessments
+
+    found = assessments().get(study_id)
+    return f"{found.overall.judgement} ({TOOLS[found.tool].name})" if found else "not judged"
 
 
 def _by_study(lines: Sequence[Result], whole: Register, by: str) -> list[list[Result]]:
