@@ -678,7 +678,8 @@ def evidence_pool(
     used_for
         ``calibration`` leaves out the studies by which forecasts are tested.
     by
-        Field that divides the pool, such as ``product_source`` or ``design``.
+        Field that divides the pool, such as ``product_source`` or ``design``; ``bias`` is the
+        overall risk of bias.
     regress
         ``week``, ``year``, ``dose`` or ``n``: a regression of effects on it.
     plot, funnel

@@ -353,7 +353,7 @@ def evidence_pool(
         str, typer.Option(help="normal, knapp-hartung, or 'knapp-hartung, at least normal'.")
     ] = "knapp-hartung",
     by: Annotated[
-        str, typer.Option(help="Field that divides the pool: product_source, design, country ...")
+        str, typer.Option(help="Field that divides the pool: product_source, design, bias ...")
     ] = "",
     regress: Annotated[str, typer.Option(help="week, year, dose or n: effects against it.")] = "",
     without: Without = None,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from exocast import api
-from exocast.errors import InvalidInput
+from exocast.errors import InvalidInput, UnknownName
 from exocast.evidence.arms import arms_for
 from exocast.evidence.course import asked, course, knots_for
 from exocast.evidence.register import Register, Result, Study, register
@@ -183,6 +183,60 @@ def test_one_study_gives_a_mean_without_a_spread() -> None:
     assert courses.figure(record).svg.startswith("<svg")
 
 
+def test_a_word_that_no_line_has_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UnknownName, match=r"treatment 'sline'.*'saline"):
+        course("knee_OA: sline | pain")
+    with pytest.raises(UnknownName, match=r"indication 'kne_OA'.*'knee_OA'"):
+        course("kne_OA: saline | pain")
+    with pytest.raises(UnknownName, match="end point 'pian'"):
+        course("knee_OA: saline | pian")
+
+
+def test_too_few_visits_list_the_arms_without_a_course() -> None:
+    visits = [("one", 6.0), ("one", 12.0), ("one", 24.0), ("two", 52.0)]
+    made = a_register(
+        *({"study_id": name, "week": w, "change": -1.0 - w / 50, "se": 0.5} for name, w in visits)
+    )
+    found = course(SALINE, made)
+    assert found.course is None and len(found.arms) == 2
+    words = courses.course_text(courses.record(SALINE, found))
+    assert "4 visits of 2 studies are too few for a course" in words
+    assert "one, saline" in words and "two, saline" in words and "CAR" not in words
+    with pytest.raises(InvalidInput, match="4 visits"):
+        found.mean([6])
+    with pytest.raises(InvalidInput, match="no course to draw: 4 visits"):
+        courses.figure(courses.record(SALINE, found))
+
+
+def test_fewer_knots_serve_where_visits_do_not_carry_all() -> None:
+    visits = [("one", 2.0), ("one", 6.0), ("one", 13.0), ("two", 2.0), ("two", 26.0)]
+    made = a_register(
+        *({"study_id": name, "week": w, "change": -1.0 - w / 50, "se": 0.5} for name, w in visits)
+    )
+    found = course(SALINE, made)
+    assert found.knots == (2.0, 26.0) and found.course is not None and not found.warnings
+
+
+def test_one_error_at_every_visit_is_doubted() -> None:
+    def arm(errors: list[float]) -> Register:
+        return a_register(
+            *(
+                {"week": 2.0 + i, "change": -1.0 - i / 10, "se": error}
+                for i, error in enumerate(errors)
+            )
+        )
+
+    found = course(SALINE, arm([0.5] * 4))
+    assert found.arms[0].how.endswith("the same error listed at every visit: doubtful")
+    [said] = found.warnings
+    assert "of one: doubtful" in said
+    record = courses.record(SALINE, found)
+    assert record["warnings"] == [said] and said in courses.course_text(record)
+    for errors in ([0.5] * 3, [0.5, 0.5, 0.5, 0.6]):
+        fine = course(SALINE, arm(errors))
+        assert fine.arms[0].how == "printed standard error" and not fine.warnings
+
+
 def test_arms_that_agree_give_their_course() -> None:
     visits = [
         {"study_id": name, "week": week, "change": -week / 4, "se": 0.3}
@@ -208,5 +262,9 @@ def test_the_record_and_the_figure_show_the_same(tmp_path) -> None:
     assert (tmp_path / "course.svg").read_text("utf-8").startswith("<svg")
     words = courses.course_text(made)
     assert "beside the pool" in words and "holds regression to the mean" in words
+    nothing = course(SALINE, a_register({"week": 4.0, "change": -1.0}))
     with pytest.raises(InvalidInput, match="no arm to draw"):
-        api.evidence_course("knee_OA: sugar | pain", plot=tmp_path / "none.svg")
+        courses.figure(courses.record(SALINE, nothing))
+    with pytest.raises(InvalidInput, match=r"'course\.png' does not end in \.svg"):
+        api.evidence_course(SALINE, plot=tmp_path / "course.png")
+    assert not (tmp_path / "course.png").exists()

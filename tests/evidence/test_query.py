@@ -15,6 +15,7 @@ from made_trials import QUERY, line, made, many, register_of, trial
 
 from exocast import api
 from exocast.errors import InvalidInput, UnknownName
+from exocast.evidence.bias import assessments
 from exocast.evidence.query import (
     Answer,
     answer,
@@ -29,7 +30,7 @@ from exocast.evidence.query import (
     slope,
 )
 from exocast.evidence.query.contrasts import plus_is_better
-from exocast.evidence.query.groups import combined, events, level
+from exocast.evidence.query.groups import change, combined, events, level
 from exocast.evidence.query.match import is_given, says, sides
 from exocast.evidence.query.spread import pooled_over
 from exocast.evidence.register import FOLDER, Result, register
@@ -55,6 +56,88 @@ def reason(found: Answer, study: str) -> str:
     return next(e.how for e in found.left_out if e.study_id == study)
 
 
+def test_a_side_that_no_study_has_is_named() -> None:
+    whole = made(*trial("one", 4.0, 5.0), line("two", "blood", 12.0, indication="elbow"))
+    with pytest.raises(UnknownName, match="for knee has the treatment 'blood'"):
+        answer("knee: PRP vs blood | VAS | difference | any time", whole)
+    elsewhere = made(*trial("one", 4.0, 5.0), line("two", "blood", 12.0, endpoint="WOMAC"))
+    [said] = answer("knee: PRP vs blood | VAS | difference | any time", elsewhere).warnings
+    assert "No study has 'blood'" in said and "of 'PRP' there are one" in said
+    apart = made(line("one", "PRP", 12.0, value=4.0), line("two", "blood", 12.0, value=4.0))
+    [said] = answer("knee: PRP vs blood | VAS | difference | any time", apart).warnings
+    assert said == "No study has both 'PRP' and 'blood' in these weeks."
+    [said] = answer("knee: PRP vs blood | VAS | difference | 30 weeks", apart).warnings
+    assert said == "Nothing was measured in these weeks; there are the weeks 12."
+
+
+def test_spreads_of_one_way_are_one_unit() -> None:
+    def study(name: str, way: str, **fields: object) -> list[Result]:
+        return [
+            line(name, arm, 12.0, statistic=way, **{"n": 20.0, **fields})
+            for arm in ("PRP", "saline placebo")
+        ]
+
+    unit = "not the same unit"
+    error = study("a", "change_mean", change=-2.0, se=0.5)
+    spread = study("b", "change_mean", change=-2.5, sd_of_change=2.0)
+    visit = study("c", "mean_sd", value=4.0, sd=2.0)
+    query = "knee: PRP vs saline | VAS | smd | 8-18 weeks"
+    found = answer(query, made(*error, *spread))
+    assert len({e.how for e in found.entries}) == 2
+    assert not any(unit in said for said in found.warnings)
+    assert any(unit in said for said in answer(query, made(*error, *visit)).warnings)
+
+
+def test_the_same_error_at_every_visit_is_doubted_and_named() -> None:
+    query = "knee_OA: HA vs saline | pain | {} | 8-18 weeks"
+    for statistic in ("difference", "smd"):
+        found = answer(query.format(statistic))
+        [said] = [w for w in found.warnings if "same standard error" in w]
+        assert "ha_rct_altman2" in said and "altman1" not in said
+        how = {e.study_id: e.how for e in found.entries}
+        assert "at every visit: doubtful" in how["ha_rct_altman2"]
+        assert "doubtful" not in how["ha_rct_altman1"]
+        assert "printed standard error" not in how["ha_rct_altman1"]
+        assert "listed standard error" in how["ha_rct_altman1"]
+
+
+def test_an_error_of_the_trials_own_words_is_printed() -> None:
+    lines = [line("one", "PRP", 12.0, statistic="change_mean", change=-2.0, se=0.5, place=place)
+             for place in ("Table 2", "data set x of y")]  # fmt: skip
+    for r, how in zip(lines, ("printed", "listed"), strict=True):
+        whole = made(r)
+        by_way = replace(whole.studies["one"], via="10.1/x")
+        for study, wanted in ((by_way, how), (whole.studies["one"], "printed")):
+            some = replace(whole, studies={"one": study})
+            assert change(some, some.results[0]).how == f"{wanted} standard error"
+
+
+def test_errors_at_visits_are_doubted_where_they_never_move() -> None:
+    weeks = [(float(week), 4.0 - week / 10) for week in (0, 4, 8, 12)]
+    lines = [
+        line("one", arm, week, statistic="mean_ci", value=value, se=0.3)
+        for arm in ("PRP", "saline placebo")
+        for week, value in weeks
+    ]
+    query = "knee: PRP vs saline | VAS | {} | 12 weeks"
+    for statistic in ("difference", "smd"):
+        [entry] = answer(query.format(statistic), made(*lines)).entries
+        assert "doubtful" in entry.how
+
+
+def test_a_pool_is_divided_by_the_overall_risk_of_bias() -> None:
+    query = "knee_OA: HA vs saline | pain | smd | 8-18 weeks"
+    found = answer(query, by="bias")
+    judged = assessments()
+    for entry in found.entries:
+        one_of = judged[entry.study_id]
+        assert entry.group.startswith(f"{one_of.overall.judgement} (")
+    divided = parts(found, "bias")
+    assert sum(part.n_studies for part in divided.parts) == len(found.entries)
+    [entry] = answer(QUERY, made(*trial("made_up", 4.0, 5.0)), by="bias").entries
+    assert entry.group == "not judged"
+
+
 # Reading ------------------------------------------------------------------------------------------
 
 
@@ -71,11 +154,20 @@ def test_two_sides_and_any_time_are_read() -> None:
         ("knee: PRP | VAS | difference | 12 weeks", "'PRP' names one"),
         ("knee: PRP vs saline | VAS | change | 12 weeks", "names more than one"),
         ("knee: PRP | VAS | change | soon", "neither weeks nor 'any time'"),
+        ("knee: saline vs | VAS | difference | 12 weeks", "second side of 'saline vs' is empty"),
+        ("knee: vs saline | VAS | difference | 12 weeks", "first side of 'vs saline' is empty"),
+        ("knee: a vs b vs c | VAS | smd | 12 weeks", "names more than two"),
+        ("knee: saline vs Saline | VAS | smd | 12 weeks", "compares saline with itself"),
     ],
 )
 def test_a_question_of_another_form_says_what_would_be_read(text: str, said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
         question(text)
+
+
+def test_the_case_of_a_statistic_does_not_matter() -> None:
+    assert question("knee: PRP | VAS | Change | 12 weeks").statistic == "change"
+    assert question("knee: PRP vs saline | VAS | SMD | 12 weeks").statistic == "smd"
 
 
 @pytest.mark.parametrize(

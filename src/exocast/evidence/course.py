@@ -21,8 +21,8 @@ from exocast.errors import InvalidInput
 from exocast.evidence.arms import arms_for
 from exocast.evidence.query.answers import change_on_hundred, said
 from exocast.evidence.query.ask import Question
-from exocast.evidence.query.groups import Group
-from exocast.evidence.query.match import is_pool, of_question, sides
+from exocast.evidence.query.groups import Group, doubts
+from exocast.evidence.query.match import explain, is_pool, of_question, sides
 from exocast.evidence.query.tables import assumed, weightless
 from exocast.evidence.register import Register, Result, register
 from exocast.evidence.synthesis import Course, Visits, pieces, pool_courses
@@ -32,6 +32,8 @@ FORM = "indication: given | end point | 1-52 weeks"
 FIRST, LAST = 1.0, 52.0  # weeks, where a query names none
 KNOTS = (2.0, 6.0, 13.0, 26.0)  # weeks, between the first visit and the last
 WEEKS = re.compile(r"(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*(?:weeks?|wk)?")
+# Of the deviations of studies; other structures have as many as there are visits in time.
+PARAMETERS = {"none": 0, "ID": 1, "CS": 2, "AR": 2, "CAR": 2}
 NO_VISIT = "no visit in these weeks"
 
 
@@ -86,7 +88,7 @@ class LeftOut:
 class CourseFound:
     """A course, the arms in it, and those that are not.
 
-    ``course`` is ``None`` where no arm is left.
+    ``course`` is ``None`` where no arm is left, or where visits are too few; ``warnings`` say so.
     """
 
     asked: Asked
@@ -95,6 +97,7 @@ class CourseFound:
     arms: tuple[ArmCourse, ...]
     left_out: tuple[LeftOut, ...]
     correlation: float
+    warnings: tuple[str, ...] = ()
 
     @property
     def n_studies(self) -> int:
@@ -111,7 +114,8 @@ class CourseFound:
 
     def _fitted(self) -> Course:
         if self.course is None:
-            raise InvalidInput("no arm is left to make a course of.", where="query")
+            few = next(iter(self.warnings), "") if self.arms else ""
+            raise InvalidInput(few or "no arm is left to make a course of.", where="query")
         return self.course
 
 
@@ -179,7 +183,10 @@ def course(
     tested = {arm.study_id for arm in arms_for("prediction")}
     arms: list[ArmCourse] = []
     left_out: list[LeftOut] = []
-    for results in _by_arm(whole, question):
+    found_lines = _by_arm(whole, question)
+    if not found_lines:
+        explain(_wanted(question), whole)
+    for results in found_lines:
         made = _arm(results, question, whole)
         if isinstance(made, ArmCourse):
             if why := weightless(whole.study(made.study_id), unresolved=unresolved):
@@ -201,6 +208,7 @@ def course(
         arms=tuple(arms),
         left_out=tuple(left_out),
         correlation=assumed("changes.correlation").value if correlation is None else correlation,
+        warnings=tuple(doubts((arm.study_id, arm.how) for arm in arms)),
     )
     return _pooled(found, structure) if arms else found
 
@@ -219,13 +227,37 @@ def _pooled(found: CourseFound, structure: str) -> CourseFound:
     )
     knots = found.knots or knots_for(weeks, [arms[i].study_id for i in whose])
     # One study says nothing of how much studies differ.
+    structure = structure if found.n_studies > 1 else "none"
+    if not found.knots:
+        knots = _fewer(knots, len(weeks), structure)
+    if not knots or len(weeks) < len(knots) + PARAMETERS.get(structure, 0):
+        few = (
+            f"{len(weeks)} visits of {found.n_studies} studies are too few for a course: a mean "
+            "over time and how much studies differ cannot both be known. The arms are listed."
+        )
+        return replace(found, knots=(), warnings=(few, *found.warnings))
     made = pool_courses(
         visits,
         pieces(weeks, knots),
         [f"week {knot:g}" for knot in knots],
-        structure=structure if found.n_studies > 1 else "none",
+        structure=structure,
     )
     return replace(found, course=made, knots=tuple(knots))
+
+
+def _fewer(knots: tuple[float, ...], visits: int, structure: str) -> tuple[float, ...]:
+    """As many knots as visits can carry, the first and the last if possible; none for too few.
+
+    Where knots have to go, a visit more than there are parameters has to be left.
+    """
+    if visits >= len(knots) + PARAMETERS.get(structure, 0):
+        return knots
+    kept = list(knots)
+    while len(kept) > 2:
+        kept.pop(-2)
+        if visits > len(kept) + PARAMETERS.get(structure, 0):
+            return tuple(kept)
+    return ()
 
 
 def knots_for(weeks: ArrayLike, studies: Sequence[str]) -> tuple[float, ...]:
@@ -264,7 +296,16 @@ def _reached(weeks: Array, studies: Sequence[str], knots: Sequence[float]) -> li
 
 def _by_arm(whole: Register, asked_for: Asked) -> list[list[Result]]:
     """Lines of each arm that a query names; an arm is a study, what was given, and how."""
-    wanted = Question(
+    wanted = _wanted(asked_for)
+    found: dict[tuple[str, str, str], list[Result]] = {}
+    for r in whole.results:
+        if of_question(r, wanted) or (sides(r.intervention) and _names(r, wanted)):
+            found.setdefault((r.study_id, r.intervention, r.route), []).append(r)
+    return list(found.values())
+
+
+def _wanted(asked_for: Asked) -> Question:
+    return Question(
         indication=asked_for.indication,
         given=asked_for.given,
         endpoint=asked_for.endpoint,
@@ -272,11 +313,6 @@ def _by_arm(whole: Register, asked_for: Asked) -> list[list[Result]]:
         first_week=asked_for.first_week,
         last_week=asked_for.last_week,
     )
-    found: dict[tuple[str, str, str], list[Result]] = {}
-    for r in whole.results:
-        if of_question(r, wanted) or (sides(r.intervention) and _names(r, wanted)):
-            found.setdefault((r.study_id, r.intervention, r.route), []).append(r)
-    return list(found.values())
 
 
 def _names(r: Result, wanted: Question) -> bool:

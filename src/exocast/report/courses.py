@@ -57,6 +57,7 @@ def record(query: str, found: CourseFound, forecast: Iterable[Mapping[str, float
             {"study_id": one.study_id, "label": one.label, "why": one.why} for one in found.left_out
         ],
         "forecast": [dict(point) for point in forecast],
+        "warnings": list(found.warnings),
     }
 
 
@@ -89,9 +90,10 @@ def course_text(made: Mapping[str, Any]) -> str:
         lines.append("No arm of the register answers this with a change and its spread.")
         if any("no identifier" in one["why"] for one in made["left_out"]):
             lines.append("--unresolved takes in studies that no identifier leads to.")
+    elif not made["course"]:
+        lines += [*made["warnings"], "", *_arms_text(arms)]
     else:
         visits = sum(len(arm["visits"]) for arm in arms)
-        wide = min(max(len(arm["label"]) for arm in arms), WIDEST)
         counted = f"{_count(len(arms), 'arm')} of {_count(studies, 'study')}"
         lines += [
             f"Change on 0-100, minus is better: {counted}, {_count(visits, 'visit')}.",
@@ -120,21 +122,27 @@ def course_text(made: Mapping[str, Any]) -> str:
             )
         lines += [
             "It is a change from baseline: it holds regression to the mean and placebo.",
+            *made["warnings"],
             "",
-            f"{'arm':{wide}} {'n':>5}  weeks: change (SE)",
+            *_arms_text(arms),
         ]
-        for arm in arms:
-            people = "" if arm["n"] is None else f"{arm['n']:g}"
-            seen = ", ".join(
-                f"{v['week']:g}: {v['value']:.1f} ({v['standard_error']:.1f})"
-                for v in arm["visits"]
-            )
-            lines.append(f"{arm['label'][:wide]:{wide}} {people:>5}  {seen}")
-        lines += ["", f"Standard errors: {'; '.join(sorted({arm['how'] for arm in arms}))}."]
     if made["left_out"]:
         lines += ["", "Left out:"]
         lines += [f"  {one['label']}: {one['why']}." for one in made["left_out"]]
     return "\n".join(lines) + "\n"
+
+
+def _arms_text(arms: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Arms with their visits, and where the standard errors come from."""
+    wide = min(max(len(arm["label"]) for arm in arms), WIDEST)
+    lines = [f"{'arm':{wide}} {'n':>5}  weeks: change (SE)"]
+    for arm in arms:
+        people = "" if arm["n"] is None else f"{arm['n']:g}"
+        seen = ", ".join(
+            f"{v['week']:g}: {v['value']:.1f} ({v['standard_error']:.1f})" for v in arm["visits"]
+        )
+        lines.append(f"{arm['label'][:wide]:{wide}} {people:>5}  {seen}")
+    return [*lines, "", f"Standard errors: {'; '.join(sorted({arm['how'] for arm in arms}))}."]
 
 
 def _rows(made: Mapping[str, Any]) -> list[str]:
@@ -213,10 +221,12 @@ def figure(made: Mapping[str, Any]) -> Figure:
     Raises
     ------
     InvalidInput
-        When there is no arm.
+        When there is no arm, or visits are too few for a course.
     """
     if not made["arms"]:
         raise InvalidInput("there is no arm to draw.", where="query")
+    if not made["course"]:
+        raise InvalidInput(f"there is no course to draw: {made['warnings'][0]}", where="query")
     course, own = made["course"], made["forecast"]
     weeks = [point["week"] for point in course]
     last = course[-1]

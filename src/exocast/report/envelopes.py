@@ -690,6 +690,7 @@ class CourseRecord(_Model):
     arms: list[CourseArm]
     left_out: list[CourseLeftOut]
     forecast: list[ForecastPoint] = Field(description="empty unless it is asked for")
+    warnings: list[str] = []
 
 
 class QuotedRecord(_Model):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exocast.errors import InvalidInput
 from exocast.report.numbers import SUPERSCRIPTS, Numbers, percent, weeks_in_words
 from exocast.report.story import (
     PLACES,
@@ -71,8 +72,20 @@ class Figure:
         return self.svg.replace("<svg ", f'<svg xmlns="{NAMESPACE}" ', 1)
 
     def save(self, path: str | Path) -> Path:
-        """Write the figure as an SVG file; gives its path."""
+        """Write the figure as an SVG file; gives its path.
+
+        Raises
+        ------
+        InvalidInput
+            For a name that does not end in ``.svg``: nothing else is written.
+        """
         target = Path(path)
+        if target.suffix.casefold() != ".svg":
+            raise InvalidInput(
+                f"'{target.name}' does not end in .svg, and figures are written as SVG; name it "
+                f"'{target.with_suffix('.svg').name or 'figure.svg'}'.",
+                where="plot",
+            )
         target.write_text(self._repr_svg_(), encoding="utf-8")
         return target
 

@@ -7,6 +7,7 @@ visits the one nearest to the middle of the weeks; several arms that fit are one
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from exocast.evidence.query.groups import (
     Group,
     change,
     combined,
+    doubts,
     events,
     nothing,
     on_hundred,
@@ -27,6 +29,7 @@ from exocast.evidence.query.groups import (
 )
 from exocast.evidence.query.match import (
     explain,
+    is_given,
     is_pool,
     of_question,
     one_population,
@@ -41,6 +44,7 @@ from exocast.evidence.synthesis import Effects, Pooled, exact_proportion
 from exocast.evidence.synthesis.proportions import MEASURE, logit, pooled_proportion
 
 FEWEST = 3
+BRACKETS = re.compile(r"\s*[(,]")
 FIELDS_OF_RESULT = (
     "intervention",
     "product_source",
@@ -52,6 +56,7 @@ FIELDS_OF_RESULT = (
     "endpoint",
 )
 FIELDS_OF_STUDY = ("design", "country", "funding", "maker_link", "journal", "year")
+BIAS = "bias"  # the overall risk of bias, judged in a table of its own
 
 
 def answer(
@@ -75,8 +80,8 @@ def answer(
     leave_out
         Ids of studies that do not enter, such as :func:`kept_for_prediction`.
     by
-        Field of a line or a study that divides the pool; of one group, arms that differ in it are
-        not joined.
+        Field of a line or a study that divides the pool, or ``bias`` for the overall risk of bias;
+        of one group, arms that differ in a field of their lines are not joined.
 
     Raises
     ------
@@ -88,7 +93,7 @@ def answer(
     whole = whole or register()
     asked = question(text)
     _known_studies(leave_out, whole)
-    fields = (*FIELDS_OF_RESULT, *FIELDS_OF_STUDY)
+    fields = (*FIELDS_OF_RESULT, *FIELDS_OF_STUDY, BIAS)
     if by and by not in fields:
         raise UnknownName(
             f"a pool cannot be divided by '{by}'." + nearest(by, fields)
@@ -118,6 +123,8 @@ def answer(
         if by:
             entry = replace(entry, group=_field(whole, entry, by))
         (entries if math.isfinite(entry.own) else left_out).append(entry)
+    if asked.against and not entries and not left_out:
+        explain(asked, whole)  # one side may be known and the other not
     pooled, share = pool_of(asked, entries, method=method, test=test)
     return Answer(
         question=asked,
@@ -198,11 +205,21 @@ def _fits(r: Result, asked: Question) -> bool:
 
 
 def _field(whole: Register, entry: Entry, by: str) -> str:
+    if by == BIAS:
+        return _bias_of(entry.study_id)
     own = {line: r for r in whole.results if (line := r.line) in entry.lines}
     if by in FIELDS_OF_STUDY:
         return str(getattr(whole.study(entry.study_id), by)) or "not read"
     values = dict.fromkeys(str(getattr(r, by)) for r in own.values())
     return " and ".join(v or "not said" for v in values)
+
+
+def _bias_of(study_id: str) -> str:
+    """Overall risk of bias, with the tool: its levels mean something under that tool only."""
+    from exocast.evidence.bias import TOOLS, assessments
+
+    found = assessments().get(study_id)
+    return f"{found.overall.judgement} ({TOOLS[found.tool].name})" if found else "not judged"
 
 
 def _by_study(lines: Sequence[Result], whole: Register, by: str) -> list[list[Result]]:
@@ -416,18 +433,40 @@ def _warnings(
             "Both sides of a paired study are in the same people; where it says so, its variance "
             "is that of different people, which is too large when the sides go together."
         )
-    if asked.statistic == "smd" and len({e.how.split(",")[0] for e in entries}) > 1:
+    # Of the way only: what stands in brackets is where the spread comes from, in the same unit.
+    if asked.statistic == "smd" and len({BRACKETS.split(e.how)[0] for e in entries}) > 1:
         found.append("SDs at the visit and SDs of the change are not the same unit.")
+    found += doubts((e.study_id, e.how) for e in entries)
     if asked.statistic == "proportion" and entries and all(e.events == 0 for e in entries):
         found.append(
             "No study saw an event: the upper end holds if one risk is common to all of them."
         )
     if not entries and not left_out:
-        weeks = sorted({r.week for r in lines if r.week})
-        if weeks:
-            found.append(
-                "Nothing was measured in these weeks; there are the weeks "
-                + ", ".join(f"{w:g}" for w in weeks)
-                + "."
-            )
+        found += _nothing(asked, lines)
     return found
+
+
+def _nothing(asked: Question, lines: Sequence[Result]) -> list[str]:
+    """Why no study is in an answer, not even as one that was left out."""
+    inside = [r for r in lines if asked.inside(r.week) and r.week != 0 and not is_pool(r)]
+    weeks = sorted({r.week for r in lines if r.week})
+    if not inside:
+        if not weeks:
+            return []
+        there = ", ".join(f"{w:g}" for w in weeks)
+        return [f"Nothing was measured in these weeks; there are the weeks {there}."]
+    if not asked.against:
+        return []
+    missing = [side for side in (asked.given, asked.against) if not _studies_of(side, inside)]
+    if missing:
+        [other] = [side for side in (asked.given, asked.against) if side not in missing]
+        there = ", ".join(_studies_of(other, inside))
+        said = f"No study has '{missing[0]}' with this end point in these weeks; of '{other}' there"
+        return [f"{said} are {there}."]
+    return [f"No study has both '{asked.given}' and '{asked.against}' in these weeks."]
+
+
+def _studies_of(side: str, lines: Sequence[Result]) -> list[str]:
+    texts = [(r.study_id, sides(r.intervention) or (r.intervention,)) for r in lines]
+    found = [study for study, both in texts if any(is_given(side, text) for text in both)]
+    return list(dict.fromkeys(found))

@@ -73,34 +73,53 @@ def question(text: str) -> Question:
         raise InvalidInput(
             f"'{text}' is not of the form '{FORM}' or '{CONTRAST_FORM}'.", where="query"
         )
-    given, endpoint, statistic, weeks = parts
+    given, endpoint, named, weeks = parts
+    statistic = named.casefold()
     if statistic not in STATISTICS:
         raise InvalidInput(
-            f"'{statistic}' cannot be pooled."
+            f"'{named}' cannot be pooled."
             + nearest(statistic, STATISTICS)
             + f" One group: {', '.join(ONE_GROUP)}; one against another: "
             f"{', '.join((*OF_MEANS, *OF_EVENTS, *OF_TIMES))}.",
             where="query",
         )
-    sides = [side.strip() for side in VERSUS.split(f" {given} ")]
-    two = statistic not in ONE_GROUP
-    if len(sides) != (2 if two else 1) or not all(sides):
-        raise InvalidInput(
-            f"{statistic} is of {'two groups' if two else 'one group'}, and '{given}' names "
-            f"{'one' if len(sides) == 1 else 'more than one'}: "
-            f"'{(CONTRAST_FORM if two else FORM)}'.",
-            where="query",
-        )
+    sides = _sides(given, statistic)
     first, last = _weeks(weeks, text, FORM)
     return Question(
         indication=head.strip(),
         given=sides[0],
-        against=sides[1] if two else "",
+        against=sides[1] if len(sides) > 1 else "",
         endpoint=endpoint,
         statistic=statistic,
         first_week=first,
         last_week=last,
     )
+
+
+def _sides(given: str, statistic: str) -> list[str]:
+    """What is asked about, one group or two that differ."""
+    sides = [side.strip() for side in VERSUS.split(f" {given} ")]
+    two = statistic not in ONE_GROUP
+    form = CONTRAST_FORM if two else FORM
+    if not all(sides):
+        empty = ("first", "second")[sides.index("")] if len(sides) == 2 else "one"
+        raise InvalidInput(
+            f"the {empty} side of '{given}' is empty: '{CONTRAST_FORM}'.", where="query"
+        )
+    if len(sides) != (2 if two else 1):
+        counted = {1: "one", 2: "two"}.get(len(sides), "more than two")
+        raise InvalidInput(
+            f"{statistic} is of {'two groups' if two else 'one group'}, and '{given}' names "
+            f"{counted if two else 'more than one'}: '{form}'.",
+            where="query",
+        )
+    if two and sides[0].casefold() == sides[1].casefold():
+        raise InvalidInput(
+            f"'{given}' compares {sides[0]} with itself, which has no effect to pool; name two "
+            f"treatments: '{form}'.",
+            where="query",
+        )
+    return sides
 
 
 def network_question(text: str) -> Question:

@@ -187,10 +187,11 @@ def _of_arms(whole: Register, asked: Question, rows: Sequence[Result]) -> Contra
 def _difference(whole: Register, first: Sequence[Result], second: Sequence[Result]) -> Contrast:
     """Changes of both sides, or where they lack a spread the means at the visit."""
     why = ""
-    for make, what in ((lambda r: g.change(whole, r), "changes"), (g.level, "means at the visit")):
+    ways = ((g.change, "changes"), (g.level_of, "means at the visit"))
+    for make, what in ways:
         both = []
         for rows in (first, second):
-            found = [g.on_hundred(make(r), r) for r in rows]
+            found = [g.on_hundred(make(whole, r), r) for r in rows]
             known = [x for x in found if x.known]
             why = why or next((x.how for x in found if not x.known), "")
             both.append(known)
@@ -240,11 +241,14 @@ def _standardised(
         return _refused(r, "a ratio needs a scale whose zero means that nothing is there")
     if asked.statistic == "smd" and not better_of(r):
         return _refused(r, "which way its scale is better is not known")
-    ways = [(g.level, "means at the visit")]
+    ways = [(g.level_of, "means at the visit")]
     if asked.statistic == "smd":
-        ways.append((lambda r: g.change(whole, r), "changes"))
+        ways.append((g.change, "changes"))
     for make, what in ways:
-        both = [[x for x in map(make, rows) if x.known and x.n] for rows in (first, second)]
+        both = [
+            [x for x in (make(whole, r) for r in rows) if x.known and x.n]
+            for rows in (first, second)
+        ]
         if not all(both):
             continue
         a, b = g.combined(both[0]), g.combined(both[1])

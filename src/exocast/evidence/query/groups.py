@@ -7,9 +7,10 @@ when groups are combined or compared.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from exocast.evidence.query.tables import NORMAL_95, better_of
@@ -18,6 +19,10 @@ from exocast.evidence.register import Register, Result, impossible
 OUT_OF = re.compile(r"\b(\d+)\s*(?:/|of)\s*(\d+)\b")
 ROUNDING = 1.0  # percent, between a fraction in the note and the printed percentage
 IMPUTED = "imputed"
+SAME_ERROR = 4  # visits from which on one error at all of them is more than rounding
+DOUBTFUL = "the same error listed at every visit: doubtful"
+DATA_SET = "data set"
+ERROR = "standard error"
 SUM_OF_SQUARES = 2  # people below which an SD cannot be combined
 
 
@@ -71,9 +76,14 @@ def change(whole: Register, r: Result) -> Group:
     """Change from baseline of one line, in its own unit."""
     if why := impossible(r):
         return nothing(r, why)
+    return doubted(whole, _change(whole, r), r)
+
+
+def _change(whole: Register, r: Result) -> Group:
     if r.change is not None and r.statistic != "pct_change":
         if r.se:
-            return _group(r, r.change, r.se**2, "printed standard error")
+            said = "listed" if by_data_set(whole, r) else "printed"
+            return _group(r, r.change, r.se**2, f"{said} {ERROR}")
         if r.sd_of_change and r.n:
             return _group(r, r.change, r.sd_of_change**2 / r.n, "SD of the change")
         if r.interval == "ci95" and r.low is not None and r.high is not None:
@@ -108,6 +118,55 @@ def level(r: Result) -> Group:
             half = (r.high - r.low) / (2 * NORMAL_95)
             return _group(r, r.value, half**2, "interval at the visit")
     return nothing(r, "no mean with a spread at the visit")
+
+
+def level_of(whole: Register, r: Result) -> Group:
+    """Mean at the visit itself, in its own unit; ``how`` says where its error is doubtful."""
+    return doubted(whole, level(r), r)
+
+
+def by_data_set(whole: Register, r: Result) -> bool:
+    """Whether a line's numbers come by way of a data set rather than from the trial's own words."""
+    study = whole.studies.get(r.study_id)
+    return bool(study and study.via) and r.place.casefold().startswith(DATA_SET)
+
+
+def doubted(whole: Register, group: Group, r: Result) -> Group:
+    """A group whose ``how`` says so where its arm has one standard error at four visits or more.
+
+    People leave and differ more as time goes by, so an error that never moves was hardly computed
+    visit by visit.
+    """
+    if not group.known or ERROR not in group.how or _arm_measured(r) not in _same_errors(whole):
+        return group
+    return replace(group, how=f"{group.how}, {DOUBTFUL}")
+
+
+def doubts(said: Iterable[tuple[str, str]]) -> list[str]:
+    """The warning that names studies by their ids and what their ``how`` says; none without."""
+    names = list(dict.fromkeys(study for study, how in said if DOUBTFUL in how))
+    if not names:
+        return []
+    arms = f"an arm of {', '.join(names)}"
+    return [f"The same standard error stands at every visit of {arms}: doubtful, as is its weight."]
+
+
+@functools.lru_cache(maxsize=4)
+def _same_errors(whole: Register) -> frozenset[tuple[str, ...]]:
+    """Arms, by end point and statistic, with one standard error at all of their many visits."""
+    errors: dict[tuple[str, ...], dict[float, float]] = {}
+    for r in whole.results:
+        if r.se and r.week is not None:
+            errors.setdefault(_arm_measured(r), {})[r.week] = r.se
+    return frozenset(
+        arm
+        for arm, seen in errors.items()
+        if len(seen) >= SAME_ERROR and len(set(seen.values())) == 1
+    )
+
+
+def _arm_measured(r: Result) -> tuple[str, ...]:
+    return (*_arm(r), r.route, r.statistic)
 
 
 def on_hundred(group: Group, r: Result) -> Group:

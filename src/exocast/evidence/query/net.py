@@ -12,7 +12,7 @@ from exocast.errors import InvalidInput, nearest
 from exocast.evidence.query.answers import change_on_hundred
 from exocast.evidence.query.ask import Question, network_question
 from exocast.evidence.query.contrasts import plus_is_better
-from exocast.evidence.query.groups import combined
+from exocast.evidence.query.groups import combined, doubts
 from exocast.evidence.query.match import (
     explain,
     is_paired,
@@ -432,4 +432,4 @@ def _warnings(fitted: Network | None, studies: Sequence[NetworkStudy]) -> list[s
         found.append(
             "Studies bring different scales of pain, each put on 0-100: they are taken as the same."
         )
-    return found
+    return found + doubts((s.study_id, s.how) for s in studies)
