@@ -99,6 +99,15 @@ def test_no_information_wherever_the_text_is_silent() -> None:
     assert {j.judgement for a in registered for j in a.domains.values()} == {bias.NO_INFORMATION}
 
 
+def test_what_the_notes_say_of_blinding_is_quoted_whole() -> None:
+    reasons = [j.reason for a in assessments().values() for j in a.domains.values()]
+    quoted = {m.group(1) for r in reasons if (m := re.search("'(blinding [^']*)'", r))}
+    assert {"blinding not recorded", "blinding not stated", "blinding not in abstract"} <= quoted
+    notes = [f"{s.design}; {s.bias}" for s in register().studies.values()]
+    for words in quoted:
+        assert any(re.search(rf"{words}(?:[;,]|$)", note) for note in notes), words
+
+
 def test_no_rule_calls_randomisation_or_reporting_low() -> None:
     for a in assessments().values():
         for domain in ("D1", "D5") if a.tool == "rob2" else ("D1",):
