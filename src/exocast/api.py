@@ -1053,6 +1053,7 @@ def _study(whole: Register, study: Study) -> dict[str, Any]:
         "funding": study.funding,
         "maker_link": study.maker_link,
         "retraction": study.retraction,
+        "retracted": study.retracted,
         "bias": study.bias,
         "results": len(whole.results_of(study.study_id)),
         "folder": study.folder,

@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -19,6 +20,7 @@ from exocast.evidence.designs import CONTROLLED, best_first, kind, without_resul
 from exocast.evidence.register import FOLDER, register
 from exocast.evidence.trials import all_trials
 from exocast.report.appraisal import SYMBOL, summary_bars, traffic_lights
+from exocast.report.evidence import studies_text, study_text
 
 ROOT = Path(__file__).parents[2]
 BY_HAND = (
@@ -102,7 +104,7 @@ def test_no_information_wherever_the_text_is_silent() -> None:
 def test_what_the_notes_say_of_blinding_is_quoted_whole() -> None:
     reasons = [j.reason for a in assessments().values() for j in a.domains.values()]
     quoted = {m.group(1) for r in reasons if (m := re.search("'(blinding [^']*)'", r))}
-    assert {"blinding not recorded", "blinding not stated", "blinding not in abstract"} <= quoted
+    assert {"blinding not recorded", "blinding not stated"} <= quoted
     notes = [f"{s.design}; {s.bias}" for s in register().studies.values()]
     for words in quoted:
         assert any(re.search(rf"{words}(?:[;,]|$)", note) for note in notes), words
@@ -429,6 +431,27 @@ def test_null_results_stand_before_favourable_ones_of_the_same_rank() -> None:
     assert pools == sorted(pools, key=lambda d: d == "favourable")
     trials = [s.study_id for s in found if kind(s) == "randomised"]
     assert trials and {directions[t] for t in trials} == {"null"}
+
+
+def test_a_retracted_study_is_read_last_whatever_its_design() -> None:
+    whole = register()
+    first = best_first(whole.studies.values())[0]
+    gone = replace(first, retraction="retracted 2026 (a notice)")
+    found = best_first([gone, *(s for s in whole.studies.values() if s is not first)])
+    assert [s.retracted for s in found] == sorted(s.retracted for s in found)
+    assert found.index(gone) == len(found) - sum(s.retracted for s in found)
+    corrected = replace(first, retraction="erratum 2026")
+    assert best_first([whole.study("kwon2020"), corrected])[0] is corrected
+
+
+def test_search_and_show_name_what_was_retracted() -> None:
+    found = api.evidence_search("diabetic wounds")
+    assert [s["study_id"] for s in found["studies"] if s["retracted"]] == ["dw_ma2023"]
+    [line] = [t for t in studies_text(found).splitlines() if "RETRACTED" in t]
+    assert line.startswith("dw_ma2023")
+    assert line == studies_text(found).splitlines()[-2]  # the last one before the count
+    assert "RETRACTED" in study_text(api.evidence_show("dw_ma2023")).splitlines()[0]
+    assert "RETRACTED" not in study_text(api.evidence_show("lightner2023"))  # an erratum
 
 
 # Figures -----------------------------------------------------------------------------------------
