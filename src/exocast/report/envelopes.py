@@ -289,6 +289,7 @@ class BiasFound(_Model):
     )
     assessments: list[BiasRecord]
     not_judged: list[NotJudged]
+    findings: list[Finding] = Field(description="overall judgements better than their worst domain")
 
 
 class StepRecord(_Model):
