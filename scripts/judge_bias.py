@@ -35,7 +35,8 @@ OPEN = re.compile(
     r"\bopen\b|open-label|unblinded|not blinded?\b|no blinding|not blind|observer not blind"
 )
 BLINDING_UNREAD = re.compile(
-    r"blinding (?:not|of patient unclear|doubtful|not recorded|not stated)|blinding doubtful"
+    # Up to the end of what the note says: half a quotation would mean nothing.
+    r"blinding (?:of patient unclear|doubtful|not(?: \w+)+)"
 )
 SINGLE = re.compile(r"single-blind|injection arms blinded|injector unblinded")
 PEOPLE_BLIND = re.compile(r"double-blind|triple-blind|participant-blinded")

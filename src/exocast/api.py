@@ -448,16 +448,16 @@ def evidence_check(library: Library = ()) -> dict[str, Any]:
     from exocast import engine
     from exocast.evidence import bias, certainty, safety
     from exocast.evidence.checks import check_package
-    from exocast.evidence.register import register
 
     found: dict[str, Any] = dict(check_package())
     more = [
         {"severity": f.severity, "code": f.code, "message": f.message, "where": f.where}
         for f in engine.findings()
     ]
-    whole = register(library=library)
+    whole = bias.with_readers(library)
     more += [asdict(doubt) for doubt in whole.doubts()]
-    for table in (bias, certainty, safety):
+    more += [asdict(doubt) for doubt in bias.findings(whole, library=library)]
+    for table in (certainty, safety):
         more += [asdict(doubt) for doubt in table.findings(whole)]
     return {**found, "findings": [*found["findings"], *more]}
 
@@ -492,7 +492,8 @@ def evidence_show(study_id: str, *, library: Library = ()) -> dict[str, Any]:
     study_id
         Id of the study, as a search gives it.
     library
-        Folders with registers of one's own.
+        Folders with registers of one's own, or with judgements in a ``bias.csv``, which replace
+        what stands here.
 
     Raises
     ------
@@ -501,22 +502,23 @@ def evidence_show(study_id: str, *, library: Library = ()) -> dict[str, Any]:
     """
     from dataclasses import asdict
 
-    from exocast.evidence.bias import assessments, why_not_judged
+    from exocast.evidence.bias import assessments, doubts, why_not_judged, with_readers
     from exocast.evidence.certainty import with_study
-    from exocast.evidence.register import register
     from exocast.report.appraisal import bias_record, body_record
     from exocast.report.envelopes import ResultRecord
 
-    whole = register(library=library)
+    whole = with_readers(library)
     study, results = whole.study(study_id), whole.results_of(study_id)
     wanted = ResultRecord.model_fields
     places = {study.where, *(r.where for r in results)}
     places |= {update.where for update in whole.updates if update.study_id == study_id}
-    judged = assessments().get(study_id)
+    judged = assessments(library).get(study_id)
+    open_on_it = [d for d in whole.doubts() if d.where in places]
+    open_on_it += doubts([judged] if judged else [])
     return {
         "study": _study(whole, study),
         "results": [{k: v for k, v in asdict(r).items() if k in wanted} for r in results],
-        "findings": [asdict(d) for d in whole.doubts() if d.where in places],
+        "findings": [asdict(d) for d in open_on_it],
         "judged": bias_record(judged) if judged else None,
         "not_judged": "" if judged else why_not_judged(study),
         "bodies": [body_record(body) for body in with_study(study_id)],
@@ -568,7 +570,7 @@ def evidence_bias(
     plot: str | Path | None = None,
     summary_plot: str | Path | None = None,
     robvis: str | Path | None = None,
-    library: str | Path | None = None,
+    library: Library = (),
 ) -> dict[str, Any]:
     """Risk of bias of studies, domain by domain with reasons.
 
@@ -584,7 +586,8 @@ def evidence_bias(
     robvis
         CSV file to write in the layout of robvis; the studies have to be of one tool.
     library
-        Folder with a reader's own ``bias.csv``, which replaces what stands here study by study.
+        Folders with a reader's own ``bias.csv``, which replaces what stands here study by study,
+        or with a register of one's own.
 
     Returns
     -------
@@ -595,34 +598,33 @@ def evidence_bias(
     InvalidInput
         For a figure of nothing, a file of several tools, or a table that cannot be read.
     NotFound
-        When the library holds no ``bias.csv``.
+        When a library holds neither a ``bias.csv`` nor a register.
     """
+    from dataclasses import asdict
+
     from exocast.evidence import bias
     from exocast.evidence import robvis as layout
     from exocast.evidence.designs import best_first
-    from exocast.evidence.register import register
     from exocast.report import appraisal
 
-    folder = None if library is None else Path(library)
-    if folder is not None and not (folder / bias.FILE).is_file():
-        raise no_such_file(folder / bias.FILE)
-    found = bias.chosen(words, tool=tool, library=folder)
+    found = bias.chosen(words, tool=tool, library=library)
     if plot is not None:
         appraisal.traffic_lights(found).save(plot)
     if summary_plot is not None:
         appraisal.summary_bars(found).save(summary_plot)
     if robvis is not None:
         layout.write(Path(robvis), found)
-    judged = {a.study_id for a in found}
+    judged = bias.assessments(library)
     return {
         "words": words,
         "first": bias.FIRST if any(a.ours for a in found) else "",
         "assessments": [appraisal.bias_record(a) for a in found],
         "not_judged": [
             {"study_id": s.study_id, "why": bias.why_not_judged(s)}
-            for s in best_first(register().search(words))
+            for s in best_first(bias.with_readers(library).search(words))
             if s.study_id not in judged and bias.why_not_judged(s)
         ],
+        "findings": [asdict(d) for d in bias.doubts(found)],
     }
 
 
@@ -995,16 +997,23 @@ def evidence_export(
     """
     from exocast import __version__
     from exocast.evidence import exchange
+    from exocast.evidence.bias import with_readers
     from exocast.evidence.register import register
 
     target = Path(out)
     kind = exchange.format_of(target, format)
-    whole = register(library=library)
+    # Only judgements may stand in a folder by themselves.
+    whole = with_readers(library) if kind == "robvis" else register(library=library)
     studies = whole.search(words)
     if not studies:
         raise NotFound(f"no study of the register has all of these words: {words}.", where="WORDS")
     asked = exchange.Request(
-        whole=whole, studies=studies, words=words, version=__version__, licence=licence
+        whole=whole,
+        studies=studies,
+        words=words,
+        version=__version__,
+        licence=licence,
+        library=library,
     )
     files = exchange.write_export(target, asked, kind)
     if kind == exchange.DATABASE:
@@ -1054,6 +1063,7 @@ def _study(whole: Register, study: Study) -> dict[str, Any]:
         "funding": study.funding,
         "maker_link": study.maker_link,
         "retraction": study.retraction,
+        "retracted": study.retracted,
         "bias": study.bias,
         "results": len(whole.results_of(study.study_id)),
         "folder": study.folder,

@@ -297,7 +297,11 @@ def evidence_bias(
         Path | None, typer.Option(help="CSV file to write in the layout of robvis; one tool.")
     ] = None,
     library: Annotated[
-        Path | None, typer.Option(help="Folder with your own bias.csv, which replaces ours.")
+        list[Path] | None,
+        typer.Option(
+            help="Folder with your own bias.csv, which replaces ours, or with a register; "
+            "repeatable."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -311,7 +315,7 @@ def evidence_bias(
             plot=plot,
             summary_plot=summary_plot,
             robvis=robvis,
-            library=library,
+            library=library or (),
         )
         _print_evidence("bias", made, as_json)
 

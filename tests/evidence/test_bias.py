@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -18,7 +19,8 @@ from exocast.evidence.bias import FILE, TOOLS, assessments, chosen, overall
 from exocast.evidence.designs import CONTROLLED, best_first, kind, without_result
 from exocast.evidence.register import FOLDER, register
 from exocast.evidence.trials import all_trials
-from exocast.report.appraisal import SYMBOL, summary_bars, traffic_lights
+from exocast.report.appraisal import SYMBOL, bias_text, summary_bars, traffic_lights
+from exocast.report.evidence import studies_text, study_text
 
 ROOT = Path(__file__).parents[2]
 BY_HAND = (
@@ -97,6 +99,15 @@ def test_no_information_wherever_the_text_is_silent() -> None:
     registered = [a for a in assessments().values() if without_result(register().study(a.study_id))]
     assert registered
     assert {j.judgement for a in registered for j in a.domains.values()} == {bias.NO_INFORMATION}
+
+
+def test_what_the_notes_say_of_blinding_is_quoted_whole() -> None:
+    reasons = [j.reason for a in assessments().values() for j in a.domains.values()]
+    quoted = {m.group(1) for r in reasons if (m := re.search("'(blinding [^']*)'", r))}
+    assert {"blinding not recorded", "blinding not stated"} <= quoted
+    notes = [f"{s.design}; {s.bias}" for s in register().studies.values()]
+    for words in quoted:
+        assert any(re.search(rf"{words}(?:[;,]|$)", note) for note in notes), words
 
 
 def test_no_rule_calls_randomisation_or_reporting_low() -> None:
@@ -393,6 +404,104 @@ def test_a_library_without_the_table_is_not_found(tmp_path: Path) -> None:
         api.evidence_bias("dorio2021", library=tmp_path)
 
 
+RIS = (
+    "TY  - JOUR\nTI  - An invented trial of vesicles in knees\nPY  - 2021\n"
+    "DO  - 10.5555/invented\nER  - \n"
+)
+ROBVIS = "Study,D1,D2,D3,D4,D5,Overall,Weight\n"
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> tuple[Path, str]:
+    """A folder with a randomised trial of one's own, made up here, and its id."""
+    (tmp_path / "a.ris").write_text(RIS, "utf-8")
+    api.evidence_import(tmp_path / "a.ris", into=tmp_path / "mine")
+    path = tmp_path / "mine" / "studies.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        [row] = csv.DictReader(file)
+    row |= {"design": "RCT double-blind", "species": "human"}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(row), lineterminator="\n")
+        writer.writeheader()
+        writer.writerow(row)
+    return tmp_path / "mine", row["study_id"]
+
+
+def test_a_study_of_ones_own_that_nobody_judged_is_no_error(mine: tuple[Path, str]) -> None:
+    folder, study = mine
+    found = [f for f in api.evidence_check(folder)["findings"] if study in (f.get("where") or "")]
+    assert ("NOT_JUDGED", "info") in {(f["code"], f["severity"]) for f in found}
+    assert "error" not in {f["severity"] for f in found}
+    shown = study_text(api.evidence_show(study, library=folder))
+    assert f"nobody has judged its risk of bias; write a bias.csv into {folder}" in shown
+    made = api.evidence_bias("invented", library=folder)
+    assert made["assessments"] == []
+    assert [n["study_id"] for n in made["not_judged"]] == [study]
+    with pytest.raises(InvalidInput, match="no study of these is judged"):
+        api.evidence_export(folder.parent / "out", "invented", format="robvis", library=folder)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_study_of_ones_own_is_judged_by_its_reader(mine: tuple[Path, str], apart: bool) -> None:
+    folder, study = mine
+    judging = folder.parent / "judging" if apart else folder
+    judging.mkdir(exist_ok=True)
+    (judging / FILE).write_text(f"{ROBVIS}{study},+,+,-,+,+,-,1\n", "utf-8")
+    both = list(dict.fromkeys((folder, judging)))
+    [found] = api.evidence_bias("invented", library=both)["assessments"]
+    assert (found["overall"], found["ours"]) == ("some concerns", False)
+    shown = api.evidence_show(study, library=both)
+    assert shown["judged"] == found and shown["not_judged"] == ""
+    codes = {f["code"] for f in api.evidence_check(both)["findings"] if study in f["message"]}
+    assert "NOT_JUDGED" not in codes
+    assert "error" not in {f["severity"] for f in api.evidence_check(both)["findings"]}
+    other_tool = api.evidence_bias("invented", tool="syrcle", library=both)
+    assert (other_tool["assessments"], other_tool["not_judged"]) == ([], [])
+    api.evidence_export(folder.parent / "out", "invented", format="robvis", library=both)
+    assert study in (folder.parent / "out" / "rob2.csv").read_text("utf-8")
+
+
+def test_show_uses_the_readers_own_judgement_of_a_study_of_ours(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text(f"{ROBVIS}kwon2020,+,+,+,+,+,+,1\n", "utf-8")
+    judged = api.evidence_show("kwon2020", library=tmp_path)["judged"]
+    assert (judged["overall"], judged["ours"]) == ("low", False)
+    assert api.evidence_show("kwon2020")["judged"]["ours"]
+
+
+def test_a_readers_bad_line_is_a_finding_that_names_the_readers_file(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text(f"{ROBVIS}kwon20,+,+,+,+,+,+,1\n", "utf-8")
+    [found] = [f for f in api.evidence_check(tmp_path)["findings"] if f["severity"] == "error"]
+    assert found["where"] == f"{tmp_path}/{FILE}, line 2, column Study"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("+,x,+,+,+,+", "'low' overall and 'high' in D2"),
+        ("+,x,+,+,+,-", "'some concerns' overall and 'high' in D2"),
+        ("+,+,-,+,+,+", "'low' overall and 'some concerns' in D3"),
+        ("?,x,?,?,?,?", "'no information' overall and 'high' in D2"),
+        ("+,x,+,+,+,x", ""),
+        ("+,-,-,-,+,-", ""),
+        ("+,+,-,+,+,x", ""),  # a reader may be stricter
+        ("?,?,?,?,?,?", ""),
+    ],
+)
+def test_an_overall_better_than_its_worst_domain_is_warned_of(
+    tmp_path: Path, line: str, said: str
+) -> None:
+    (tmp_path / FILE).write_text(f"{ROBVIS}kwon2020,{line},1\n", "utf-8")
+    made = api.evidence_bias("kwon2020", library=tmp_path)
+    shown = api.evidence_show("kwon2020", library=tmp_path)
+    checked = api.evidence_check(tmp_path)
+    for found in (made, shown, checked):
+        warned = [f for f in found["findings"] if f["code"] == "OVERALL_BELOW_WORST"]
+        assert [f["severity"] for f in warned] == ["warning"] * bool(said)
+        assert all(said in f["message"] for f in warned)
+    assert made["assessments"][0]["overall"] == assessments(tmp_path)["kwon2020"].overall.judgement
+    assert ("OVERALL_BELOW_WORST" in bias_text(made)) == bool(said)
+
+
 # Order of reading --------------------------------------------------------------------------------
 
 
@@ -420,6 +529,27 @@ def test_null_results_stand_before_favourable_ones_of_the_same_rank() -> None:
     assert pools == sorted(pools, key=lambda d: d == "favourable")
     trials = [s.study_id for s in found if kind(s) == "randomised"]
     assert trials and {directions[t] for t in trials} == {"null"}
+
+
+def test_a_retracted_study_is_read_last_whatever_its_design() -> None:
+    whole = register()
+    first = best_first(whole.studies.values())[0]
+    gone = replace(first, retraction="retracted 2026 (a notice)")
+    found = best_first([gone, *(s for s in whole.studies.values() if s is not first)])
+    assert [s.retracted for s in found] == sorted(s.retracted for s in found)
+    assert found.index(gone) == len(found) - sum(s.retracted for s in found)
+    corrected = replace(first, retraction="erratum 2026")
+    assert best_first([whole.study("kwon2020"), corrected])[0] is corrected
+
+
+def test_search_and_show_name_what_was_retracted() -> None:
+    found = api.evidence_search("diabetic wounds")
+    assert [s["study_id"] for s in found["studies"] if s["retracted"]] == ["dw_ma2023"]
+    [line] = [t for t in studies_text(found).splitlines() if "RETRACTED" in t]
+    assert line.startswith("dw_ma2023")
+    assert line == studies_text(found).splitlines()[-2]  # the last one before the count
+    assert "RETRACTED" in study_text(api.evidence_show("dw_ma2023")).splitlines()[0]
+    assert "RETRACTED" not in study_text(api.evidence_show("lightner2023"))  # an erratum
 
 
 # Figures -----------------------------------------------------------------------------------------

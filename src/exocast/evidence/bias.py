@@ -15,16 +15,19 @@ others, BMC Med Res Methodol 14 (2014) 43, doi:10.1186/1471-2288-14-43.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from exocast.errors import TableError, UnknownName, nearest
+from exocast.errors import NotFound, TableError, UnknownName, nearest
 from exocast.evidence.designs import CONTROLLED, KINDS, best_first, kind, without_result
 from exocast.evidence.records import lines, problem, refuse, table
 from exocast.evidence.register import FOLDER, Doubt, Register, Study, register
 
+Library = str | Path | Sequence[str | Path]
+
 FILE = "bias.csv"
+STUDIES = ("studies.csv", "results.csv")  # either makes a folder a register of one's own
 OVERALL = "Overall"
 FIRST = (
     "First judgements from abstracts, tables, registry pages and notes, not completed assessments."
@@ -174,10 +177,21 @@ def tool_of(study: Study) -> str:
 
 
 def why_not_judged(study: Study) -> str:
-    """Why a study has no judgement; empty for one that is judged."""
+    """Why a study has no judgement of ours; empty for one that has.
+
+    A study of a reader's own is judged by nobody else: the words say how to do it.
+    """
     if tool_of(study):
-        return ""
+        return "" if study.study_id in _ours() else _nobody(study)
     return NOT_JUDGED.get(kind(study), "registered without a control, and no result was opened")
+
+
+def _nobody(study: Study) -> str:
+    where = study.folder or "a folder of yours"
+    return (
+        f"nobody has judged its risk of bias; write a {FILE} into {where} and name that folder "
+        "with --library"
+    )
 
 
 def overall(tool: str, judgements: Mapping[str, str]) -> tuple[str, str]:
@@ -310,39 +324,116 @@ def _ours() -> Mapping[str, Assessment]:
     return gathered(made)
 
 
-def assessments(library: Path | None = None) -> dict[str, Assessment]:
+def folders(library: Library = ()) -> tuple[Path, ...]:
+    """Folders of one's own, each once.
+
+    Raises
+    ------
+    NotFound
+        For one that is no folder, or holds neither studies, results nor judgements.
+    """
+    given = (library,) if isinstance(library, str | Path) else library
+    found = tuple(dict.fromkeys(Path(one) for one in given))
+    for one in found:
+        if not any((one / name).is_file() for name in (*STUDIES, FILE)):
+            raise NotFound(
+                f"this folder holds no {FILE}, and no {' or '.join(STUDIES)} of yours.",
+                where=str(one),
+            )
+    return found
+
+
+def with_readers(library: Library = ()) -> Register:
+    """The register with studies of one's own; a folder may hold nothing but judgements.
+
+    Raises
+    ------
+    NotFound, TableError
+        As :func:`folders` and :func:`exocast.evidence.register.register` do.
+    """
+    some = [one for one in folders(library) if any((one / name).is_file() for name in STUDIES)]
+    return register(library=some)
+
+
+def assessments(library: Library = ()) -> dict[str, Assessment]:
     """Every study that is judged, by its id.
 
     Parameters
     ----------
     library
-        Folder with a reader's own ``bias.csv``, in our layout or in that of robvis; what it says
-        of a study replaces what stands here.
+        Folders with a reader's own ``bias.csv``, in our layout or in that of robvis; what it says
+        of a study replaces what stands here. It may judge studies of these folders too.
 
     Raises
     ------
+    NotFound
+        For a folder that holds nothing to read.
     TableError
         For a line that cannot be used, with file and line.
     """
     found = dict(_ours())
-    if library is not None and (library / FILE).is_file():
-        found |= _of_reader(library / FILE, register().studies)
+    tables = [one / FILE for one in folders(library) if (one / FILE).is_file()]
+    for path in tables:
+        found |= _of_reader(path, with_readers(library).studies)
     return found
 
 
 def _of_reader(path: Path, studies: Mapping[str, Study]) -> dict[str, Assessment]:
-    header, _ = table(path)
-    if header and header[0].strip().casefold() == "study":
-        from exocast.evidence import robvis
+    try:
+        header, _ = table(path)
+        if header and header[0].strip().casefold() == "study":
+            from exocast.evidence import robvis
 
-        return {a.study_id: a for a in robvis.read(path, studies=studies)}
-    made, problems = parse(path, studies)
-    refuse(problems)
-    return gathered(made, ours=False)
+            return {a.study_id: a for a in robvis.read(path, studies=studies)}
+        made, problems = parse(path, studies)
+        refuse(problems)
+        return gathered(made, ours=False)
+    except TableError as e:
+        e.where = f"{path.parent}/{e.where}"  # our own table has the same name
+        raise
 
 
-def chosen(words: str = "", *, tool: str = "", library: Path | None = None) -> list[Assessment]:
+def below_worst(found: Assessment) -> str:
+    """What is odd about an overall judgement that is better than a domain; empty when nothing.
+
+    SYRCLE's items are not summed up, so nothing is asked of a whole there.
+    """
+    if found.tool == "syrcle":
+        return ""
+    levels, stated = TOOLS[found.tool].levels, found.overall.judgement
+    given = {d: j.judgement for d, j in found.domains.items()}
+    worst = max(given, key=lambda d: levels.index(given[d]) if given[d] in levels[:-1] else -1)
+    right, rule = overall(found.tool, given)
+    unsaid = stated == levels[-1] != right
+    if given[worst] == levels[-1] or not (
+        unsaid or levels.index(stated) < levels.index(given[worst])
+    ):
+        return ""
+    return (
+        f"{found.study_id} is '{stated}' overall and '{given[worst]}' in {worst} "
+        f"({TOOLS[found.tool].domains[worst]}); {TOOLS[found.tool].name} gives '{right}' "
+        f"({rule}). It is taken as it stands."
+    )
+
+
+def doubts(found: Iterable[Assessment]) -> list[Doubt]:
+    """What a reader should know of assessments: a whole that is better than a part of it."""
+    return [
+        Doubt(
+            severity="warning",
+            code="OVERALL_BELOW_WORST",
+            where=f"{FILE}, {a.study_id}",
+            message=message,
+        )
+        for a in found
+        if (message := below_worst(a))
+    ]
+
+
+def chosen(words: str = "", *, tool: str = "", library: Library = ()) -> list[Assessment]:
     """Judged studies that hold all words, in the order of reading; of one tool if it is named.
+
+    ``library`` names folders with studies and judgements of one's own.
 
     Raises
     ------
@@ -352,13 +443,23 @@ def chosen(words: str = "", *, tool: str = "", library: Path | None = None) -> l
     if tool and tool not in TOOLS:
         raise UnknownName(f"'{tool}' is no tool." + nearest(tool, TOOLS), where="tool")
     found = assessments(library)
-    studies = best_first(register().search(words))
+    studies = best_first(with_readers(library).search(words))
     some = [found[s.study_id] for s in studies if s.study_id in found]
     return [a for a in some if tool in ("", a.tool)]
 
 
-def findings(whole: Register, folder: Path = FOLDER) -> list[Doubt]:
-    """What is wrong with the table, and controlled studies in people that it leaves out."""
+def findings(whole: Register, folder: Path = FOLDER, *, library: Library = ()) -> list[Doubt]:
+    """What is wrong with the tables, and controlled studies in people that they leave out.
+
+    Parameters
+    ----------
+    whole
+        The register, with the studies of ``library``.
+    folder
+        Folder of the package's table; another one only to check a changed copy.
+    library
+        Folders with a reader's own ``bias.csv``.
+    """
     try:
         made, problems = parse(folder / FILE, whole.studies)
         if problems:
@@ -366,15 +467,16 @@ def findings(whole: Register, folder: Path = FOLDER) -> list[Doubt]:
         found = gathered(made)
     except TableError as e:
         return [problem(str(e.where), e.message)]
+    judged = dict(found)
+    try:
+        judged |= {i: a for i, a in assessments(library).items() if not a.ours}
+    except TableError as e:
+        problems.append(problem(str(e.where), e.message))
+    problems += doubts(judged.values())
     problems += [
-        Doubt(
-            severity="error",
-            code="NOT_JUDGED",
-            where=f"{FILE}, {study.study_id}",
-            message=f"{KINDS[kind(study)]}, and its risk of bias is not judged.",
-        )
+        _not_judged(study, whole)
         for study in whole.studies.values()
-        if kind(study) in CONTROLLED and study.study_id not in found
+        if kind(study) in CONTROLLED and study.study_id not in judged
     ]
     unread = sum(a.overall.judgement == TOOLS[a.tool].levels[-1] for a in found.values())
     problems.append(
@@ -387,3 +489,21 @@ def findings(whole: Register, folder: Path = FOLDER) -> list[Doubt]:
         )
     )
     return problems
+
+
+def _not_judged(study: Study, whole: Register) -> Doubt:
+    """An error for a study of ours; for a reader's own, or one they changed, a note."""
+    theirs = study.folder or any(u.study_id == study.study_id for u in whole.updates)
+    if not theirs:
+        return Doubt(
+            severity="error",
+            code="NOT_JUDGED",
+            where=f"{FILE}, {study.study_id}",
+            message=f"{KINDS[kind(study)]}, and its risk of bias is not judged.",
+        )
+    return Doubt(
+        severity="info",
+        code="NOT_JUDGED",
+        where=study.where,
+        message=f"{KINDS[kind(study)]}: {_nobody(study)}.",
+    )

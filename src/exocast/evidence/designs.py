@@ -2,7 +2,7 @@
 
 A kind is read from the words of a study's design; the order of reading is: controlled trials in
 people before everything else, the best design first, and among equals a null result before a
-favourable one.
+favourable one. What was retracted comes last of all.
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ def best_first(studies: Iterable[Study]) -> list[Study]:
     and those that only a registration is known of behind those with a result; then pools, studies
     without a control, natural courses, reviews and thresholds. Within a place a null or
     unfavourable result (``trials.csv``) stands before an unknown one, and that before a
-    favourable one.
+    favourable one. A retracted study stands behind all others, whatever its design.
     """
     directions = {t.study_id: t.direction for t in all_trials()}
 
-    def place(study: Study) -> tuple[int, int, int]:
+    def place(study: Study) -> tuple[bool, int, int, int]:
         direction = DIRECTIONS.get(directions.get(study.study_id, ""), 1)
-        return *_place(study), direction
+        return study.retracted, *_place(study), direction
 
     return sorted(studies, key=place)
 

@@ -181,6 +181,10 @@ def bias_text(made: Mapping[str, Any]) -> str:
         lines += ["", "Not judged:"]
         for n in made["not_judged"]:
             lines += _lines(f"{n['study_id']}: {n['why']}.")
+    if made["findings"]:
+        lines.append("")
+        for f in made["findings"]:
+            lines += _lines(f"{f['severity']} {f['code']}: {f['message']}", first="")
     if not lines:
         return "No study of the register holds all these words.\n"
     return "\n".join([*lines, "", *_lines(made["first"], first="", then="")]).rstrip() + "\n"

@@ -216,6 +216,7 @@ class StudyRecord(_Model):
     funding: str = Field(description="who paid; empty: not read")
     maker_link: str = Field(description="yes where the notes name it; empty: not read")
     retraction: str = Field(description="correction or retraction that the notes name")
+    retracted: bool = Field(description="true: it was withdrawn, and weighs nothing")
     bias: str = Field(description="first impression of the risk of bias")
     results: int = Field(description="lines of results")
     folder: str = Field(description="folder of one's own that holds it; empty: the package")
@@ -288,6 +289,7 @@ class BiasFound(_Model):
     )
     assessments: list[BiasRecord]
     not_judged: list[NotJudged]
+    findings: list[Finding] = Field(description="overall judgements better than their worst domain")
 
 
 class StepRecord(_Model):

@@ -11,7 +11,8 @@ from exocast.report import appraisal
 def studies_text(made: Mapping[str, Any]) -> str:
     """Studies, one a line."""
     lines = [
-        f"{s['study_id']:28} {s['year']:>4}  {s['design']}; {s['title']} [{s['address']}]"
+        f"{s['study_id']:28} {s['year']:>4}  {_retracted(s)}{s['design']}; {s['title']} "
+        f"[{s['address']}]"
         for s in made["studies"]
     ]
     count = len(lines)
@@ -22,7 +23,7 @@ def study_text(made: Mapping[str, Any]) -> str:
     """A study with its results, what is open about them, and why it is graded so."""
     s = made["study"]
     lines = [
-        f"{s['study_id']}: {s['title']}",
+        f"{s['study_id']}: {_retracted(s)}{s['title']}",
         f"  {s['design']}; {s['species']}; {s['people'] or 'nobody counted'}; {s['year']}",
         f"  {s['address']}",
         f"  risk of bias, first impression: {s['bias'] or 'none written down'}",
@@ -33,12 +34,14 @@ def study_text(made: Mapping[str, Any]) -> str:
             ("registration", "registered as"),
             ("funding", "funding"),
             ("maker_link", "the maker's hand"),
-            ("retraction", "corrected since"),
+            ("retraction", "withdrawn" if s["retracted"] else "corrected since"),
         )
         if s[name]
     ]
     if s["folder"]:
         lines.append(f"  from {s['folder']}, not from the package")
+    if s["retracted"]:
+        lines.append("  It was retracted: it weighs nothing.")
     if not s["resolved"]:
         lines.append("  No identifier leads to it: it weighs nothing.")
     for r in made["results"]:
@@ -81,6 +84,10 @@ def status_text(made: Mapping[str, Any]) -> str:
         f"Last looked at {', '.join(checked)}." if checked else "The register has no such product."
     )
     return "\n".join([*lines, end]) + "\n"
+
+
+def _retracted(study: Mapping[str, Any]) -> str:
+    return "RETRACTED: " if study["retracted"] else ""
 
 
 def _plural(word: str, count: int) -> str:

@@ -22,13 +22,17 @@ FOLDERS = ("csv", "robvis", "ro-crate")
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is to be written: studies of a register, the words that found them, and the licence."""
+    """What is to be written: studies of a register, the words that found them, and the licence.
+
+    ``library`` names the folders of one's own that the register was read with.
+    """
 
     whole: Register
     studies: Sequence[Study]
     words: str
     version: str
     licence: str
+    library: str | Path | Sequence[str | Path] = ()
 
 
 def _tables(asked: Request) -> dict[str, str]:
@@ -66,7 +70,7 @@ def _robvis(asked: Request) -> dict[str, str]:
     from exocast.evidence import robvis
     from exocast.evidence.bias import TOOLS, assessments
 
-    judged = assessments()
+    judged = assessments(asked.library)
     some = [judged[s.study_id] for s in asked.studies if s.study_id in judged]
     found = {tool: [a for a in some if a.tool == tool] for tool in TOOLS}
     if not some:
