@@ -693,7 +693,7 @@ def _doubts_of_studies(studies: Iterable[Study]) -> Iterator[Doubt]:
             yield Doubt(
                 severity="info",
                 code="RETRACTED",
-                where=f"studies.csv, {study.study_id}",
+                where=study.where,
                 message=f"{study.retraction}; it weighs nothing.",
             )
         if study.year and not (study.year.isdigit() and YEARS[0] <= int(study.year) <= YEARS[1]):
