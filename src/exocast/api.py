@@ -839,7 +839,7 @@ def evidence_import(
     from datetime import UTC, datetime
 
     from exocast.evidence import exchange
-    from exocast.evidence.register import register
+    from exocast.evidence.register import Result, impossible, register, typed
     from exocast.report.exchange import import_record
 
     several = [files] if isinstance(files, str | Path) else list(files)
@@ -872,6 +872,18 @@ def evidence_import(
     written = target is not None and exchange.write_folder(made, target, others=libraries)
     remarks = [*parsed.remarks, *(remark for entry in parsed.entries for remark in entry.remarks)]
     notes += [{"code": "READ", "message": r.message, "where": r.where} for r in remarks]
+    for entry in parsed.entries:
+        for cell in entry.results:
+            line = Result(**typed(Result, dict(cell), where="results"), line=0)
+            if why := impossible(line):
+                notes.append(
+                    {
+                        "code": "IMPOSSIBLE",
+                        "message": f"{line.intervention}, {line.endpoint}: {why}; it will weigh "
+                        "nothing",
+                        "where": line.study_id,
+                    }
+                )
     return {
         "result": import_record(made, into=target, written=written),
         "warnings": notes,

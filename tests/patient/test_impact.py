@@ -143,6 +143,7 @@ def test_what_cannot_be_true_moves_nothing() -> None:
     for bad in ({"n": 1.0}, {"scale_high": 0.0}, {"change": -210.0, "value": None}, {"n": -5.0}):
         found = impact(register(), only("saline placebo", year="2026", **bad))
         assert not [m for m in found.moved if m.kind != "pool"], bad
+        assert bad == {"n": 1.0} or any("weighs nothing" in note for note in found.notes), bad
 
 
 def test_a_retraction_takes_an_arm_out_of_the_fit() -> None:

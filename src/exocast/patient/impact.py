@@ -136,6 +136,11 @@ def impact(before: Register, after: Register, *, unresolved: bool = False) -> Im
         else:
             weighing.append(study_id)
     lines = [r for r in new if r.study_id in weighing]
+    notes += [
+        f"{r.study_id}, {r.intervention}, {r.endpoint}: {why}, so the line weighs nothing"
+        for r in lines
+        if (why := impossible(r))
+    ]
     moved += _pools(before, after, unresolved=unresolved)
     moved += _saline(after, lines, lost, notes)
     moved += _comparators(
