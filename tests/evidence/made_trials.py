@@ -32,7 +32,7 @@ def line(study: str, arm: str, week: float, **fields: object) -> Result:
         "statistic": "mean_sd",
         "n": 20.0,
     }
-    return replace(A_LINE, **(plain | fields))  # type: ignore[arg-type]
+    return replace(A_LINE, **(plain | fields))
 
 
 def made(*lines: Result) -> Register:

@@ -610,7 +610,7 @@ def same(a: Answer, b: Answer, sign: float = 1.0) -> None:
 
 @settings(max_examples=15)
 @given(trials, st.randoms())
-def test_the_order_of_lines_does_not_matter(numbers, random) -> None:  # type: ignore[no-untyped-def]
+def test_the_order_of_lines_does_not_matter(numbers, random) -> None:
     lines = register_of(numbers)
     mixed = lines.copy()
     random.shuffle(mixed)
@@ -619,20 +619,17 @@ def test_the_order_of_lines_does_not_matter(numbers, random) -> None:  # type: i
 
 @settings(max_examples=15)
 @given(trials)
-def test_a_scale_turned_round_gives_the_same_difference(numbers) -> None:  # type: ignore[no-untyped-def]
+def test_a_scale_turned_round_gives_the_same_difference(numbers) -> None:
     lines = register_of(numbers)
-    turned = [
-        replace(r, value=10 - r.value, scale_text="0-10 (100 best)")  # type: ignore[operator]
-        for r in lines
-    ]
+    turned = [replace(r, value=10 - r.value, scale_text="0-10 (100 best)") for r in lines]
     same(answer(QUERY, made(*lines)), answer(QUERY, made(*turned)))
-    unsaid = [replace(r, value=10 - r.value) for r in lines]  # type: ignore[operator]
+    unsaid = [replace(r, value=10 - r.value) for r in lines]
     same(answer(QUERY, made(*lines)), answer(QUERY, made(*unsaid)), sign=-1.0)
 
 
 @settings(max_examples=15)
 @given(trials)
-def test_sides_swapped_turn_the_sign(numbers) -> None:  # type: ignore[no-untyped-def]
+def test_sides_swapped_turn_the_sign(numbers) -> None:
     whole = made(*register_of(numbers))
     swapped = QUERY.replace("PRP vs saline", "saline vs PRP")
     same(answer(QUERY, whole), answer(swapped, whole), sign=-1.0)
