@@ -468,6 +468,16 @@ def evidence_quoted(
         _print_evidence("quoted", api.evidence_quoted(study), as_json)
 
 
+Same = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ID=STUDY", help="An incoming study that is this one; repeatable."),
+]
+NewStudy = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ID", help="An incoming study that is new after all; repeatable."),
+]
+
+
 @evidence_app.command("import")
 def evidence_import(
     files: Annotated[
@@ -483,14 +493,8 @@ def evidence_import(
         typer.Option(help="Folder of your own to write to; nothing is written without it."),
     ] = None,
     library: Library = None,
-    same: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ID=STUDY", help="An incoming study that is this one; repeatable."),
-    ] = None,
-    new: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ID", help="An incoming study that is new after all; repeatable."),
-    ] = None,
+    same: Same = None,
+    new: NewStudy = None,
     update: Annotated[
         bool,
         typer.Option("--update", help="Let what comes in take the place of what contradicts it."),
@@ -532,14 +536,8 @@ def evidence_impact(
         list[str], typer.Argument(metavar="FILE...", help="What 'evidence import' reads.")
     ],
     library: Library = None,
-    same: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ID=STUDY", help="An incoming study that is this one; repeatable."),
-    ] = None,
-    new: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ID", help="An incoming study that is new after all; repeatable."),
-    ] = None,
+    same: Same = None,
+    new: NewStudy = None,
     unresolved: Annotated[
         bool, typer.Option("--unresolved", help="Also studies that no identifier leads to.")
     ] = False,

@@ -23,7 +23,6 @@ COLUMNS = (
 ).split(",")
 UNTREATED = ("zhang2008", "untreated control")
 COHORTS = re.compile(r"(\d+) (?:studies|placebo cohorts|cohorts)")
-PLUS_IS_BETTER = re.compile(r"improvement|plus is better|100 best", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +164,7 @@ def from_register(whole: Register | None = None) -> list[dict[str, str]]:
     Raises
     ------
     TableError
-        For a choice that no line of the register answers, or a line without a spread.
+        For a choice that no line of the register answers; visits without a spread are no lines.
     """
     whole = whole or register()
     lines = []
@@ -206,11 +205,11 @@ def _chosen(r: Result, choice: Mapping[str, str]) -> bool:
         and choice["route"] in r.route
         and r.endpoint == choice["endpoint"]
         and bool(r.week)
-        and (r.statistic.startswith("effect") or _spread(r, choice) is not None)
+        and (r.statistic.startswith("effect") or _spread(r) is not None)
     )
 
 
-def _spread(r: Result, choice: Mapping[str, str]) -> tuple[str, float] | None:
+def _spread(r: Result) -> tuple[str, float] | None:
     """Kind and size of the spread of a change, as printed."""
     if r.se is not None:
         return "se", r.se
@@ -225,11 +224,14 @@ def line_of(r: Result, choice: Mapping[str, str]) -> dict[str, str]:
     TableError
         When the scale is not known.
     """
+    # Questions to the register know of arms, so arms ask for a scale's direction when it is needed.
+    from exocast.evidence.query.tables import better_of
+
     smd = r.statistic == "effect_smd"
     if not smd and (r.scale_low is None or r.scale_high is None):
         raise TableError("the scale is not known.", where=f"results.csv, line {r.line}")
     factor = 1.0 if smd else 100.0 / ((r.scale_high or 0.0) - (r.scale_low or 0.0))
-    if PLUS_IS_BETTER.search(f"{r.endpoint} {r.scale_text}"):
+    if better_of(r) == "higher":
         factor = -factor
     value = r.value if r.change is None else r.change
     assert value is not None
@@ -238,7 +240,7 @@ def line_of(r: Result, choice: Mapping[str, str]) -> dict[str, str]:
         ends = sorted(factor * end for end in (r.low, r.high) if end is not None)
         spread, kind = "..".join(f"{end:.4g}" for end in ends), "ci95"
     else:
-        found = _spread(r, choice)
+        found = _spread(r)
         assert found is not None
         kind, size = found
         spread = f"{abs(factor) * size:.4g}"

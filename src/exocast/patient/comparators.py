@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from exocast.errors import TableError, UnknownName, nearest
 from exocast.evidence import small_study
+from exocast.evidence.chance import draw
 from exocast.evidence.grades import grades
 from exocast.evidence.query import better_of
 from exocast.evidence.register import Register, Result, register
@@ -62,8 +63,6 @@ class Course:
         The published pool against saline.
     favours_plus
         Whether plus means less pain there.
-    per_sd
-        Points of the pool's scale that make one SD of pain; 1 for a standardised difference.
     against
         For a course known against another comparator only: its name, and the lines by week.
     own_ratio, counted
@@ -188,7 +187,7 @@ def smd(times_days: Array, arm: str, values: Mapping[str, Array]) -> Array:
     return np.asarray(np.where(live, ratio, 0.0)[..., None] * size)
 
 
-def record(arm: str, weeks: Sequence[int], patients: int = 1) -> dict[str, Any]:
+def record(arm: str, weeks: Sequence[int]) -> dict[str, Any]:
     """What a report says of a comparator: its effect as reported and with the bias taken out.
 
     Returns
@@ -196,12 +195,10 @@ def record(arm: str, weeks: Sequence[int], patients: int = 1) -> dict[str, Any]:
     ``{"arm", "last_week", "source", "visits": [{"week", "reported": {...}, "adjusted": {...}}]}``,
     each of the two as ``value``, ``low`` and ``high`` (90 % over worlds) in SD of pain.
     """
-    from exocast.evidence.chance import draw
-
     times = DAYS * np.array(weeks, dtype=np.float64)
     found: dict[str, Array] = {}
     for label, prior in (("reported", "literature"), ("adjusted", "default")):
-        drawn = draw(rows((arm,), prior), seed=0, worlds=WORLDS, patients=patients)
+        drawn = draw(rows((arm,), prior), seed=0, worlds=WORLDS, patients=1)
         found[label] = smd(times, arm, drawn)[:, 0, :]
     table = package_table("patient", TABLE)
     name = _known(arm)
@@ -574,8 +571,6 @@ def _held(
     control: Mapping[float | None, Result],
     prior: str,
 ) -> Held:
-    from exocast.evidence.chance import draw
-
     arm = choice["comparator"]
     drawn = draw(rows((arm,), prior), seed=0, worlds=WORLDS, patients=1)
     natural = package_table("patient", "natural")
