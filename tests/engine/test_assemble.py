@@ -8,6 +8,9 @@ import pytest
 from exocast import engine
 from exocast.engine.site import PACKAGE, load_site, site_names
 from exocast.errors import NotFound, TableError, UnknownName
+from exocast.evidence.rows import COLUMNS
+
+HEADER = ",".join(COLUMNS)
 
 CASES = [
     (site, condition, prior)
@@ -235,3 +238,29 @@ def test_a_condition_that_replaces_nothing_is_refused(library) -> None:
     folder = library({"tissue/conditions/autumn.csv": ("pond.k_leave", "pond.k_leav")})
     with pytest.raises(TableError, match=r"'pond\.k_leav' replaces a row that does not exist"):
         engine.assemble("water", condition="autumn", libraries=[folder])
+
+
+def test_species_and_overlays_take_the_place_of_rows(library) -> None:
+    folder = library()
+    for name, value in (("species/trout", "0.25"), ("waters/warm", "0.75")):
+        file = folder / "body" / name
+        file.parent.mkdir()
+        file.with_suffix(".yaml").write_text(
+            f"schema_version: 1\nname: {file.name}\ntitle: Toy\nnumbers: {file.name}.csv\n"
+        )
+        file.with_suffix(".csv").write_text(
+            f"{HEADER}\npond.k_leave,fish leave,{value},1/day,0.1,log_sd,uncertain,toy,assumption,"
+            ",E,toy\nmeadow.grass,of another site,1,1,,fixed,constant,toy,definition,,E,toy\n"
+        )
+
+    def leave(**choice: object) -> float:
+        model = engine.assemble("water", libraries=[folder], **choice)  # type: ignore[arg-type]
+        return next(row.value for row in model.rows if row.key == "pond.k_leave")
+
+    assert leave() == leave(species="human") == 0.5
+    assert leave(species="trout") == 0.25
+    assert leave(species="trout", overlays=["waters/warm"]) == 0.75
+    with pytest.raises(UnknownName, match=r"no species 'trut'.*Did you mean 'trout'"):
+        leave(species="trut")
+    with pytest.raises(UnknownName, match=r"no overlay 'waters/cold'.*waters/warm"):
+        leave(overlays=["waters/cold"])

@@ -69,3 +69,52 @@ def test_a_name_in_a_site_cannot_leave_its_library(library) -> None:
 
     with pytest.raises(UnknownName, match="no fragment"):
         engine.assemble("water", libraries=[folder])
+
+
+SIZED = """
+schema_version: 1
+name: shoal
+title: Fish by size
+sizes: [small, large]
+instances:
+  "river_{size}": {fragment: tissue/river, variant: "{size}"}
+sums:
+  all: {total: "river_{size}_fish + river_small_algae", unit: item}
+observables:
+  fish: {total: "river_{size}_fish", unit: item, text: all fish, better: none}
+routes:
+  bucket: {"{size}": "river_{size}_fish"}
+negative: ["river_{size}_algae"]
+fates: [fish]
+"""
+
+
+def test_sizes_are_written_out_and_summed(library) -> None:
+    folder = library()
+    (folder / "tissue/shoal.yaml").write_text(SIZED)
+    site = load_site("shoal", [folder])
+    assert list(site.instances) == ["river_small", "river_large"]
+    assert site.instances["river_large"].variant == "large"
+    assert site.sums["all"].formula == "river_small_fish + river_large_fish + river_small_algae"
+    assert site.observables["fish"].formula == "river_small_fish + river_large_fish"
+    assert site.routes == {"bucket": {"small": "river_small_fish", "large": "river_large_fish"}}
+    assert site.negative == ("river_small_algae", "river_large_algae")
+    assert site.fates == ("fish",)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            ('{total: "river_{size}_fish", unit', '{formula: "river_{size}_fish", unit'),
+            "as 'total'",
+        ),
+        (("unit: item, text", 'unit: item, formula: "1", text'), "not both"),
+        (("[small, large]", "small"), "sizes is a list"),
+    ],
+)
+def test_what_sizes_cannot_be_written_out_is_refused(library, change, message) -> None:
+    folder = library()
+    (folder / "tissue/shoal.yaml").write_text(SIZED.replace(*change))
+    with pytest.raises(InvalidInput, match=message):
+        load_site("shoal", [folder])

@@ -19,11 +19,16 @@ from typing import Any
 from exocast.engine.library import MODULE, Fragment, load_fragment
 from exocast.engine.sbml_units import TIME, VOLUME, ensure_same_unit, ensure_unit, sbml_unit
 from exocast.engine.site import (
+    HUMAN,
+    Condition,
     Instance,
+    Overlay,
     Site,
     find_site,
     load_condition,
+    load_overlay,
     load_site,
+    load_species,
     site_names,
 )
 from exocast.errors import ExocastError, InvalidInput, TableError, UnitError, UnknownName, nearest
@@ -84,6 +89,12 @@ class AssembledModel:
         several joints a route's name ends in the joint's, such as ``intra-articular left``.
     negative
         States that may be negative.
+    species, overlays
+        Whose body it is, and what other tables took the place of rows.
+    fates
+        Observables that add up to the given vesicles at all times.
+    sizes
+        Size classes of vesicles.
     """
 
     sbml: str
@@ -92,11 +103,15 @@ class AssembledModel:
     joints: tuple[str, ...]
     condition: str | None
     prior: str
+    species: str
+    overlays: tuple[str, ...]
     origins: Mapping[str, str]
     rows: tuple[Row, ...]
     observables: Mapping[str, Observable]
     routes: Mapping[str, Mapping[str, str]]
     negative: tuple[str, ...]
+    fates: tuple[str, ...]
+    sizes: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +122,8 @@ class _Parts:
     where: str
     condition: str | None
     prior: str
+    species: str
+    overlays: tuple[str, ...]
     fragments: Mapping[str, Fragment]
     replaced: Mapping[str, Row]
     problems: tuple[Finding, ...]
@@ -116,6 +133,8 @@ class _Parts:
             self.site.model_dump_json(),
             repr(self.condition),
             self.prior,
+            self.species,
+            repr(self.overlays),
             repr(sorted((f.path, f.text, f.ports, f.rows) for f in self.fragments.values())),
             repr(sorted(self.replaced.items())),
         )
@@ -135,6 +154,8 @@ def assemble(
     *,
     condition: str | None = None,
     prior: str = "default",
+    species: str = HUMAN,
+    overlays: Sequence[str] = (),
     libraries: Sequence[str | Path] = (),
 ) -> AssembledModel:
     """One SBML model of a site, with value and unit of every number from the tables.
@@ -152,6 +173,12 @@ def assemble(
         Name of a condition whose rows replace the fragments' own; the site's default when None.
     prior
         ``default`` or ``literature``: which rows stand, see ``evidence.rows.under_prior``.
+    species
+        Name of a table ``body/species``, whose rows take the place of the fragments' own and of a
+        condition's; ``human`` keeps them.
+    overlays
+        Names of tables under ``body``, such as ``labels/dye``; later ones win over earlier ones,
+        and all over species and condition.
     libraries
         Folders laid out like the package (``body``, ``cell``, ``tissue``), searched first.
 
@@ -162,7 +189,7 @@ def assemble(
     UnknownName, NotFound, InvalidInput
         When a site, condition, fragment or file cannot be found or read.
     """
-    parts = _collect(site, condition, prior, libraries)
+    parts = _collect(site, condition, prior, libraries, species, tuple(overlays))
     model, found = _built(parts)
     errors = [finding for finding in found if finding.severity == "error"]
     if model is None or errors:
@@ -175,6 +202,8 @@ def findings(
     *,
     condition: str | None = None,
     prior: str = "default",
+    species: str = HUMAN,
+    overlays: Sequence[str] = (),
     libraries: Sequence[str | Path] = (),
 ) -> tuple[Finding, ...]:
     """Everything that is wrong or doubtful with a site, or with all sites and conditions.
@@ -184,7 +213,7 @@ def findings(
     """
     if site is not None:
         try:
-            parts = _collect(site, condition, prior, libraries)
+            parts = _collect(site, condition, prior, libraries, species, tuple(overlays))
             return _built(parts)[1]
         except ExocastError as e:
             return (Finding(severity="error", code=e.code, message=e.message, where=e.where or ""),)
@@ -229,7 +258,12 @@ def _tables(site: str, libraries: Sequence[str | Path]) -> set[str]:
 
 
 def _collect(
-    site: str | Path, condition: str | None, prior: str, libraries: Sequence[str | Path]
+    site: str | Path,
+    condition: str | None,
+    prior: str,
+    libraries: Sequence[str | Path],
+    species: str = HUMAN,
+    overlays: tuple[str, ...] = (),
 ) -> _Parts:
     where = str(find_site(site, libraries))
     loaded = load_site(site, libraries)
@@ -256,30 +290,48 @@ def _collect(
             where=where if condition is None else "condition",
         )
     replaced: dict[str, Row] = {}
-    if chosen is not None:
-        replaced, more = _replacements(chosen, prior, fragments, libraries)
+    for table in _tables_over(chosen, species, overlays, libraries):
+        rows, more = _replacements(table, prior, fragments)
+        replaced |= rows
         problems += more
     return _Parts(
         site=loaded,
         where=where,
         condition=chosen,
         prior=prior,
+        species=species,
+        overlays=overlays,
         fragments=fragments,
         replaced=replaced,
         problems=tuple(problems),
     )
 
 
+def _tables_over(
+    condition: str | None, species: str, overlays: Sequence[str], libraries: Sequence[str | Path]
+) -> Iterator[Path]:
+    """Tables whose rows take the place of the fragments' own, the strongest last."""
+    described: Condition | Overlay
+    found: list[tuple[Condition | Overlay, Path]] = []
+    if condition is not None:
+        found.append(load_condition(condition, libraries))
+    whose = load_species(species, libraries)
+    if whose is not None:
+        found.append(whose)
+    found += [load_overlay(name, libraries) for name in overlays]
+    for described, path in found:
+        if described.numbers is None:
+            continue
+        file = path.parent / described.numbers
+        if file.parent.resolve() != path.parent.resolve():
+            raise InvalidInput("numbers is the name of a table beside this file.", where=str(path))
+        yield file
+
+
 def _replacements(
-    name: str, prior: str, fragments: Mapping[str, Fragment], libraries: Sequence[str | Path]
+    file: Path, prior: str, fragments: Mapping[str, Fragment]
 ) -> tuple[dict[str, Row], list[Finding]]:
-    """Rows of a condition by the key of the row that each takes the place of."""
-    condition, path = load_condition(name, libraries)
-    if condition.numbers is None:
-        return {}, []
-    file = path.parent / condition.numbers
-    if file.parent.resolve() != path.parent.resolve():
-        raise InvalidInput("numbers is the name of a table beside the condition.", where=str(path))
+    """Rows of a table by the key of the row that each takes the place of."""
     rows, problems = parse_table(file)
     found = [_error("TABLE", problem, str(file)) for problem in problems]
     stems = {fragment.stem for fragment in fragments.values()}
@@ -288,7 +340,7 @@ def _replacements(
     for row in under_prior(rows, prior):
         stem, _, local = row.id.partition(".")
         if stem not in stems:
-            continue  # a condition serves several sites; this one does without the fragment
+            continue  # the table serves several sites; this one does without the fragment
         if row.id.removesuffix(".between") not in known:
             found.append(
                 _error(
@@ -352,11 +404,15 @@ def _build(parts: _Parts) -> tuple[AssembledModel | None, tuple[Finding, ...]]:
         joints=parts.site.joints,
         condition=parts.condition,
         prior=parts.prior,
+        species=parts.species,
+        overlays=parts.overlays,
         origins=numbers.origins,
         rows=tuple(_used_rows(parts, numbers.used)),
         observables=observables,
         routes=parts.site.routes,
         negative=parts.site.negative,
+        fates=parts.site.fates,
+        sizes=parts.site.sizes,
     )
     return assembled, tuple(found)
 
@@ -724,7 +780,7 @@ def _unused(parts: _Parts, used: set[str]) -> list[Finding]:
 
 
 def _unknown_states(model: Any, parts: _Parts) -> list[Finding]:
-    """Names in routes, alternatives and ``negative`` that the model does not have."""
+    """Names in routes, alternatives, fates and ``negative`` that the model does not have."""
     species = {s.getId() for s in model.getListOfSpecies()}
     everything = _all_names(model)
     wanted = [
@@ -733,6 +789,7 @@ def _unknown_states(model: Any, parts: _Parts) -> list[Finding]:
         for part, target in targets.items()
     ]
     wanted += [("negative", name, everything) for name in parts.site.negative]
+    wanted += [("fates", name, set(parts.site.observables)) for name in parts.site.fates]
     wanted += [
         (f"alternatives.{n}", a.switch, everything) for n, a in parts.site.alternatives.items()
     ]

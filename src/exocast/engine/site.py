@@ -1,7 +1,9 @@
 """A site: which fragments a place is made of, how they are joined, and what is observed there.
 
 Site files are text (``tissue/knee.yaml``). ``{joint}`` in a name or value is written out for
-every joint of the site; ``extends`` takes everything from another site and changes what is named.
+every joint of the site, ``{size}`` for every size class of vesicles, and ``total`` for the sum of a
+formula over the size classes; ``extends`` takes everything from another site and changes what is
+named.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ from exocast.errors import InvalidInput, NotFound, UnknownName, nearest
 PACKAGE = Path(__file__).parent.parent
 NAME = r"^[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*$"
 JOINT = "{joint}"
+SIZE = "{size}"
+HUMAN = "human"
+SPECIES = "body/species"
 
 
 class _Block(BaseModel):
@@ -66,6 +71,7 @@ class Site(_Block):
     name: str = Field(pattern=NAME)
     title: str
     joints: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = Field(default=(), description="size classes of vesicles")
     conditions: tuple[str, ...] = ()
     default_condition: str | None = None
     instances: dict[str, Instance]
@@ -76,6 +82,9 @@ class Site(_Block):
     )
     alternatives: dict[str, Alternative] = Field(default_factory=dict)
     negative: tuple[str, ...] = Field(default=(), description="states that may be negative")
+    fates: tuple[str, ...] = Field(
+        default=(), description="observables that add up to the given vesicles at all times"
+    )
 
 
 class Condition(_Block):
@@ -87,6 +96,15 @@ class Condition(_Block):
     healthy: bool = Field(
         default=False, description="whether patients with signs of disease do not fit it"
     )
+    numbers: str | None = Field(default=None, description="file name of the table, or null")
+
+
+class Overlay(_Block):
+    """A species, or a label: a table of rows ``fragment.id`` that replace the fragments' own."""
+
+    schema_version: Literal[1]
+    name: str = Field(pattern=NAME)
+    title: str
     numbers: str | None = Field(default=None, description="file name of the table, or null")
 
 
@@ -115,6 +133,25 @@ def condition_names(libraries: Sequence[str | Path] = ()) -> tuple[str, ...]:
     return _names("tissue/conditions", libraries)
 
 
+def species_names(libraries: Sequence[str | Path] = ()) -> tuple[str, ...]:
+    """Names of the species with a table, and ``human``, whose numbers are the fragments' own."""
+    return tuple(sorted({HUMAN, *_names(SPECIES, libraries)}))
+
+
+def overlay_names(libraries: Sequence[str | Path] = ()) -> tuple[str, ...]:
+    """Names of overlays under ``body``, such as ``labels/dye``, sorted; species apart."""
+    return tuple(
+        sorted(
+            {
+                f"{path.parent.name}/{path.stem}"
+                for root in roots(libraries)
+                for path in (root / "body").glob("*/*.yaml")
+                if path.parent != root / SPECIES
+            }
+        )
+    )
+
+
 def load_site(site: str | Path, libraries: Sequence[str | Path] = ()) -> Site:
     """Site by name, or from the path of its file.
 
@@ -126,7 +163,7 @@ def load_site(site: str | Path, libraries: Sequence[str | Path] = ()) -> Site:
         When the file has unknown, missing or malformed fields; all findings are listed.
     """
     path = find_site(site, libraries)
-    data = _merged(path, libraries, seen=())
+    data = write_out_sizes(_merged(path, libraries, seen=()), where=str(path))
     return parse(Site, write_out_joints(data, where=str(path)), where=str(path))
 
 
@@ -139,6 +176,37 @@ def load_condition(name: str, libraries: Sequence[str | Path] = ()) -> tuple[Con
             where="condition",
         )
     return parse(Condition, read_mapping(path), where=str(path)), path
+
+
+def load_species(name: str, libraries: Sequence[str | Path] = ()) -> tuple[Overlay, Path] | None:
+    """Species by name with the path of its file; None for a human without a file of its own.
+
+    Raises
+    ------
+    UnknownName
+        When no library has a species of this name; the nearest ones are offered.
+    """
+    path = find(SPECIES, name, ".yaml", libraries)
+    if path is None:
+        if name == HUMAN:
+            return None
+        raise UnknownName(
+            f"There is no species '{name}'." + nearest(name, species_names(libraries)),
+            where="species",
+        )
+    return parse(Overlay, read_mapping(path), where=str(path)), path
+
+
+def load_overlay(name: str, libraries: Sequence[str | Path] = ()) -> tuple[Overlay, Path]:
+    """Overlay by name under ``body``, such as ``labels/dye``; errors as :func:`load_species`."""
+    folder, _, stem = name.rpartition("/")
+    path = find(f"body/{folder}", stem, ".yaml", libraries) if folder and stem else None
+    if path is None:
+        raise UnknownName(
+            f"There is no overlay '{name}'." + nearest(name, overlay_names(libraries)),
+            where="overlays",
+        )
+    return parse(Overlay, read_mapping(path), where=str(path)), path
 
 
 def find_site(site: str | Path, libraries: Sequence[str | Path] = ()) -> Path:
@@ -164,6 +232,95 @@ def find(room: str, stem: str, ending: str, libraries: Sequence[str | Path] = ()
         if path.is_file() and path.resolve().is_relative_to(root):
             return path
     return None
+
+
+def write_out_sizes(data: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+    """Mapping of a site file with ``{size}`` written out, and ``total`` as a formula.
+
+    ``total: a_{size} + b`` is the formula of a sum: every term with ``{size}`` stands for one term
+    a size class, other terms stand once.
+    """
+    sizes = data.get("sizes") or ()
+    if not isinstance(sizes, list | tuple) or not all(isinstance(s, str) for s in sizes):
+        raise InvalidInput("sizes is a list of names, such as [small, large].", where=where)
+    result = {}
+    for field, value in data.items():
+        if field == "sizes":
+            result[field] = value
+            continue
+        place = f"{where}, {field}"
+        summed = _totals(value, sizes, where=place) if field in ("sums", "observables") else value
+        result[field] = _each_size(summed, sizes, where=place)
+    return result
+
+
+def _totals(value: Any, sizes: Sequence[str], *, where: str) -> Any:
+    """Sums or observables with every ``total`` as a formula."""
+    if not isinstance(value, Mapping):
+        return value
+    result: dict[Any, Any] = {}
+    for name, entry in value.items():
+        if isinstance(entry, Mapping) and isinstance(entry.get("total"), str):
+            if "formula" in entry:
+                raise InvalidInput("give 'total' or 'formula', not both.", where=f"{where}.{name}")
+            rest = {key: inner for key, inner in entry.items() if key != "total"}
+            result[name] = {"formula": _total(entry["total"], sizes), **rest}
+        else:
+            result[name] = entry
+    return result
+
+
+def _each_size(value: Any, sizes: Sequence[str], *, where: str) -> Any:
+    if isinstance(value, Mapping):
+        result: dict[Any, Any] = {}
+        for key, inner in value.items():
+            if isinstance(key, str) and SIZE in key:
+                for size in sizes:
+                    name = key.replace(SIZE, size)
+                    if name in result:
+                        raise InvalidInput(f"'{name}' stands twice.", where=where)
+                    result[name] = _each_size(_put_size(inner, size), sizes, where=f"{where}.{key}")
+            else:
+                result[key] = _each_size(inner, sizes, where=f"{where}.{key}")
+        return result
+    if isinstance(value, list):
+        return [
+            each
+            for item in value
+            for each in (
+                [item.replace(SIZE, size) for size in sizes]
+                if isinstance(item, str) and SIZE in item
+                else [item]
+            )
+        ]
+    if isinstance(value, str) and SIZE in value:
+        raise InvalidInput(
+            f"'{value}' names a size, and its own name does not; put {SIZE} in the name that it "
+            "belongs to, or write a sum over sizes as 'total'"
+            f" (sizes: {', '.join(sizes) or 'none'}).",
+            where=where,
+        )
+    return value
+
+
+def _put_size(value: Any, size: str) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            (key.replace(SIZE, size) if isinstance(key, str) else key): _put_size(inner, size)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [_put_size(item, size) for item in value]
+    return value.replace(SIZE, size) if isinstance(value, str) else value
+
+
+def _total(text: str, sizes: Sequence[str]) -> str:
+    terms = [term.strip() for term in text.split("+")]
+    return " + ".join(
+        each
+        for term in terms
+        for each in ([term.replace(SIZE, size) for size in sizes] if SIZE in term else [term])
+    )
 
 
 def write_out_joints(data: Mapping[str, Any], *, where: str) -> dict[str, Any]:
