@@ -120,6 +120,13 @@ def draw(result: Result, numbers: Numbers, story: Story) -> dict[str, Figure]:
 @contextmanager
 def canvas(size: tuple[float, float], name: str) -> Iterator[tuple[Drawing, Axes]]:
     """A drawing in the house's style and its axes; ``size`` in inches."""
+    with sheet(size, name) as drawing:
+        yield drawing, drawing.add_subplot()
+
+
+@contextmanager
+def sheet(size: tuple[float, float], name: str) -> Iterator[Drawing]:
+    """A drawing in the house's style without axes; ``size`` in inches."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure as Drawing
@@ -152,7 +159,7 @@ def canvas(size: tuple[float, float], name: str) -> Iterator[tuple[Drawing, Axes
     with mpl.rc_context(style):
         drawing = Drawing(figsize=size, layout="constrained")
         FigureCanvasSVG(drawing)  # type: ignore[no-untyped-call,unused-ignore]
-        yield drawing, drawing.add_subplot()
+        yield drawing
 
 
 def finished(drawing: Drawing, name: str) -> str:
