@@ -35,14 +35,14 @@ DOSE = 1e10
 PARTS = ("model_rhs", "model_factors", "model_solve")
 
 
-def measure(how: Settings, sites: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+def measure(how: Settings, sites: tuple[str, ...] = ()) -> dict[str, Any]:
     """One record a site; ``sites`` is all of the package's when left out."""
     from exocast.engine.site import site_names
 
-    return [_site(name, how) for name in (sites or site_names())]
+    return {"sites": [_site(name, how) for name in (sites or site_names())]}
 
 
-def text(found: list[dict[str, Any]]) -> str:
+def text(found: dict[str, Any]) -> str:
     """The table of :func:`measure`."""
     head = [
         "site",
@@ -69,7 +69,7 @@ def text(found: list[dict[str, Any]]) -> str:
             short(one["peer_error"], 2),
             f"{one['rate'] / one['peer_rate']:.0f}×" if one["peer_rate"] else "–",
         ]
-        for one in found
+        for one in found["sites"]
     ]
     return table(head, rows)
 

@@ -457,7 +457,18 @@ def asks_for_exposure(scenario: str | Path) -> bool:
 
 
 def open_exposure(directory: str | Path) -> Exposure:
-    """An exposure that was made before; errors as :func:`open_result`."""
+    """An exposure that was made before.
+
+    Parameters
+    ----------
+    directory
+        A result directory, as ``exocast forecast --out`` writes it for a ``subject``.
+
+    Raises
+    ------
+    ExocastError
+        When there is none, or it is partial, truncated, changed, or of another kind.
+    """
     from exocast.study import result
 
     return Exposure(result=result.open_result(directory, "exposure"))

@@ -54,7 +54,8 @@ Progress = Callable[[int, int], None]
 SCHEMA = "exocast/result/1"
 KIND = "exposure"
 ARM = "vial"
-GIVEN = "given_particles"
+GIVEN = "given"
+CELLS = ("cells",)
 RTOL = 1e-6
 RUNS_PER_PART = 2000
 MOST_RUNS = 1_000_000
@@ -103,16 +104,18 @@ class Subject(_Block):
 
 
 class Stated(_Block):
-    """Particles taken as stated, at the needle, where no vial was measured."""
+    """Particles or cells taken as stated, at the needle, where no vial was measured."""
 
-    size_median: str = Field(examples=["100 nm"])
+    size_median: str | None = Field(
+        default=None, description="of the particles; not for cells", examples=["100 nm"]
+    )
     size_log_sd: float = Field(default=0.35, gt=0, lt=1.5, description="of the logarithm of size")
     product: str = Field(default="msc_ev", description="name of a product file")
 
     @field_validator("size_median")
     @classmethod
-    def _size(cls, text: str) -> str:
-        return _positive(text, "nm")
+    def _size(cls, text: str | None) -> str | None:
+        return None if text is None else _positive(text, "nm")
 
 
 class ExposureScenario(_Block):
@@ -147,11 +150,8 @@ class ExposureScenario(_Block):
             raise ValueError(
                 "give either 'vial' (a measured vial) or 'stated' (particles taken as stated)"
             )
-        if self.stated is not None and dose_unit(self.regimen.dose)[1] != "item":
-            raise ValueError(
-                f"a dose of {self.regimen.dose} converts through a measured vial only; give "
-                "particles, or a 'vial'"
-            )
+        if self.stated is not None:
+            self._fits_stated(self.stated)
         if self.worlds * self.patients > MOST_RUNS:
             raise ValueError(
                 f"{self.worlds} worlds of {self.patients} subjects are more than {MOST_RUNS:,} "
@@ -165,10 +165,36 @@ class ExposureScenario(_Block):
             )
         return self
 
+    def _fits_stated(self, stated: Stated) -> None:
+        unit = dose_unit(self.regimen.dose)[1]
+        whole = load_product(stated.product).contents == "cells"
+        if whole and unit != "cell":
+            raise ValueError(
+                f"a dose of {self.regimen.dose} is no number of cells; give '1e8 cell', or a "
+                "product of vesicles in stated.product"
+            )
+        if not whole and unit != "item":
+            raise ValueError(
+                f"a dose of {self.regimen.dose} converts through a measured vial only; give "
+                "particles or a 'vial', or whole cells with stated.product=msc_cells"
+            )
+        if not whole and stated.size_median is None:
+            raise ValueError("particles need their size: stated.size_median, such as '100 nm'")
+
     @property
     def horizon_days(self) -> float:
         """Length of the forecast, in days."""
         return magnitude(self.horizon, "day")
+
+    @property
+    def whole_cells(self) -> bool:
+        """Whether living cells are given, and not vesicles."""
+        return self.stated is not None and load_product(self.stated.product).contents == "cells"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What a dose is made of: size classes of vesicles, or cells."""
+        return CELLS if self.whole_cells else CLASSES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,10 +285,11 @@ def prepare(
         )
     check_route(regimen, model.routes, model.joints or (regimen.site,))
     targets = model.routes[regimen.route]
-    if missing := [name for name in CLASSES if name not in targets]:
+    if missing := [name for name in scenario.parts if name not in targets]:
+        kind = "cells" if scenario.whole_cells else "vesicles"
         raise InvalidInput(
-            f"the route '{regimen.route}' of '{model.site}' takes no vesicles (it has no "
-            f"{', '.join(missing)}).",
+            f"the route '{regimen.route}' of '{model.site}' takes no {kind} (it has no "
+            f"{', '.join(missing)}, and takes {', '.join(targets)}).",
             where="regimen.route",
         )
     loose = under_prior(
@@ -385,11 +412,15 @@ def _what_is_given(
         return volume_ml, *at_needle(regimen, vial, rows, values, volume_ml, scenario.seed)
     stated = scenario.stated
     assert stated is not None
-    particles = magnitude(regimen.dose, "item")
-    shares = class_fractions(magnitude(stated.size_median, "nm"), stated.size_log_sd, SMALLEST_NM)
-    shape = (regimen.injections, 1, scenario.worlds, scenario.patients)
-    doses = np.broadcast_to(particles * shares[None, :, None, None], (shape[0], 3, *shape[2:]))
-    return 0.0, None, doses.copy(), np.zeros((shape[0], *shape[2:]))
+    amount = dose_unit(regimen.dose)[0]
+    shares = (
+        np.ones(1)
+        if stated.size_median is None
+        else class_fractions(magnitude(stated.size_median, "nm"), stated.size_log_sd, SMALLEST_NM)
+    )
+    runs = (scenario.worlds, scenario.patients)
+    doses = np.ones((regimen.injections, len(shares), *runs)) * amount * shares[:, None, None]
+    return 0.0, None, doses, np.zeros((regimen.injections, *runs))
 
 
 def _own_values(
@@ -447,7 +478,14 @@ def _integrate(
     runs = engine.compile(model.sbml, varied=tuple(numbers), observe=names).run(
         plan.times_days,
         varied=np.column_stack([value.ravel() for value in numbers.values()]),
-        doses=dose_table(regimen, model.routes[regimen.route], plan.doses, plan.soluble_pg, worlds),
+        doses=dose_table(
+            regimen,
+            model.routes[regimen.route],
+            plan.doses,
+            plan.soluble_pg,
+            worlds,
+            plan.scenario.parts,
+        ),
         rtol=RTOL,
         processes=processes,
     )
@@ -545,7 +583,11 @@ def _manifest(plan: ExposurePlan, parts: list[dict[str, Any]]) -> dict[str, Any]
         "fates": list(model.fates),
         "readings": list(model.readings),
         "observables": {
-            GIVEN: {"unit": "item", "text": "vesicles given so far", "better": "none"},
+            GIVEN: {
+                "unit": model.observables[model.fates[0]].unit,
+                "text": "given so far",
+                "better": "none",
+            },
             **{
                 name: {
                     "unit": model.observables[name].unit,

@@ -86,6 +86,7 @@ def dose_table(
     doses: Array,
     soluble_pg: Array,
     worlds: NDArray[np.int64],
+    parts: Sequence[str] = CLASSES,
 ) -> pd.DataFrame:
     """One line a dose, run and target; nothing for a dose without particles.
 
@@ -99,11 +100,13 @@ def dose_table(
         As :func:`at_needle` gives them.
     worlds
         Which worlds; runs are numbered world by world, patient by patient.
+    parts
+        What the second axis of ``doses`` stands for: size classes, or cells.
     """
     import pandas as pd
 
     amounts = {
-        targets[name]: doses[:, i, worlds].reshape(len(doses), -1) for i, name in enumerate(CLASSES)
+        targets[name]: doses[:, i, worlds].reshape(len(doses), -1) for i, name in enumerate(parts)
     }
     if "soluble" in targets:
         amounts[targets["soluble"]] = soluble_pg[:, worlds].reshape(len(doses), -1)

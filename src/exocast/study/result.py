@@ -247,7 +247,8 @@ def open_result(directory: str | Path, kind: str = "forecast") -> Result:
             str(found), "open_result"
         )
         raise InvalidInput(
-            f"this is a {found} and no {kind}; exocast.{opener} reads it.",
+            f"this is {'an' if found == 'exposure' else 'a'} {found} and no {kind}; "
+            f"exocast.{opener} reads it.",
             code="RESULT_KIND",
             where=str(directory),
         )
