@@ -479,9 +479,7 @@ def _outcomes(
     found["cartilage_volume"] = outcomes.measured_cartilage(
         plan.times_days, found["cartilage_volume"], values, seed=plan.scenario.seed
     )
-    found["degraded_particles"] = found["degraded_particles"] + found.pop(
-        "blood_degraded_particles"
-    )
+    found["degraded_particles"] = found["degraded_particles"] + found.pop("digested_particles")
     found["rna_threshold_ratio"] = (
         found["rna_copies_per_cell"] / values["signal.rna_threshold"][..., None]
     )
@@ -529,7 +527,7 @@ def _observables(plan: Plan) -> dict[str, dict[str, str]]:
     }
     for name, o in plan.model.observables.items():
         found[name.removeprefix(joint)] = {"unit": o.unit, "text": o.text, "better": o.better}
-    found.pop("blood_degraded_particles")
+    found.pop("digested_particles")
     for name in PERCENT:
         found[name]["unit"] = "percent"
     found["degraded_particles"]["text"] = "given vesicles digested by cells"

@@ -50,8 +50,11 @@ PLACE_STYLES = {
     "cartilage_particles": ("#7b4f9d", "-"),
     "lymph_particles": (YELLOW, "--"),
     "plasma_particles": ("#b8325e", "--"),
+    "lung_particles": ("#8aa4c8", "--"),
     "liver_particles": ("#6b4a2b", "--"),
     "spleen_particles": ("#2a8c8c", ":"),
+    "kidney_particles": ("#c98f6a", ":"),
+    "brain_particles": ("#9dbf9e", ":"),
     "rest_particles": (FAINT, ":"),
     "degraded_particles": (INK, ":"),
 }

@@ -41,8 +41,11 @@ PLACES = {
     "cell_particles": "inside cells",
     "lymph_particles": "lymph",
     "plasma_particles": "blood plasma",
+    "lung_particles": "lung",
     "liver_particles": "liver",
     "spleen_particles": "spleen",
+    "kidney_particles": "kidneys",
+    "brain_particles": "brain",
     "rest_particles": "rest of the body",
     "degraded_particles": "taken apart",
 }
