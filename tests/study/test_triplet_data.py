@@ -11,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import exocast
-from exocast.evidence.rows import SPREAD_KINDS
+from exocast.evidence.rows import SPREAD_KINDS, rows_of
 from exocast.evidence.sources import sources
 
 HOME = Path(exocast.__file__).parent / "study/triplets"
@@ -26,6 +26,7 @@ STATISTICS = (
 ).split()
 # Beyond the agreed list, and only in sets that are shown.
 WISHES = "present first_time band_fold half_life_of_rate".split()
+SPECIES = {"human", "macaque", "rat", "mouse"}
 MINUTES = {"min": 1.0, "h": 60.0, "day": 1440.0}
 
 
@@ -102,6 +103,8 @@ def test_scenario_and_table_name_the_same_conditions(name: str) -> None:
         assert what["arm"] in told["arms"], condition
         assert what.get("over", what["arm"]) in told["arms"], condition
         assert what.get("statistic", "value") in {*STATISTICS, *WISHES}, condition
+    for arm in (told, *told["arms"].values()):
+        assert arm.get("species", "human") in SPECIES
     used = {w["arm"] for w in told["conditions"].values()}
     used |= {w["over"] for w in told["conditions"].values() if "over" in w}
     used |= {arm["like"] for arm in told["arms"].values() if "like" in arm}
@@ -130,6 +133,13 @@ def test_no_study_both_calibrates_and_is_predicted() -> None:
         by_use[said["used_for"]].add(said["source"])
     assert not by_use["calibration"] & by_use["prediction"]
     assert len(by_use["prediction"]) > 2
+
+
+def test_no_row_of_the_model_cites_a_study_kept_for_prediction() -> None:
+    kept = {about(name)["source"] for name in NAMES if about(name)["used_for"] == "prediction"}
+    for path in sorted(HOME.parent.parent.rglob("*.csv")):
+        if path.read_text(encoding="utf-8").startswith("id,meaning,value"):
+            assert not [row.key for row in rows_of(path) if row.source in kept], path.name
 
 
 def test_unverified_numbers_count_in_no_total() -> None:
