@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 TAIL_POINTS = 3
+PHASE_STEPS = 60
 
 
 def value_at(times: Array, course: Array, at: float) -> Array:
@@ -36,37 +37,55 @@ def two_half_lives(times: Array, course: Array) -> tuple[Array, Array]:
 
     Least squares on the logarithms, from a start found by peeling the last phase off.
     """
-    first, last = np.full(len(course), np.nan), np.full(len(course), np.nan)
-    for world, values in enumerate(course):
-        rates = _two_rates(times, values)
-        if rates is not None:
-            first[world], last[world] = np.log(2) / max(rates), np.log(2) / min(rates)
-    return first, last
+    usable = np.isfinite(course).all(axis=1) & (course > 0).all(axis=1)
+    unknown = np.full(len(course), np.nan)
+    if len(times) < 4 or not usable.any():
+        return unknown, unknown.copy()
+    logs = np.log(np.where(course > 0, course, 1.0))
+    x = _peeled(times, np.where(usable[:, None], course, 1.0))
+    cost, damping = _misfit(times, logs, x)[0], np.full(len(x), 1e-2)
+    for _ in range(PHASE_STEPS):
+        _, miss, jacobian = _misfit(times, logs, x)
+        square = np.einsum("wti,wtj->wij", jacobian, jacobian)
+        step = np.einsum("wti,wt->wi", jacobian, miss)
+        scaled = square + damping[:, None, None] * (square * np.eye(4) + 1e-9 * np.eye(4))
+        offer = np.clip(x - np.linalg.solve(scaled, step[..., None])[..., 0], -60.0, 60.0)
+        new = _misfit(times, logs, offer)[0]
+        better = new < cost
+        x = np.where(better[:, None], offer, x)
+        cost = np.where(better, new, cost)
+        damping = np.clip(np.where(better, damping / 5, damping * 5), 1e-9, 1e9)
+    rates = np.exp(np.stack([x[:, 1], x[:, 3]]))
+    halves = np.log(2) / rates
+    return (
+        np.where(usable, halves.min(axis=0), np.nan),
+        np.where(usable, halves.max(axis=0), np.nan),
+    )
 
 
-def _two_rates(times: Array, values: Array) -> tuple[float, float] | None:
-    from scipy.optimize import least_squares
+def _peeled(times: Array, course: Array) -> Array:
+    """Start of the fit, ``(worlds, 4)``: logarithms of A, a, B, b."""
+    last = -_slope(times[-TAIL_POINTS:], course[:, -TAIL_POINTS:])
+    last = np.where(last > 0, last, 1 / times[-1])
+    level = course[:, -1] * np.exp(np.minimum(last * times[-1], 50.0))
+    over = np.maximum(course[:, 0] - level, 0.05 * course[:, 0])
+    half = len(times) // 2
+    quick = -_slope(times[:half], np.maximum(course[:, :half], 1e-300))
+    quick = np.where(quick > 2 * last, quick, 10 * last)
+    return np.log(np.stack([over, quick, level, last], axis=1))
 
-    if not (np.isfinite(values).all() and (values > 0).all()) or len(times) < 4:
-        return None
-    last = float(-_slope(times[-TAIL_POINTS:], values[None, -TAIL_POINTS:])[0])
-    if not last > 0:
-        return None
-    level = values[-1] * np.exp(last * times[-1])
-    over = values - level * np.exp(-last * times)
-    early = over > 0.02 * values
-    early[len(times) // 2 + 1 :] = False
-    quick = float(-_slope(times[early], over[None, early])[0]) if early.sum() > 1 else 10 * last
-    start = np.log([max(over[0], values[0] * 0.01), max(quick, 1.5 * last), level, last])
-    logs = np.log(values)
 
-    def miss(x: Array) -> Array:
-        a, quick_rate, b, slow_rate = np.exp(np.clip(x, -60.0, 60.0))
-        total = a * np.exp(-quick_rate * times) + b * np.exp(-slow_rate * times)
-        return np.asarray(np.log(np.maximum(total, 1e-300)) - logs)
-
-    found = least_squares(miss, start, max_nfev=200)
-    return float(np.exp(found.x[1])), float(np.exp(found.x[3]))
+def _misfit(times: Array, logs: Array, x: Array) -> tuple[Array, Array, Array]:
+    """Sum of squares, residuals of the logarithm, and their derivatives, world by world."""
+    a, quick, b, slow = (np.exp(np.clip(x[:, i : i + 1], -60.0, 60.0)) for i in range(4))
+    first, last = a * np.exp(-quick * times), b * np.exp(-slow * times)
+    total = np.maximum(first + last, 1e-300)
+    miss = np.log(total) - logs
+    jacobian = np.stack(
+        [first / total, -quick * times * first / total, last / total, -slow * times * last / total],
+        axis=2,
+    )
+    return (miss**2).sum(axis=1), miss, jacobian
 
 
 def area(times: Array, course: Array, *, tail: bool = True) -> Array:

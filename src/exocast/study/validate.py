@@ -269,10 +269,12 @@ def simulate(
     worlds: int = WORLDS,
     seed: int = SEED,
     values: Mapping[str, Array] | None = None,
+    central: bool = False,
 ) -> dict[str, _Run]:
     """Every arm of an experiment in every world.
 
-    ``values`` sets rows in place of their draws: key to ``(worlds,)``.
+    ``values`` sets rows in place of their draws: key to ``(worlds,)``; with ``central`` all other
+    rows stand at their centre.
     """
     experiment = triplet.experiment
     needed = _times(triplet)
@@ -282,7 +284,7 @@ def simulate(
         used |= {r.over for r in experiment.conditions.values() if r.over}
         if name in used:
             made[name] = _simulate_arm(
-                triplet, arm, needed[name], libraries, worlds, seed, values or {}
+                triplet, arm, needed[name], libraries, worlds, seed, values or {}, central
             )
     return made
 
@@ -343,6 +345,7 @@ def _simulate_arm(
     worlds: int,
     seed: int,
     values: Mapping[str, Array],
+    central: bool,
 ) -> _Run:
     experiment = triplet.experiment
     site = arm.site or experiment.site
@@ -366,6 +369,8 @@ def _simulate_arm(
             correlations=package_correlations(),
         ).items()
     }
+    if central:
+        drawn = {}
     drawn |= {key: np.full(worlds, r.value) for key, r in rows.items() if key not in drawn}
     drawn |= {key: value for key, value in values.items() if key in rows}
     own_rows = _set(own if own.is_file() else site, experiment.set | arm.set, rows, libraries)
@@ -723,11 +728,12 @@ def _in_unit(found: Array, unit: str, datum: Datum, drop: str = "") -> Array:
 def error_sd(datum: Datum) -> float:
     """Standard deviation of the logarithm of what a laboratory reads about the truth.
 
-    The printed spread, as the error of the printed mean, together with the row
-    ``validate.laboratory``. For a percentage it is used on the logarithm of the odds.
+    The printed spread, as the error of the printed mean, together with the rows
+    ``validate.laboratory`` and ``validate.preparation``: another study is another laboratory with
+    another preparation. For a percentage it is used on the logarithm of the odds.
     """
-    between = package_table("study", "validate")["laboratory"].value
-    return math.hypot(_printed_sd(datum), between)
+    rows = package_table("study", "validate")
+    return math.hypot(_printed_sd(datum), rows["laboratory"].value, rows["preparation"].value)
 
 
 def _printed_sd(datum: Datum) -> float:
