@@ -1,0 +1,289 @@
+"""What the body and the delivery are held against: complete, sourced, split and rightly copied."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+import exocast
+from exocast.evidence.rows import SPREAD_KINDS
+from exocast.evidence.sources import sources
+
+HOME = Path(exocast.__file__).parent / "study/triplets"
+NAMES = sorted(path.name.removesuffix(".scenario.yaml") for path in HOME.glob("*.scenario.yaml"))
+COLUMNS = "condition,x,x_unit,y,y_unit,y_spread,spread_kind,n".split(",")
+FIELDS = "title doi place species dose how_obtained used_for grade source notes".split()
+GRADES = "ABCDE"
+USES = ("calibration", "prediction", "shown")
+STATISTICS = (
+    "value ratio one_minus_ratio share half_life half_life_1 half_life_2 auc mrt clearance volume"
+    " peak_time peak half_saturation"
+).split()
+# Beyond the agreed list, and only in sets that are shown.
+WISHES = "present first_time band_fold half_life_of_rate".split()
+MINUTES = {"min": 1.0, "h": 60.0, "day": 1440.0}
+
+
+def read(path: Path) -> dict:
+    return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with (HOME / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def about(name: str) -> dict:
+    return read(HOME / f"{name}.yaml")
+
+
+def scenario(name: str) -> dict:
+    return read(HOME / f"{name}.scenario.yaml")
+
+
+def pairs() -> Iterator[tuple[str, dict[str, str]]]:
+    for name in NAMES:
+        for row in rows(name):
+            yield name, row
+
+
+def test_every_set_has_its_three_files() -> None:
+    assert len(NAMES) > 40
+    files = {path.name for path in HOME.iterdir()}
+    wanted = {f"{name}{end}" for name in NAMES for end in (".csv", ".yaml", ".scenario.yaml")}
+    assert files == wanted
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_set_says_what_it_is(name: str) -> None:
+    said = about(name)
+    assert list(said) == FIELDS
+    assert said["used_for"] in USES
+    assert said["grade"] in set(GRADES)
+    assert said["source"] in sources()
+    assert said["doi"] or said["place"]
+    header = (HOME / f"{name}.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert header.split(",") == COLUMNS
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_are_numbers_with_units_and_spreads(name: str) -> None:
+    seen = set()
+    for row in rows(name):
+        where = f"{name}: {row['condition']}"
+        assert math.isfinite(float(row["x"])), where
+        assert math.isfinite(float(row["y"])), where
+        assert row["x_unit"] in {*MINUTES, "parameter"}, where
+        assert row["y_unit"], where
+        assert bool(row["y_spread"]) == bool(row["spread_kind"]), where
+        if row["spread_kind"] in {"range", "ci95"}:
+            low, high = (float(end) for end in row["y_spread"].split(".."))
+            assert low <= float(row["y"]) <= high, where
+        elif row["spread_kind"]:
+            assert row["spread_kind"] in SPREAD_KINDS, where
+            assert float(row["y_spread"]) > 0, where
+        assert not row["n"] or int(row["n"]) > 0, where
+        key = (row["condition"], row["x"], row["x_unit"])
+        assert key not in seen, where
+        seen.add(key)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scenario_and_table_name_the_same_conditions(name: str) -> None:
+    told = scenario(name)
+    assert told["schema_version"] == 1
+    assert set(told["conditions"]) == {row["condition"] for row in rows(name)}
+    for condition, what in told["conditions"].items():
+        assert what["arm"] in told["arms"], condition
+        assert what.get("over", what["arm"]) in told["arms"], condition
+        assert what.get("statistic", "value") in {*STATISTICS, *WISHES}, condition
+    used = {w["arm"] for w in told["conditions"].values()}
+    used |= {w["over"] for w in told["conditions"].values() if "over" in w}
+    used |= {arm["like"] for arm in told["arms"].values() if "like" in arm}
+    assert used == set(told["arms"]), "an arm that nobody observes"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_counts_asks_for_agreed_statistics_at_known_times(name: str) -> None:
+    if about(name)["used_for"] == "shown":
+        return
+    told = scenario(name)
+    timed = {"value", "ratio", "one_minus_ratio", "share", "half_saturation"}
+    for row in rows(name):
+        what = told["conditions"][row["condition"]]
+        statistic = what.get("statistic", "value")
+        assert statistic in STATISTICS, row["condition"]
+        if statistic in timed and "each" not in what:
+            assert row["x_unit"] in MINUTES or "at" in what, row["condition"]
+
+
+def test_no_study_both_calibrates_and_is_predicted() -> None:
+    """The rule of docs/decisions/0011-body-data.md; a further set of a study may be shown."""
+    by_use: dict[str, set[str]] = {use: set() for use in USES}
+    for name in NAMES:
+        said = about(name)
+        by_use[said["used_for"]].add(said["source"])
+    assert not by_use["calibration"] & by_use["prediction"]
+    assert len(by_use["prediction"]) > 2
+
+
+def test_unverified_numbers_count_in_no_total() -> None:
+    loose = [name for name in NAMES if name.endswith(("_unverified", "_secondhand"))]
+    assert loose
+    for name in loose:
+        assert about(name)["used_for"] == "shown"
+    for name in NAMES:
+        if "second-hand" in about(name)["notes"].lower():
+            assert about(name)["grade"] not in {"A", "B"}, name
+
+
+# Values that stand in the reference folder --------------------------------------------------------
+
+# Set -> file of the reference folder, and conditions whose value stands in its notes only.
+COPIED = {
+    "willekens2005_rat": ("willekens_2005_rbc_vesicles_rat", {}),
+    "morishita2015_mouse": ("morishita_2015_organs_4h", {}),
+    "toupet2013_mouse_joint": ("toupet_2013_ia_adsc_joint", {}),
+    "choi2022_zirconium_mouse_unverified": ("choi_2022_89zr_mouse_unverified", {}),
+    "kagan2013_liposome_mouse": ("kagan_2013_liposome_mouse_iv", {}),
+    "nanoipbpk_gold_rat": ("aunp_rat_iv_by_size", {}),
+    "igg2020_rat_nose": ("igg_intranasal_rat_brain_regions", {}),
+    "nguyen2024_bag": ("nguyen_2024_adsc_infusion_viability", {}),
+    "nasha2002_knee_gel": ("nasha_2002_knee_half_lives", {}),
+    "owen1994_knee_albumin": ("owen_1994_synovial_clearance", {}),
+    "owen1994_knee_small_molecules": ("owen_1994_synovial_clearance", {}),
+    "copper2020_mouse_depletion": ("cu64_sev_macrophage_share", {}),
+    "scd2014_mouse_routes": ("scd_2014_ia_v_iv_msc", {"blood peak after joint"}),
+    "rank2011_human": ("rank_2011_human_platelet_mp", {}),
+    "imai2015_mouse_depleted": ("kim_2019_iv_pk_parameters", {}),
+    "imai2015_mouse_depleted_area": ("kim_2019_iv_pk_parameters", {}),
+    "oussoren1997_rat_drained": ("oussoren_sc_liposome_size_site", {}),
+    "elkhoury2022_fibroblasts": ("elkhoury_2022_hybrid_ev_delivery", {}),
+    "elife84391_delivery": ("zhang_2023_exosome_functional_delivery", {}),
+}
+PARAMETERS = {
+    ("spicule2020_skin", "absorption, spicules over none"): ("topical_spicule_fold", "value"),
+    ("msc_lung2014_mouse", "half-life in lung"): ("msc_lung_half_life", "value"),
+    ("copper2020_label_loss", "lost, washed in saline only"): ("label_desorption_64cu", "value"),
+    ("auber2022_human_residence", "mean residence time"): ("endogenous_residence", "value"),
+    ("avidin2014_rat_knee", "half-life"): ("ia_avidin_half_life", "value"),
+    ("chevillet2014_copies", "copies a vesicle"): ("mirna_per_exosome", "value"),
+    ("banks2020_mouse_brain_spread", "fastest over slowest source"): ("bbb_rate_spread", "value"),
+    ("jcb2016_uptake_positive", "positive cells"): ("uptake_transduction", "value"),
+    ("johnston_particles_capacity", "most particles a cell"): ("np_capacity_150nm", "value"),
+    ("msc_secretion_human", "vesicles released"): ("clinical_msc_dose_equiv", "value"),
+    ("elife84391_derived", "cytosol-positive cells for each vesicle"): (
+        "func_positive_cells_per_ev",
+        "value",
+    ),
+    ("skin_fluid2018", "skin fluid over serum"): ("isf_over_serum_ev", "value"),
+    ("driedonks2022_macaque_csf", "first seen in spinal fluid"): ("macaque_csf_time", "low"),
+}
+
+
+def same_time(there: dict[str, str], here: dict[str, str]) -> bool:
+    return float(there["x"]) == float(here["x"])
+
+
+def reference_rows(reference: Path, stem: str) -> list[dict[str, str]]:
+    path = reference / f"literature/datasets/{stem}.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("name", sorted(COPIED))
+def test_values_and_spreads_are_those_of_the_reference_set(name: str, reference: Path) -> None:
+    """Every value and spread stands in the named file, at the same time where times are given."""
+    stem, beyond = COPIED[name]
+    there = reference_rows(reference, stem)
+    for row in rows(name):
+        if row["condition"] in beyond:
+            continue
+        same = [r for r in there if float(r["y"]) == pytest.approx(float(row["y"]), rel=1e-9)]
+        if row["x_unit"] in MINUTES:
+            same = [r for r in same if r["x_unit"] not in MINUTES or same_time(r, row)]
+        assert same, f"{row['condition']}: no {row['y']} in {stem}.csv"
+        if row["spread_kind"] in {"sd", "se"}:
+            assert row["y_spread"] in {r["y_sd"] for r in same}, row["condition"]
+        if row["n"]:
+            assert row["n"] in {r["n"] for r in same}, row["condition"]
+
+
+def test_parameters_are_those_of_the_reference_table(reference: Path) -> None:
+    path = reference / "literature/ev_parameters.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        there = {row["id"]: row for row in csv.DictReader(file)}
+    for (name, condition), (key, column) in PARAMETERS.items():
+        [row] = [r for r in rows(name) if r["condition"] == condition]
+        value = float(there[key][column])
+        low, _, high = row["y_spread"].partition("..")
+        assert value == pytest.approx(float(low if column == "low" else row["y"])), key
+        if row["spread_kind"] == "range" and column == "value" and there[key]["high"]:
+            assert float(there[key]["high"]) == pytest.approx(float(high)), key
+
+
+def test_ranges_of_the_dye_and_of_the_routes_are_those_of_the_reference(reference: Path) -> None:
+    said = {row["condition"]: row for row in rows("kim2019_mouse_dye")}
+    there = reference_rows(reference, "kim_2019_iv_pk_parameters")
+    for condition, word in (
+        ("first half-life", "t_half_alpha"),
+        ("last half-life", "t_half_beta"),
+        ("clearance", "CL"),
+        ("volume of distribution", "Vd"),
+    ):
+        ends = [
+            float(r["y"])
+            for r in there
+            if r["x_unit"].endswith(word) and "fluorophore" in r["condition"]
+        ]
+        low, high = (float(end) for end in said[condition]["y_spread"].split(".."))
+        assert (low, high) == pytest.approx((min(ends), max(ends)), rel=1e-3)
+        assert float(said[condition]["y"]) == pytest.approx(math.sqrt(low * high), rel=1e-3)
+    files = reference_rows(reference, "sev_uptake_route_msc_cpc_donors")
+    for condition, cell in (("endothelium", "CEC"), ("fibroblasts", "RCF")):
+        values = [
+            float(r["y"])
+            for r in files
+            if r["condition"].startswith("MSC")
+            and r["condition"].endswith(cell)
+            and r["x_unit"].endswith("clathrin")
+        ]
+        [row] = [r for r in rows("route_msc_clathrin") if r["condition"].endswith(condition)]
+        assert float(row["y"]) == pytest.approx(sum(values) / len(values), abs=6e-4)
+        assert int(row["n"]) == len(values)
+
+
+def test_size_effect_is_the_ratio_of_the_shown_values() -> None:
+    gold = {(r["condition"], r["x"]): float(r["y"]) for r in rows("nanoipbpk_gold_rat")}
+    for row in rows("nanoipbpk_size_effect"):
+        organ = row["condition"].partition(",")[0]
+        ratio = gold[f"200 nm, {organ}", row["x"]] / gold[f"18 nm, {organ}", row["x"]]
+        assert float(row["y"]) == pytest.approx(ratio, rel=5e-3)
+
+
+def test_level_of_people_is_the_mean_of_the_twenty(reference: Path) -> None:
+    logs = [
+        math.log(float(r["y"]))
+        for r in reference_rows(reference, "human_circulating_ev_exercise_1h")
+        if r["y_unit"] == "particles/mL" and float(r["x"]) == 0
+    ]
+    [row] = [r for r in rows("glymreg_human_background") if r["condition"] == "level at rest"]
+    mean = sum(logs) / len(logs)
+    spread = math.sqrt(sum((x - mean) ** 2 for x in logs) / (len(logs) - 1))
+    assert len(logs) == int(row["n"])
+    assert float(row["y"]) == pytest.approx(math.exp(mean), rel=1e-3)
+    assert float(row["y_spread"]) == pytest.approx(spread, abs=5e-3)
+
+
+def test_what_the_reference_cannot_check_is_said() -> None:
+    """Sets read elsewhere are checked by a person at their place; this prints which they are."""
+    checked = {*COPIED, *(name for name, _ in PARAMETERS)}
+    checked |= {"kim2019_mouse_dye", "route_msc_clathrin", "nanoipbpk_size_effect"}
+    checked |= {"glymreg_human_background"}
+    assert checked <= set(NAMES)
+    print("not held against the reference folder:", *sorted(set(NAMES) - checked))
