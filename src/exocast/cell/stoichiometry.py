@@ -80,8 +80,8 @@ def two_classes(copies: ArrayLike, dense_share: ArrayLike, enrichment: ArrayLike
 def concentrated(copies: ArrayLike, carrying_share: ArrayLike) -> Loading:
     """All copies in few vesicles, never more vesicles than copies.
 
-    As in ``cell/cargo.ant``: the harmonic sum of the mean and the share asked for, so that a vesicle
-    that carries holds more than one copy.
+    As in ``cell/cargo.ant``: the harmonic sum of the mean and the share asked for, so that a
+    vesicle that carries holds more than one copy.
 
     Parameters
     ----------
