@@ -97,8 +97,8 @@ MUTANTS = (
     Mutant(
         name="unit: a rate in a table gets another dimension",
         file="src/exocast/cell/uptake.csv",
-        old="k_bind,free vesicles bind to cells of the site,2.0,1/day",
-        new="k_bind,free vesicles bind to cells of the site,2.0,mL/day",
+        old="k_release,bound vesicles let go,1.0,1/day",
+        new="k_release,bound vesicles let go,1.0,mL/day",
         test="tests/laws/test_knee_laws.py::test_an_untreated_knee_stays_where_it_is",
     ),
     Mutant(

@@ -70,7 +70,7 @@ def test_vesicles_are_conserved(given_doses: dict[float, float]) -> None:
 def test_cargo_is_conserved(given_doses: dict[float, float], copies: float) -> None:
     model = knee()
     opened = [f"knee_uptake_{c}_cytosol" for c in CLASSES]
-    observe = (*opened, "knee_cargo_rna", "knee_cargo_rna_lost")
+    observe = (*opened, "knee_cargo_rna", "knee_cargo_loaded", "knee_cargo_rna_lost")
     compiled = engine.compile(model.sbml, varied=("knee_cargo_rna_copies",), observe=observe)
     runs = compiled.run(
         TIMES,
@@ -80,17 +80,18 @@ def test_cargo_is_conserved(given_doses: dict[float, float], copies: float) -> N
         processes=1,
     )
     values = runs.values[0]
-    delivered = copies * values[:, :3].sum(axis=1)
-    assert np.allclose(values[:, 3] + values[:, 4], delivered, rtol=1e-8, atol=1e-6)
+    outside = next(r.value for r in model.rows if r.key == "cargo.surface_share")
+    delivered = copies * (1 - outside) * values[:, :3].sum(axis=1)
+    assert np.allclose(values[:, 3:].sum(axis=1), delivered, rtol=1e-8, atol=1e-6)
 
 
 @settings(max_examples=10)
 @given(st.floats(min_value=1.0, max_value=1e12))
 def test_soluble_protein_is_conserved(amount_pg: float) -> None:
-    observe = ("knee_cargo_soluble", "knee_cargo_soluble_cleared")
+    observe = ("knee_coisolated_soluble", "knee_coisolated_soluble_cleared")
     compiled = engine.compile(knee().sbml, observe=observe)
     table = pd.DataFrame(
-        [{"run": 0, "time": 0.0, "amount": amount_pg, "target": "knee_cargo_soluble"}]
+        [{"run": 0, "time": 0.0, "amount": amount_pg, "target": "knee_coisolated_soluble"}]
     )
     runs = compiled.run(TIMES, doses=table, rtol=TIGHT, processes=1)
     assert np.allclose(runs.values[0].sum(axis=1), amount_pg, rtol=1e-9)

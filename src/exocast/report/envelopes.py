@@ -126,10 +126,34 @@ class Channel(_Model):
     )
 
 
+class Uncounted(_Model):
+    """Cargo that is counted and that no effect is made of."""
+
+    channel: str
+    unit: str
+    per_cell: Spread = Field(description="delivered")
+    text: str = ""
+
+
+class LoadingRecord(_Model):
+    """What one way of lying over vesicles means for the cells that miRNA would have to reach."""
+
+    loading: str
+    copies_per_vesicle: Spread = Field(description="in a vesicle that has any")
+    cells_reached: Spread = Field(description="share of recipient cells with enough copies")
+    dose_particles: Spread = Field(
+        description="at the needle, for half of the cells to have enough"
+    )
+
+
 class Stoichiometry(_Model):
     """Cargo by channel."""
 
     channels: list[Channel] = []
+    without_effect: list[Uncounted] = []
+    loadings: list[LoadingRecord] = Field(
+        default=[], description="ways in which copies of a miRNA may lie over vesicles"
+    )
     dose_to_threshold_particles: float | None = Field(
         default=None,
         description="particles of all injections at the needle that reach the miRNA threshold, "

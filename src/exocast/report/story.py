@@ -701,6 +701,18 @@ def _cargo(result: Result) -> Section:
             f"All injections together would have to bring about {large(float(total))} particles "
             "to the needle to reach the RNA threshold (median of runs)."
         )
+    for one in record.get("loadings", ()):
+        each, reached, dose = (
+            _range_text(one[key])
+            for key in ("copies_per_vesicle", "cells_reached", "dose_particles")
+        )
+        words.append(
+            f"If the copies lie {one['loading']} ({each} in a vesicle that has any), {reached} of "
+            f"cells get enough miRNA; half of them would at {dose} particles."
+        )
+    for one in record.get("without_effect", ()):
+        delivered = _range_text(one["per_cell"])
+        words.append(f"{one['channel']}: {delivered} ({one['text']}); no effect is made of it.")
     table = Table(
         caption="Cargo per recipient cell against its threshold, by channel: median (5 to 95 % of "
         "runs)",

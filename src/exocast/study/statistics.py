@@ -37,7 +37,7 @@ def two_half_lives(times: Array, course: Array) -> tuple[Array, Array]:
 
     Least squares on the logarithms, from a start found by peeling the last phase off.
     """
-    usable = np.isfinite(course).all(axis=1) & (course > 0).all(axis=1)
+    usable = np.asarray((np.isfinite(course) & (course > 0)).all(axis=1))
     unknown = np.full(len(course), np.nan)
     if len(times) < 4 or not usable.any():
         return unknown, unknown.copy()
@@ -72,7 +72,7 @@ def _peeled(times: Array, course: Array) -> Array:
     half = len(times) // 2
     quick = -_slope(times[:half], np.maximum(course[:, :half], 1e-300))
     quick = np.where(quick > 2 * last, quick, 10 * last)
-    return np.log(np.stack([over, quick, level, last], axis=1))
+    return np.asarray(np.log(np.stack([over, quick, level, last], axis=1)))
 
 
 def _misfit(times: Array, logs: Array, x: Array) -> tuple[Array, Array, Array]:
