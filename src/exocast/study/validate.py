@@ -58,6 +58,7 @@ HORIZON_DAYS = 60.0
 GRID = 240
 EARLIEST = 0.5 / 1440
 SMALLEST_NM = 1.0
+EDGE = 1e-3  # a percentage closer to 0 or 100 than this cannot be told from it
 LABEL = "label_"
 FULL_LABEL = 100.0
 WHOLE_COURSE = {"auc", "mrt", "clearance", "volume", "peak", "peak_time", "first_time"}
@@ -767,7 +768,8 @@ def _scored(
     low, high = _band(datum, known, normal_scores(seed, f"validate.{key}", len(known)))
     fold = max(datum.y / middle, middle / datum.y) if middle > 0 and datum.y > 0 else math.nan
     wide = not (low > 0 and high / low <= WIDEST)
-    inside = bool(low <= datum.y <= high) and not wide
+    y = 100 * (1 - EDGE) if _is_share(datum) and datum.y == 100 else datum.y
+    inside = bool(low <= y <= high) and not wide
     if use == "shown":
         verdict = VERDICTS[5]
     elif wide or not math.isfinite(middle):
@@ -798,7 +800,12 @@ def _scored(
 
 
 def _is_share(datum: Datum) -> bool:
-    return datum.y_unit == "percent" and 0 < datum.y < 100
+    return datum.y_unit == "percent" and 0 <= datum.y <= 100
+
+
+def _odds(percent: Array | float) -> Array:
+    """Logarithm of the odds of a percentage; all and nothing stand for next to all and nothing."""
+    return np.asarray(logit(np.clip(np.asarray(percent) / 100, EDGE, 1 - EDGE)))
 
 
 def _band(datum: Datum, predicted: Array, scores: Array) -> tuple[float, float]:
@@ -806,10 +813,7 @@ def _band(datum: Datum, predicted: Array, scores: Array) -> tuple[float, float]:
     if not len(predicted):
         return math.nan, math.nan
     noise = error_sd(datum) * scores
-    if _is_share(datum) and (predicted < 100).all() and (predicted > 0).all():
-        read = 100 * expit(logit(predicted / 100) + noise)
-    else:
-        read = predicted * np.exp(noise)
+    read = 100 * expit(_odds(predicted) + noise) if _is_share(datum) else predicted * np.exp(noise)
     low, high = np.quantile(read, [LOW, HIGH])
     return float(low), float(high)
 
@@ -817,10 +821,10 @@ def _band(datum: Datum, predicted: Array, scores: Array) -> tuple[float, float]:
 def _interval_score(datum: Datum, low: float, high: float) -> float:
     """Interval score of Gneiting and Raftery (2007), doi:10.1198/016214506000001437, in logs."""
     ends = (low, high, datum.y)
-    if not all(math.isfinite(e) and e > 0 for e in ends):
+    if _is_share(datum) and math.isfinite(low):
+        a, b, y = (float(_odds(e)) for e in ends)
+    elif not all(math.isfinite(e) and e > 0 for e in ends):
         return math.nan
-    if _is_share(datum) and high < 100:
-        a, b, y = (float(logit(e / 100)) for e in ends)
     else:
         a, b, y = (math.log(e) for e in ends)
     alpha = 1 - LEVEL
