@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -148,7 +149,7 @@ def test_each_sign_of_recognition_costs_cells() -> None:
         },
     ]
     left = [observed("cells_local", 1e6, "live_cells", **s)["live_cells"][3:] for s in steps]
-    for before, after in zip(left, left[1:], strict=False):
+    for before, after in itertools.pairwise(left):
         assert np.all(after < before)
 
 
