@@ -2,8 +2,8 @@
 
     python benchmarks/bench.py [--quick | --full] [--only yardstick,cold] [--json FILE]
 
-Sections: yardstick, knee, public, sensitivities, pair, cold, memory, growth, bound. Prints its
-tables; a run of all sections also writes docs/benchmarks.md and its figures (``--write`` for a
+Sections: yardstick, knee, public, sensitivities, pair, cold, memory, growth, bound, models. Prints
+its tables; a run of all sections also writes docs/benchmarks.md and its figures (``--write`` for a
 part; ``--add`` puts together what ran in parts, and ``--only none`` measures nothing more).
 """
 
@@ -27,6 +27,7 @@ import curves
 import forward
 import growth
 import memory
+import models
 import targets
 from arithmetic import rate_at
 from cases import PUBLIC
@@ -48,6 +49,7 @@ TITLES = {
     "memory": "Memory of a streamed run",
     "growth": "Growth with the number of states",
     "bound": "Share of the processor's bound",
+    "models": "Every site: translated, compiled, run for four weeks",
 }
 QUESTION = "# Benchmarks\n\nHow fast is the batched engine, and how exact, beside other solvers? "
 INTRODUCTION = """
@@ -166,6 +168,7 @@ def _measure(name: str, how: Settings) -> Any:
         "memory": memory.measure,
         "growth": growth.measure,
         "bound": bound.measure,
+        "models": models.measure,
     }
     return measures[name](how)
 
@@ -182,6 +185,7 @@ def _text(name: str, result: Any) -> str:
         "memory": memory.text,
         "growth": growth.text,
         "bound": bound.text,
+        "models": models.text,
     }
     return texts[name](result)
 

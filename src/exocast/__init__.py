@@ -13,12 +13,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from exocast.api import Exposure as Exposure
     from exocast.api import Forecast as Forecast
     from exocast.api import evidence_check as evidence_check
     from exocast.api import export_sbml as export_sbml
+    from exocast.api import exposure as exposure
     from exocast.api import forecast as forecast
     from exocast.api import init as init
     from exocast.api import inspect_vial as inspect_vial
+    from exocast.api import open_exposure as open_exposure
     from exocast.api import open_result as open_result
     from exocast.api import open_simulation as open_simulation
     from exocast.api import schema as schema
@@ -39,12 +42,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _FROM_API = (
+    "Exposure",
     "Forecast",
     "evidence_check",
     "export_sbml",
+    "exposure",
     "forecast",
     "init",
     "inspect_vial",
+    "open_exposure",
     "open_result",
     "open_simulation",
     "schema",

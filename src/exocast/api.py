@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from exocast.evidence.register import Register, Study
+    from exocast.patient.exposure import ExposureScenario
     from exocast.patient.scenario import Scenario
     from exocast.report.figures import Figure
     from exocast.report.numbers import Numbers
@@ -147,6 +148,79 @@ class Forecast:
             f'<div style="max-width:46rem">{self.plot().svg}</div>'
             f"<p>Full report: <code>{place}</code></p></div>"
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exposure:
+    """A finished exposure: where a dose went.
+
+    Attributes
+    ----------
+    result
+        The result directory, read only where asked.
+    """
+
+    result: Result
+
+    @property
+    def directory(self) -> Path:
+        """Where the result stands, ``report.html`` inside."""
+        return self.result.directory
+
+    @functools.cached_property
+    def statistics(self) -> pd.DataFrame:
+        """All statistics: arm, observable, time (days), statistic, level, value."""
+        return self.result.frame("summary")
+
+    @functools.cached_property
+    def _numbers(self) -> Numbers:
+        from exocast.report.numbers import Numbers
+
+        return Numbers(self.statistics)
+
+    @functools.cached_property
+    def story(self) -> Story:
+        """Everything the exposure says, in order: words, and tables of text."""
+        from exocast.report.exposure import tell
+
+        return tell(self.result, self._numbers)
+
+    def summary(self) -> str:
+        """What the exposure says, as text for a terminal."""
+        from exocast.report.text import plain
+
+        return plain(self.story)
+
+    def record(self) -> dict[str, Any]:
+        """The content of ``exocast forecast --json`` for a scenario with a ``subject``."""
+        from exocast.report.envelopes import finite
+        from exocast.report.exposure import record
+
+        return dict(finite(record(self.result, self._numbers)))
+
+    def plot(self, which: str = "fates") -> Figure:
+        """A figure of the report: ``fates`` (where the dose is) or ``places`` (with bands)."""
+        from exocast.report.exposure import draw
+
+        figures = draw(self.result, self._numbers)
+        if which not in figures:
+            raise UnknownName(f"There is no figure '{which}'." + nearest(which, tuple(figures)))
+        return figures[which]
+
+    def to_xarray(self, observables: Sequence[str] | None = None) -> xr.Dataset:
+        """Every run, with the dimensions arm, world, patient and time (days)."""
+        return self.result.to_xarray(observables)
+
+    @property
+    def evidence(self) -> pd.DataFrame:
+        """Every number behind the exposure, with unit, spread, source and grade."""
+        return self.result.rows
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        words = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.story.answer)
+        return f"<div>{words}{self.plot()._repr_svg_()}</div>"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,6 +371,109 @@ def forecast(
     return open_result(target)
 
 
+def exposure(
+    scenario: str | Path | Mapping[str, Any] | ExposureScenario,
+    *,
+    out: str | Path | None = None,
+    library: Library = (),
+    vial: str | Path | None = None,
+    dilution: float | None = None,
+    volume: str | None = None,
+    sample: str | None = None,
+    assume_vesicles: bool = False,
+    prior: str | None = None,
+    worlds: int | None = None,
+    patients: int | None = None,
+    seed: int | None = None,
+    set: Mapping[str, Any] | Sequence[str] | None = None,  # noqa: A002 - the option's name
+    progress: Progress | None = None,
+) -> Exposure:
+    """Where a dose goes, for any site, route and species.
+
+    ``exocast forecast`` does this with a scenario that names a ``subject`` in place of a
+    ``patient``.
+
+    Parameters
+    ----------
+    scenario
+        A scenario file, a folder that holds one, its content, or a parsed exposure scenario.
+    library
+        Folders with sites, fragments and tables of your own, searched before the package's.
+    out, vial, dilution, volume, sample, assume_vesicles, prior, worlds, patients, seed, set
+        As in :func:`forecast`.
+    progress
+        Called with (runs done, runs in all).
+
+    Raises
+    ------
+    ExocastError
+        With the file or field, what was found and what to do.
+    """
+    from exocast.patient import scenario as room
+    from exocast.patient.exposure import parse_exposure, run_exposure
+
+    named = {
+        "vial.file": None if vial is None else str(_existing(vial)),
+        "prior": prior,
+        "worlds": worlds,
+        "patients": patients,
+        "seed": seed,
+    }
+    own = _changes({k: v for k, v in named.items() if v is not None})
+    extra = _changes(set)
+    options = room.options_of(own, OPTIONS) | room.options_of(extra)
+    data, base, where = _content(scenario)
+    changed = room.with_changes(data, [*own, *extra], options)
+    parsed = parse_exposure(changed, where=where, options=options)
+    target = _target(out)
+    folders = (library,) if isinstance(library, str | Path) else tuple(library)
+    with (
+        _options_named(options),
+        tempfile.TemporaryDirectory(
+            prefix=f".{target.name}.", suffix=".partial", dir=target.parent
+        ) as folder,
+    ):
+        written = run_exposure(
+            parsed,
+            Path(folder) / "result",
+            base=base,
+            libraries=folders,
+            dilution=dilution,
+            volume=volume,
+            sample=sample,
+            assume_vesicles=assume_vesicles,
+            progress=progress,
+        )
+        _finish(written)
+        _put(written, target)
+    return open_exposure(target)
+
+
+def asks_for_exposure(scenario: str | Path) -> bool:
+    """Whether a scenario file names a ``subject``: then it is for :func:`exposure`."""
+    from exocast.patient.exposure import is_exposure
+
+    return is_exposure(_content(scenario)[0])
+
+
+def open_exposure(directory: str | Path) -> Exposure:
+    """An exposure that was made before.
+
+    Parameters
+    ----------
+    directory
+        A result directory, as ``exocast forecast --out`` writes it for a ``subject``.
+
+    Raises
+    ------
+    ExocastError
+        When there is none, or it is partial, truncated, changed, or of another kind.
+    """
+    from exocast.study import result
+
+    return Exposure(result=result.open_result(directory, "exposure"))
+
+
 def open_result(directory: str | Path) -> Forecast:
     """A forecast that was made before.
 
@@ -315,9 +492,10 @@ def open_result(directory: str | Path) -> Forecast:
     return Forecast(result=result.open_result(directory))
 
 
-def report(directory: str | Path) -> Forecast:
-    """A forecast with its summary and report written again from its runs."""
-    _finish(Path(directory))
+def report(directory: str | Path) -> Forecast | Exposure:
+    """A forecast or an exposure with its summary and report written again from its runs."""
+    if _finish(Path(directory)) == "exposure":
+        return open_exposure(directory)
     return open_result(directory)
 
 
@@ -413,6 +591,11 @@ def _file_models() -> dict[str, Callable[[], Any]]:
 
         return Scenario
 
+    def exposure_scenario() -> Any:
+        from exocast.patient.exposure import ExposureScenario
+
+        return ExposureScenario
+
     def site() -> Any:
         from exocast.engine.site import Site
 
@@ -428,7 +611,13 @@ def _file_models() -> dict[str, Callable[[], Any]]:
 
         return Product
 
-    return {"condition": condition, "product": product, "scenario": scenario, "site": site}
+    return {
+        "condition": condition,
+        "exposure-scenario": exposure_scenario,
+        "product": product,
+        "scenario": scenario,
+        "site": site,
+    }
 
 
 def evidence_check(library: Library = ()) -> dict[str, Any]:
@@ -1379,6 +1568,22 @@ def _scenario(
 ) -> tuple[Scenario, Path]:
     """A parsed scenario, and the folder that its file names are relative to."""
     from exocast.patient import scenario as room
+    from exocast.patient.exposure import is_exposure
+
+    data, base, where = _content(given)
+    changed = room.with_changes(data, changes, options)
+    if is_exposure(changed):
+        raise InvalidInput(
+            "this scenario names a 'subject', so it asks where a dose goes: exocast.exposure runs "
+            "it, and so does 'exocast forecast'. A forecast of outcomes needs a 'patient'.",
+            where=where,
+        )
+    return room.parse_scenario(changed, where=where, options=options), base
+
+
+def _content(given: Any) -> tuple[dict[str, Any], Path, str]:
+    """What a scenario says, the folder its file names are relative to, and where it stands."""
+    from exocast.documents import read_mapping
 
     if isinstance(given, str | Path):
         path = Path(given)
@@ -1389,10 +1594,9 @@ def _scenario(
                 "an instrument's export after --vial. 'exocast init DIR' writes a scenario.",
                 where=str(path),
             )
-        return room.load_scenario(path, changes, options), path.absolute().parent
-    data = given.model_dump(exclude_unset=True) if isinstance(given, room.Scenario) else dict(given)
-    changed = room.with_changes(data, changes, options)
-    return room.parse_scenario(changed, options=options), Path.cwd()
+        return read_mapping(path), path.absolute().parent, str(path)
+    data = given if isinstance(given, Mapping) else given.model_dump(exclude_unset=True)
+    return dict(data), Path.cwd(), "scenario"
 
 
 @contextlib.contextmanager
@@ -1458,15 +1662,23 @@ def _is_result(directory: Path) -> bool:
     )
 
 
-def _finish(directory: Path) -> None:
-    """Write summary and report into a result."""
-    from exocast.report.html import write_page
+def _finish(directory: Path) -> str:
+    """Write summary and report into a result; gives its kind."""
+    from exocast.report import exposure as exposure_report
+    from exocast.report import html
     from exocast.report.numbers import Numbers
-    from exocast.study.result import open_result
+    from exocast.study import exposure as exposure_study
+    from exocast.study.result import kind_of, open_result
     from exocast.study.summary import write_summary
 
-    result = open_result(directory)
-    write_page(result, Numbers(write_summary(result)))
+    kind = kind_of(directory)
+    if kind == "exposure":
+        result = open_result(directory, kind)
+        exposure_report.write_page(result, Numbers(exposure_study.write_summary(result)))
+    else:
+        result = open_result(directory)
+        html.write_page(result, Numbers(write_summary(result)))
+    return kind
 
 
 def _put(written: Path, target: Path) -> None:

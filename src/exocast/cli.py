@@ -95,28 +95,43 @@ def forecast(
             help='Change a field, such as regimen.dose="2e10 particle"; repeatable.',
         ),
     ] = None,
+    library: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder with sites and fragments of your own, for a scenario with a subject; "
+            "repeatable."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Forecast a scenario and write a result with its report."""
+    """Forecast a scenario (a patient's outcomes, or where a dose goes) and write its report."""
     with _door("forecast", as_json):
         from exocast import api
 
-        with _progress() as progress:
-            made = api.forecast(
-                scenario,
-                out=out,
-                vial=vial,
-                dilution=dilution,
-                volume=volume,
-                sample=sample,
-                assume_vesicles=assume_vesicles,
-                prior=prior,
-                worlds=worlds,
-                patients=patients,
-                seed=seed,
-                set=set_,
-                progress=progress,
+        given: dict[str, Any] = {
+            "out": out,
+            "vial": vial,
+            "dilution": dilution,
+            "volume": volume,
+            "sample": sample,
+            "assume_vesicles": assume_vesicles,
+            "prior": prior,
+            "worlds": worlds,
+            "patients": patients,
+            "seed": seed,
+            "set": set_,
+        }
+        if api.asks_for_exposure(scenario):
+            with _progress() as progress:
+                exposed = api.exposure(scenario, library=library or (), progress=progress, **given)
+            _show(exposed, as_json, "exposure")
+            return
+        if library:
+            raise InvalidInput(
+                "a library is taken for a scenario with a 'subject' only.", where="--library"
             )
+        with _progress() as progress:
+            made = api.forecast(scenario, progress=progress, **given)
         _show(made, as_json, "forecast")
 
 
@@ -129,7 +144,9 @@ def report(
     with _door("report", as_json):
         from exocast import api
 
-        _show(api.report(directory), as_json, "report")
+        made = api.report(directory)
+        kind = "exposure" if isinstance(made, api.Exposure) else "report"
+        _show(made, as_json, kind)
 
 
 @vial_app.command("inspect")

@@ -63,6 +63,30 @@ def test_a_report_prints_what_its_schema_says(tmp_path: Path) -> None:
     assert {o["arm"] for o in printed["result"]["outcomes"]} == {"vial", "no injection"}
 
 
+def test_an_exposure_prints_what_its_schema_says(tmp_path: Path) -> None:
+    site = tmp_path / "library" / "tissue" / "joint_only.yaml"
+    site.parent.mkdir(parents=True)
+    site.write_text(
+        "schema_version: 1\nname: joint_only\ntitle: A knee\nextends: knee\n"
+        "fates: [knee_fluid_particles]\nreadings: [knee_surface_per_cell]\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "scenario.yaml").write_text(
+        "schema_version: 1\nstated: {size_median: 100 nm}\nsubject: {}\nsite: joint_only\n"
+        "regimen: {dose: 1e9 particle, route: intra-articular}\nhorizon: 2 day\n",
+        encoding="utf-8",
+    )
+    asked = ["forecast", str(tmp_path), "--out", str(tmp_path / "r"), "--json"]
+    small = ["--worlds", "2", "--patients", "2", "--library", str(tmp_path / "library")]
+    printed = _json(*asked, *small)
+    _promised("exposure", printed)
+    first = printed["result"]["shares"][0]
+    assert first["observable"] == "knee_fluid_particles"
+    assert first["low"] <= first["mean"] <= first["high"] <= 1
+    assert printed["result"]["readings"][0]["observable"] == "knee_surface_per_cell"
+    _promised("exposure", _json("report", str(tmp_path / "r"), "--json"))
+
+
 def test_an_error_prints_what_the_schema_says(tmp_path: Path) -> None:
     printed = _json("report", str(tmp_path), "--json", code=66)
     _promised("report", printed)

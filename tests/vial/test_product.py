@@ -6,7 +6,7 @@ import pytest
 
 from exocast.errors import InvalidInput, UnknownName
 from exocast.evidence.rows import package_table
-from exocast.vial import load_product, products
+from exocast.vial import VialDescription, load_product, load_vial, products
 
 ROOMS = {"cargo": "cell", "population": "vial"}
 TEXT = """\
@@ -30,6 +30,11 @@ def test_every_shipped_product_is_complete():
 
 def test_saline_holds_nothing():
     assert load_product("saline").contents == "none"
+
+
+def test_cells_are_no_vial_of_particles(tmp_path):
+    with pytest.raises(InvalidInput, match="are cells"):
+        load_vial(VialDescription(product="msc_cells"), tmp_path)
 
 
 def test_folder_of_a_user_adds_a_product_without_python(tmp_path):

@@ -93,6 +93,8 @@ class AssembledModel:
         Whose body it is, and what other tables took the place of rows.
     fates
         Observables that add up to the given vesicles at all times.
+    readings
+        Observables that an exposure shows beside them.
     sizes
         Size classes of vesicles.
     """
@@ -111,6 +113,7 @@ class AssembledModel:
     routes: Mapping[str, Mapping[str, str]]
     negative: tuple[str, ...]
     fates: tuple[str, ...]
+    readings: tuple[str, ...]
     sizes: tuple[str, ...]
 
 
@@ -412,6 +415,7 @@ def _build(parts: _Parts) -> tuple[AssembledModel | None, tuple[Finding, ...]]:
         routes=parts.site.routes,
         negative=parts.site.negative,
         fates=parts.site.fates,
+        readings=parts.site.readings,
         sizes=parts.site.sizes,
     )
     return assembled, tuple(found)
@@ -780,7 +784,7 @@ def _unused(parts: _Parts, used: set[str]) -> list[Finding]:
 
 
 def _unknown_states(model: Any, parts: _Parts) -> list[Finding]:
-    """Names in routes, alternatives, fates and ``negative`` that the model does not have."""
+    """Names in a site's lists (routes, fates, ``negative`` ...) that the model does not have."""
     species = {s.getId() for s in model.getListOfSpecies()}
     everything = _all_names(model)
     wanted = [
@@ -789,7 +793,11 @@ def _unknown_states(model: Any, parts: _Parts) -> list[Finding]:
         for part, target in targets.items()
     ]
     wanted += [("negative", name, everything) for name in parts.site.negative]
-    wanted += [("fates", name, set(parts.site.observables)) for name in parts.site.fates]
+    wanted += [
+        (field, name, set(parts.site.observables))
+        for field, names in (("fates", parts.site.fates), ("readings", parts.site.readings))
+        for name in names
+    ]
     wanted += [
         (f"alternatives.{n}", a.switch, everything) for n, a in parts.site.alternatives.items()
     ]

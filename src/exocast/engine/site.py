@@ -85,6 +85,9 @@ class Site(_Block):
     fates: tuple[str, ...] = Field(
         default=(), description="observables that add up to the given vesicles at all times"
     )
+    readings: tuple[str, ...] = Field(
+        default=(), description="observables that an exposure shows beside the fates"
+    )
 
 
 class Condition(_Block):

@@ -7,14 +7,10 @@ every arm, world and patient; turn tissue into what a patient would report; writ
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
-import os
-import platform
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from importlib import metadata
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exocast import engine
-from exocast.cell import stoichiometry
-from exocast.dose import check_route, detected_particles, injection_volume_ml
+from exocast.dose import check_route, injection_volume_ml
 from exocast.errors import InvalidInput
 from exocast.evidence.arms import arms_for
 from exocast.evidence.chance import (
@@ -36,18 +31,17 @@ from exocast.evidence.chance import (
     value_of,
 )
 from exocast.evidence.correlations import package_correlations
-from exocast.evidence.rows import COLUMNS, Row, package_table, under_prior
+from exocast.evidence.rows import Row, package_table, under_prior
 from exocast.evidence.trials import Trial, related_trials, trials_of
-from exocast.patient import comparators, effect, outcomes, population
+from exocast.patient import cargo, comparators, effect, outcomes, population
+from exocast.patient.directory import versions, write_part, write_rows, write_runs, write_text
+from exocast.patient.given import at_needle, dose_table, needle_record, vial_record
 from exocast.patient.scenario import Scenario, contradiction
 from exocast.patient.thresholds import thresholds
 from exocast.vial import (
     Needle,
     Vial,
-    class_fractions,
-    fraction_at_needle,
     load_vial,
-    particles_per_ug,
     storage,
 )
 
@@ -56,17 +50,13 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
-CLASSES = ("small", "medium", "large")
 SCHEMA = "exocast/result/1"
 RUNS_PER_PART = 4000
-PG_PER_UG = 1e6
 RTOL = 1e-6
 # Grid of ln-falls of the assay over which the synovium's own fall is tabulated.
 FULL_GRID = np.linspace(-1.5, 3.0, 19)
 FULL_DAYS = 730.0
 CYTOKINES = ("tnf", "il1", "il6")
-# First step to the needle: what the vial truly holds over what its count says.
-COUNT_STEP = "count of the vial"
 MEASURED = {
     "pain_vas": ("mm", "pain on the 0-100 scale", "lower"),
     "womac_pain": ("1", "WOMAC pain, 0-20", "lower"),
@@ -167,7 +157,7 @@ def prepare(
     patients = people(scenario, scenario.patients)
     values |= synovitis(values, patients)
     volume_ml = injection_volume_ml(regimen, vial)
-    needle, doses, soluble = _at_needle(scenario, vial, rows, values, volume_ml)
+    needle, doses, soluble = at_needle(regimen, vial, rows, values, volume_ml, scenario.seed)
     times = output_times(scenario.horizon_days)
     return Plan(
         scenario=scenario,
@@ -271,42 +261,6 @@ def full_ln_fall(model: engine.AssembledModel) -> Callable[[Array], Array]:
     return lambda asked: np.asarray(np.interp(asked, FULL_GRID, falls))
 
 
-def _at_needle(
-    scenario: Scenario,
-    vial: Vial,
-    rows: tuple[Row, ...],
-    values: Mapping[str, Array],
-    volume_ml: float,
-) -> tuple[Needle, Array, Array]:
-    """The first injection's way to the needle, and what every injection brings.
-
-    Each injection comes from another vial of the lot: only what varies between vials is drawn
-    anew.
-    """
-    doses, soluble = [], []
-    first: Needle | None = None
-    for number in range(scenario.regimen.injections):
-        mine = dict(values)
-        if number:
-            mine |= draw(
-                [r for r in rows if r.table in ("vial", "storage")],
-                seed=scenario.seed,
-                worlds=scenario.worlds,
-                patients=scenario.patients,
-                occasion=f"injection {number + 1}",
-            )
-        needle = fraction_at_needle(vial, mine, volume_ml)
-        first = first or needle
-        drawn_up = detected_particles(scenario.regimen, vial, mine)
-        shares = class_fractions(mine["vial.size_median"], mine["vial.size_log_sd"], vial.floor_nm)
-        doses.append(np.moveaxis((drawn_up * needle.fraction)[..., None] * shares, -1, 0))
-        # Soluble protein is drawn up with the particles and is not lost with them.
-        protein_pg = drawn_up / particles_per_ug(vial, mine) * PG_PER_UG
-        soluble.append(protein_pg * values["soluble.coisolated_share"])
-    assert first is not None
-    return first, np.stack(doses), np.stack(soluble)
-
-
 def run_forecast(
     scenario: Scenario,
     out: Path,
@@ -376,13 +330,14 @@ def run_forecast(
             if progress is not None:
                 progress(done, total)
             index = place * len(blocks) + number
-            parts[index] = _write_part(out, index, plan, arm, worlds, observed)
+            kept = {name: observed[name] for name in _observables(plan)}
+            parts[index] = write_part(out, index, arm, worlds, plan.times_days, kept)
             run_tables[index] = record
     _write_draws(out, plan)
-    _write_runs(out, [run_tables[i] for i in sorted(run_tables)])
-    _write_rows(out, plan)
+    write_runs(out, [run_tables[i] for i in sorted(run_tables)])
+    write_rows(out, plan.rows)
     manifest = _manifest(plan, [parts[i] for i in sorted(parts)], _reached(out, plan))
-    _write_text(out / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False))
+    write_text(out / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False))
     return out
 
 
@@ -425,7 +380,7 @@ def export_run(
             )
     plan = prepare(scenario, base=base)
     numbers = varied_numbers(plan.model, plan.rows, plan.values, plan.model.joints)
-    doses = _dose_table(plan, np.array([world]))
+    doses = _doses(plan, np.array([world]))
     doses = doses[doses["run"] == patient].assign(run=0)
     values = {name: float(value[world, patient]) for name, value in numbers.items()}
     return engine.export_sbml(plan.model, path, values=values, doses=doses)
@@ -474,7 +429,7 @@ def _integrate(
     runs = compiled.run(
         plan.times_days,
         varied=np.column_stack([numbers[i].ravel() for i in numbers]),
-        doses=_dose_table(plan, worlds) if arm == "vial" else None,
+        doses=_doses(plan, worlds) if arm == "vial" else None,
         rtol=RTOL,
         processes=processes,
         progress=progress,
@@ -499,25 +454,11 @@ def _integrate(
     return tissue, record
 
 
-def _dose_table(plan: Plan, worlds: NDArray[np.int64]) -> pd.DataFrame:
-    """One line an injection, run and target; nothing for an injection without particles."""
-    import pandas as pd
-
-    targets = plan.model.routes[plan.scenario.regimen.route]
-    amounts = {
-        targets[name]: plan.doses[:, i, worlds].reshape(len(plan.doses), -1)
-        for i, name in enumerate(CLASSES)
-    }
-    amounts[targets["soluble"]] = plan.soluble_pg[:, worlds].reshape(len(plan.doses), -1)
-    n = len(worlds) * plan.scenario.patients
-    tables = [
-        pd.DataFrame({"run": np.arange(n), "time": time, "amount": amount[k], "target": target})
-        for target, amount in amounts.items()
-        for k, time in enumerate(plan.scenario.regimen.times_days)
-    ]
-    table = pd.concat(tables, ignore_index=True)
-    table = table[table["amount"] > 0]
-    return table.sort_values(["run", "time", "target"], ignore_index=True)
+def _doses(plan: Plan, worlds: NDArray[np.int64]) -> pd.DataFrame:
+    regimen = plan.scenario.regimen
+    return dose_table(
+        regimen, plan.model.routes[regimen.route], plan.doses, plan.soluble_pg, worlds
+    )
 
 
 def _outcomes(
@@ -538,9 +479,7 @@ def _outcomes(
     found["cartilage_volume"] = outcomes.measured_cartilage(
         plan.times_days, found["cartilage_volume"], values, seed=plan.scenario.seed
     )
-    found["degraded_particles"] = found["degraded_particles"] + found.pop(
-        "blood_degraded_particles"
-    )
+    found["degraded_particles"] = found["degraded_particles"] + found.pop("digested_particles")
     found["rna_threshold_ratio"] = (
         found["rna_copies_per_cell"] / values["signal.rna_threshold"][..., None]
     )
@@ -588,7 +527,7 @@ def _observables(plan: Plan) -> dict[str, dict[str, str]]:
     }
     for name, o in plan.model.observables.items():
         found[name.removeprefix(joint)] = {"unit": o.unit, "text": o.text, "better": o.better}
-    found.pop("blood_degraded_particles")
+    found.pop("digested_particles")
     for name in PERCENT:
         found[name]["unit"] = "percent"
     found["degraded_particles"]["text"] = "given vesicles digested by cells"
@@ -599,43 +538,6 @@ def _observables(plan: Plan) -> dict[str, dict[str, str]]:
         "better": "none",
     }
     return found
-
-
-def _write_part(
-    out: Path,
-    index: int,
-    plan: Plan,
-    arm: str,
-    worlds: NDArray[np.int64],
-    observed: Mapping[str, Array],
-) -> dict[str, Any]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    patients = np.arange(plan.scenario.patients)
-    world, patient, time = np.meshgrid(worlds, patients, plan.times_days, indexing="ij")
-    names = list(_observables(plan))
-    table = pa.table(
-        {
-            "arm": pa.array([arm] * world.size).dictionary_encode(),
-            "world": world.ravel().astype(np.int32),
-            "patient": patient.ravel().astype(np.int32),
-            "time": time.ravel(),
-            **{name: observed[name].ravel() for name in names},
-        }
-    )
-    path = out / "parts" / f"part-{index:05d}.parquet"
-    numbers = ["time", *names]
-    pq.write_table(
-        table,
-        path.with_suffix(".tmp"),
-        compression="zstd",
-        use_dictionary=["arm"],
-        column_encoding=dict.fromkeys(numbers, "BYTE_STREAM_SPLIT"),
-    )
-    _settle(path.with_suffix(".tmp"), path)
-    digest = hashlib.blake2b(path.read_bytes()).hexdigest()
-    return {"file": f"parts/{path.name}", "rows": table.num_rows, "blake2b": digest}
 
 
 def _write_draws(out: Path, plan: Plan) -> None:
@@ -671,35 +573,6 @@ def _write_draws(out: Path, plan: Plan) -> None:
     people_table.to_parquet(out / "patients.parquet", index=False)
 
 
-def _write_runs(out: Path, tables: list[pd.DataFrame]) -> None:
-    import pandas as pd
-
-    pd.concat(tables, ignore_index=True).to_parquet(out / "runs.parquet", index=False)
-
-
-def _write_rows(out: Path, plan: Plan) -> None:
-    with (out / "rows.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["key", *COLUMNS])
-        for row in plan.rows:
-            spread = "..".join(f"{s:g}" for s in row.spread)
-            fields = {**{c: getattr(row, c) for c in COLUMNS}, "spread": spread}
-            writer.writerow([row.key, *(fields[c] for c in COLUMNS)])
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    _settle(temporary, path)
-
-
-def _settle(temporary: Path, path: Path) -> None:
-    """Sync, then rename: a reader sees the whole file or none."""
-    with temporary.open("rb+") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
 def _reached(out: Path, plan: Plan) -> dict[str, Any]:
     """Cargo per recipient cell by channel, against what it would need."""
     import duckdb
@@ -716,103 +589,21 @@ def _reached(out: Path, plan: Plan) -> dict[str, Any]:
         )
         .df()
     )
-    values = {key: value.ravel() for key, value in plan.values.items()}
-    rna, opened = peak["rna"].to_numpy(), peak["opened"].to_numpy()
-    threshold = values["signal.rna_threshold"]
-    given = plan.doses.sum(axis=(0, 1)).ravel()
-    channels = [
-        stoichiometry.channel(
-            "miRNA",
-            "copy/cell",
-            rna,
-            threshold,
-            "copies of one abundant miRNA that reach the cytosol of a recipient cell, all "
-            "injections together, against the copies at half repression",
+    return cargo.record(
+        cargo.Peaks(
+            rna=peak["rna"].to_numpy(),
+            opened=peak["opened"].to_numpy(),
+            surface=peak["surface"].to_numpy(),
+            soluble=peak["soluble"].to_numpy(),
         ),
-        stoichiometry.channel(
-            "surface ligands",
-            "item/cell",
-            peak["surface"].to_numpy(),
-            values[effect.EC50] * values["signal.assay_uptake"],
-            "vesicles on and in endosomes of a recipient cell at their highest, against the "
-            "number at half effect in the assay",
-        ),
-        stoichiometry.channel(
-            "co-isolated soluble factors",
-            "pg/mL",
-            peak["soluble"].to_numpy(),
-            values["signal.ec50_soluble"],
-            "soluble protein in the joint fluid at its highest, against the concentration at "
-            "half effect (an assumption)",
-        ),
-        stoichiometry.channel(
-            "luminal enzyme",
-            "copy/cell",
-            values["enzyme.enzyme_copies"] * opened,
-            values["signal.enzyme_threshold"],
-            "copies of one enzyme that reach the cytosol of a recipient cell, all injections "
-            "together, against the copies at half effect (an assumption)",
-        ),
-        stoichiometry.channel(
-            "protein of an mRNA",
-            "copy/cell",
-            values["mrna.copies"] * opened * values["mrna.k_translate"] / values["mrna.k_loss"],
-            values["signal.protein_threshold"],
-            "proteins that a recipient cell makes of delivered copies of one mRNA, all injections "
-            "together, against those at half effect (an assumption); off for natural vesicles",
-        ),
-    ]
-    return {
-        "channels": channels,
-        "dose_to_threshold_particles": _dose_to_threshold(given, rna / threshold),
-        "without_effect": _without_effect(values, opened),
-        "loadings": [
-            stoichiometry.alternative(loading, opened, threshold, given)
-            for loading in _loadings(values)
-        ],
-    }
-
-
-def _dose_to_threshold(given: Array, ratio: Array) -> float | None:
-    """Particles of all injections at which the mean cell has the miRNA it needs, median."""
-    known = np.isfinite(ratio) & (ratio > 0)
-    return float(np.median(given[known] / ratio[known])) if known.any() else None
-
-
-def _loadings(values: Mapping[str, Array]) -> tuple[stoichiometry.Loading, ...]:
-    """The ways in which the enclosed copies of a miRNA may lie over vesicles."""
-    enclosed = values["cargo.rna_copies"] * (1 - values["cargo.surface_share"])
-    dense = values["cargo.dense_share"]
-    return (
-        stoichiometry.alike(enclosed),
-        stoichiometry.two_classes(enclosed, dense, values["cargo.enrichment"]),
-        stoichiometry.concentrated(enclosed, dense * values["cargo.carrying_of_dense"]),
+        {key: value.ravel() for key, value in plan.values.items()},
+        plan.doses.sum(axis=(0, 1)).ravel(),
     )
 
 
-def _without_effect(values: Mapping[str, Array], opened: Array) -> list[dict[str, Any]]:
-    """Cargo that is counted and that no effect is made of."""
-    counted = (
-        ("lipid", "1", values["lipid.membrane_ratio"], "share of a cell's membrane from vesicles"),
-        (
-            "DNA",
-            "copy/cell",
-            values["dna.dna_copies"],
-            "copies of one gene's DNA; their weight is zero",
-        ),
-    )
-    return [
-        {
-            "channel": name,
-            "unit": unit,
-            "per_cell": stoichiometry.spread(each * opened),
-            "text": text,
-        }
-        for name, unit, each, text in counted
-    ]
-
-
-def _manifest(plan: Plan, parts: list[dict[str, Any]], cargo: dict[str, Any]) -> dict[str, Any]:
+def _manifest(
+    plan: Plan, parts: list[dict[str, Any]], stoichiometry: dict[str, Any]
+) -> dict[str, Any]:
     scenario, vial = plan.scenario, plan.vial
     injections = scenario.regimen.injections
     prior = plan.effect_prior
@@ -873,7 +664,7 @@ def _manifest(plan: Plan, parts: list[dict[str, Any]], cargo: dict[str, Any]) ->
         ],
         "control": "saline",
         "observables": _observables(plan),
-        "versions": _versions(),
+        "versions": versions(),
         "hashes": {
             "model": hashlib.blake2b(plan.model.sbml.encode(), digest_size=16).hexdigest(),
             "rows": hashlib.blake2b(repr(plan.rows).encode(), digest_size=16).hexdigest(),
@@ -881,8 +672,8 @@ def _manifest(plan: Plan, parts: list[dict[str, Any]], cargo: dict[str, Any]) ->
         "parts": parts,
         "labels": _labels(plan),
         "warnings": warnings,
-        "vial": _vial_record(vial, plan.volume_ml),
-        "needle": _needle_record(plan),
+        "vial": vial_record(vial, plan.volume_ml),
+        "needle": needle_record(vial, plan.needle, plan.values, plan.volume_ml, plan.doses),
         "effect_prior": {
             "p_zero": prior.p_zero,
             "p_smd_02": prior.p_smd_02,
@@ -890,7 +681,7 @@ def _manifest(plan: Plan, parts: list[dict[str, Any]], cargo: dict[str, Any]) ->
             "text": prior.text,
             "rows": list(prior.rows),
         },
-        "stoichiometry": cargo,
+        "stoichiometry": stoichiometry,
         "thresholds": {
             level: {
                 t.observable: {"value": t.value, "unit": t.unit, "row": t.row}
@@ -927,66 +718,6 @@ def _plan_text(scenario: Scenario) -> str:
         f" ({plan}; {person.sex}, {person.age}, Kellgren-Lawrence {person.kellgren_lawrence}, "
         f"pain {person.pain_vas})"
     )
-
-
-def _versions() -> dict[str, str]:
-    names = ("exocast", "numpy", "scipy", "libroadrunner", "python-libsbml", "antimony")
-    found = {}
-    for name in names:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed as a package"
-    return {**found, "python": platform.python_version()}
-
-
-def _vial_record(vial: Vial, volume_ml: float) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "product": vial.product.title,
-        "product_name": vial.product.name,
-        "class": vial.product.kind,
-        "contents": vial.contents,
-        "volume_ml": vial.volume_ml,
-        "injection_volume_ml": volume_ml,
-        "filled": list(vial.filled),
-    }
-    found = vial.measurement
-    if found is not None:
-        record |= {
-            "file": Path(found.file).name,
-            "sha256": found.sha256,
-            "sample": found.sample,
-            "dilution": asdict(found.dilution),
-            "concentration_per_ml": asdict(found.concentration),
-            "size_nm": None if found.size is None else asdict(found.size),
-        }
-    return record
-
-
-def _needle_record(plan: Plan) -> dict[str, Any]:
-    """The way of the first injection from the label to the needle.
-
-    ``share_left`` is the product of a run's own steps so far: medians of single steps do not
-    multiply. No steps where nothing is meant to be injected.
-    """
-    per_ml = plan.vial.concentration_per_ml or 0.0
-    intended = per_ml * plan.volume_ml
-    steps = []
-    if intended > 0:
-        left = np.ones(plan.doses.shape[2:])
-        counted = {COUNT_STEP: plan.values["vial.concentration"] / per_ml}
-        for name, fraction in (counted | dict(plan.needle.steps)).items():
-            left = left * fraction
-            kept = {
-                f"fraction_{which}": value
-                for which, value in stoichiometry.spread(fraction).items()
-            }
-            steps.append({"name": name, **kept, "share_left": stoichiometry.spread(left)})
-    return {
-        "intended_particles": intended,
-        "steps": steps,
-        "at_needle": stoichiometry.spread(plan.doses[0].sum(axis=0)),
-    }
 
 
 def _trial_records(vial: Vial, scenario: Scenario) -> list[dict[str, Any]]:

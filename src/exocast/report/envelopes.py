@@ -208,6 +208,49 @@ class ForecastRecord(_Model):
     versions: dict[str, str]
 
 
+class ShareRecord(_Model):
+    """Share of the dose at one place and time; ``low`` to ``high`` are 5 to 95 % of worlds."""
+
+    observable: str
+    time_days: float
+    mean: float | None
+    median: float | None
+    low: float | None
+    high: float | None
+    between_low: float | None = Field(description="5 % of subjects inside a world")
+    between_high: float | None = Field(description="95 % of subjects inside a world")
+
+
+class ReadingRecord(_Model):
+    """A reading that is no place of the dose, at the peak of its median."""
+
+    observable: str
+    unit: str
+    peak_days: float
+    median: float | None
+    low: float | None
+    high: float | None
+
+
+class ExposureRecord(_Model):
+    """``exocast forecast --json`` of a scenario with a ``subject``."""
+
+    directory: str
+    report: str
+    title: str
+    labels: list[str]
+    site: str
+    species: str
+    route: str
+    seed: int
+    worlds: int
+    patients: int = Field(description="subjects in each world")
+    runs: dict[str, int]
+    shares: list[ShareRecord]
+    readings: list[ReadingRecord]
+    versions: dict[str, str]
+
+
 class Finding(_Model):
     """One finding of ``evidence check``."""
 
@@ -889,6 +932,7 @@ class Written(_Model):
 
 ENVELOPES: dict[str, type[BaseModel]] = {
     "forecast": Envelope[ForecastRecord],
+    "exposure": Envelope[ExposureRecord],
     "report": Envelope[ForecastRecord],
     "vial-inspect": Envelope[VialInspection],
     "evidence-check": Envelope[EvidenceCheck],

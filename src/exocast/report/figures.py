@@ -50,8 +50,11 @@ PLACE_STYLES = {
     "cartilage_particles": ("#7b4f9d", "-"),
     "lymph_particles": (YELLOW, "--"),
     "plasma_particles": ("#b8325e", "--"),
+    "lung_particles": ("#8aa4c8", "--"),
     "liver_particles": ("#6b4a2b", "--"),
     "spleen_particles": ("#2a8c8c", ":"),
+    "kidney_particles": ("#c98f6a", ":"),
+    "brain_particles": ("#9dbf9e", ":"),
     "rest_particles": (FAINT, ":"),
     "degraded_particles": (INK, ":"),
 }
@@ -120,6 +123,13 @@ def draw(result: Result, numbers: Numbers, story: Story) -> dict[str, Figure]:
 @contextmanager
 def canvas(size: tuple[float, float], name: str) -> Iterator[tuple[Drawing, Axes]]:
     """A drawing in the house's style and its axes; ``size`` in inches."""
+    with sheet(size, name) as drawing:
+        yield drawing, drawing.add_subplot()
+
+
+@contextmanager
+def sheet(size: tuple[float, float], name: str) -> Iterator[Drawing]:
+    """A drawing in the house's style without axes; ``size`` in inches."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure as Drawing
@@ -152,7 +162,7 @@ def canvas(size: tuple[float, float], name: str) -> Iterator[tuple[Drawing, Axes
     with mpl.rc_context(style):
         drawing = Drawing(figsize=size, layout="constrained")
         FigureCanvasSVG(drawing)  # type: ignore[no-untyped-call,unused-ignore]
-        yield drawing, drawing.add_subplot()
+        yield drawing
 
 
 def finished(drawing: Drawing, name: str) -> str:

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from exocast.report import figures
 from exocast.report.numbers import Numbers
-from exocast.report.story import DISCLAIMER, tell
+from exocast.report.story import DISCLAIMER, Story, tell
 from exocast.study.result import Result
 
 
 def page(result: Result, numbers: Numbers) -> str:
     """The report as HTML text."""
+    story = tell(result, numbers)
+    return render(story, figures.draw(result, numbers, story), result.manifest)
+
+
+def render(story: Story, drawn: Mapping[str, figures.Figure], manifest: Mapping[str, Any]) -> str:
+    """A story with its figures as HTML text.
+
+    Parameters
+    ----------
+    story, drawn
+        What is said, and the figures by name.
+    manifest
+        Of the result: scenario, seed and versions stand at the foot of the page.
+    """
     import jinja2
     from markupsafe import Markup
 
-    story = tell(result, numbers)
-    drawn = figures.draw(result, numbers, story)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -25,7 +39,7 @@ def page(result: Result, numbers: Numbers) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    scenario = json.dumps(result.manifest.get("scenario", {}), indent=2, ensure_ascii=False)
+    scenario = json.dumps(manifest.get("scenario", {}), indent=2, ensure_ascii=False)
     return environment.get_template("report.html.j2").render(
         story=story,
         # Drawn by ourselves; matplotlib escapes every text that goes into them.
@@ -35,8 +49,8 @@ def page(result: Result, numbers: Numbers) -> str:
         },
         disclaimer=DISCLAIMER,
         scenario=scenario,
-        seed=result.manifest.get("seed"),
-        version=result.manifest.get("versions", {}).get("exocast", ""),
+        seed=manifest.get("seed"),
+        version=manifest.get("versions", {}).get("exocast", ""),
     )
 
 

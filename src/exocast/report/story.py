@@ -41,8 +41,11 @@ PLACES = {
     "cell_particles": "inside cells",
     "lymph_particles": "lymph",
     "plasma_particles": "blood plasma",
+    "lung_particles": "lung",
     "liver_particles": "liver",
     "spleen_particles": "spleen",
+    "kidney_particles": "kidneys",
+    "brain_particles": "brain",
     "rest_particles": "rest of the body",
     "degraded_particles": "taken apart",
 }
@@ -108,7 +111,7 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """The whole story of one forecast."""
+    """The whole story of one forecast; ``hero`` names the figure that stands at its head."""
 
     title: str
     subtitle: str
@@ -119,6 +122,7 @@ class Story:
     sensitivities: Mapping[int, Sensitivity] = field(default_factory=dict)
     by_grade: tuple[Weak, ...] = ()
     by_share: tuple[Weak, ...] = ()
+    hero: str = "difference"
 
 
 def tell(result: Result, numbers: Numbers) -> Story:
@@ -152,7 +156,7 @@ def tell(result: Result, numbers: Numbers) -> Story:
             _prior(result),
             _making(result, numbers),
         ),
-        appendix=_appendix(result),
+        appendix=appendix(result),
         sensitivities=found,
         by_grade=by_grade,
         by_share=by_share,
@@ -1083,7 +1087,8 @@ def _near(where: str) -> str:
     return re.sub(r"^(?:[A-Za-z]:)?[/\\](?:[^/\\]+[/\\])*", "", where)
 
 
-def _appendix(result: Result) -> tuple[Table, ...]:
+def appendix(result: Result) -> tuple[Table, ...]:
+    """Tables at the end of a page: every number used, its sources, versions and hashes."""
     rows = result.rows.sort_values(["grade", "key"], ascending=[False, True])
     every = Table(
         caption=f"All {len(rows)} numbers behind this forecast, weakest first",

@@ -201,7 +201,7 @@ def open_result(directory: str | Path, kind: str = "forecast") -> Result:
     directory
         A directory that a command wrote.
     kind
-        What it has to be: ``forecast`` or ``simulation``.
+        What it has to be: ``forecast``, ``exposure`` or ``simulation``.
 
     Raises
     ------
@@ -243,9 +243,12 @@ def open_result(directory: str | Path, kind: str = "forecast") -> Result:
         )
     found = manifest.get("kind", "forecast")
     if found != kind:
-        opener = "open_simulation" if found == "simulation" else "open_result"
+        opener = {"simulation": "open_simulation", "exposure": "open_exposure"}.get(
+            str(found), "open_result"
+        )
         raise InvalidInput(
-            f"this is a {found} and no {kind}; exocast.{opener} reads it.",
+            f"this is {'an' if found == 'exposure' else 'a'} {found} and no {kind}; "
+            f"exocast.{opener} reads it.",
             code="RESULT_KIND",
             where=str(directory),
         )
@@ -260,6 +263,15 @@ def open_result(directory: str | Path, kind: str = "forecast") -> Result:
             where=str(path),
         ) from None
     return result
+
+
+def kind_of(directory: Path) -> str:
+    """What a result directory says it is; ``forecast`` where it says nothing readable."""
+    try:
+        manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "forecast"
+    return str(manifest.get("kind", "forecast")) if isinstance(manifest, dict) else "forecast"
 
 
 def parts_of(result: Result) -> list[Path]:

@@ -19,13 +19,12 @@ from exocast.evidence.correlations import package_correlations
 from exocast.evidence.rows import Row, package_table
 from exocast.patient import effect, outcomes, population
 from exocast.patient.forecast import (
-    CLASSES,
-    PG_PER_UG,
     RTOL,
     model_rows,
     synovitis,
     varied_numbers,
 )
+from exocast.patient.given import CLASSES, PG_PER_UG
 from exocast.vial import Vial, VialDescription, class_fractions, load_vial, particles_per_ug
 
 Array = NDArray[np.float64]

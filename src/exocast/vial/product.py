@@ -32,7 +32,7 @@ class Product(BaseModel):
         description="class of product, by which trials of the same kind are found",
         examples=["msc_ev_natural"],
     )
-    contents: Literal["vesicles", "none"] = "vesicles"
+    contents: Literal["vesicles", "cells", "none"] = "vesicles"
     cargo: dict[str, str] = Field(default_factory=dict, description="row key of each fact")
     text: str = Field(min_length=1, max_length=2000, description="a line or two of plain words")
 

@@ -280,6 +280,12 @@ def load_vial(
         ``NOT_VESICLES`` when the particles are beads or not identified.
     """
     product = load_product(description.product, product_folders)
+    if product.contents == "cells":
+        raise InvalidInput(
+            f"'{product.title}' are cells, and a vial's count is one of particles. Whole cells are "
+            "given by a scenario with a 'subject' and 'stated' in place of 'vial'.",
+            where="vial.product",
+        )
     ml = None if volume is None else magnitude(volume, "mL", where="--volume")
     if ml is not None and not ml > 0:
         raise InvalidInput(f"a vial of {volume} is empty; give its volume.", where="--volume")

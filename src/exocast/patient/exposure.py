@@ -1,0 +1,625 @@
+"""An exposure: where a dose goes in a body, for any site, route and species; no clinical outcome.
+
+The steps, in plain words: read the scenario; describe what is given; draw worlds and subjects;
+integrate body, place and cells; write it all down. What a patient would notice is not forecast
+here: that needs a site with end points (:mod:`exocast.patient.forecast`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from exocast import engine
+from exocast.documents import NO_OPTIONS, parse
+from exocast.dose import Regimen, check_route, dose_unit, injection_volume_ml
+from exocast.engine.site import HUMAN
+from exocast.errors import InvalidInput, UnitError, UnknownName, nearest
+from exocast.evidence.chance import (
+    PATIENT_LEVELS,
+    WORLD_LEVELS,
+    correlated_scores,
+    draw,
+    draw_at,
+    value_of,
+)
+from exocast.evidence.correlations import package_correlations
+from exocast.evidence.rows import Row, package_table, under_prior
+from exocast.patient.directory import versions, write_part, write_rows, write_runs, write_text
+from exocast.patient.given import CLASSES, at_needle, dose_table, needle_record, vial_record
+from exocast.units import magnitude
+from exocast.vial import (
+    Needle,
+    Vial,
+    VialDescription,
+    class_fractions,
+    load_product,
+    load_vial,
+    storage,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+SCHEMA = "exocast/result/1"
+KIND = "exposure"
+ARM = "vial"
+GIVEN = "given"
+CELLS = ("cells",)
+RTOL = 1e-6
+RUNS_PER_PART = 2000
+MOST_RUNS = 1_000_000
+SMALLEST_NM = 1.0
+MINUTES = (0, 1, 2, 5, 10, 20, 30)
+HOURS = (1, 2, 3, 4, 6, 8, 12, 18)
+DAYS = (1, 1.5, 2, 3, 4, 5, 6)
+STATED_LABEL = (
+    "The dose is taken as stated, at the needle: no vial was measured, no loss is counted"
+)
+BODY = "organism"
+SEX = {"female": 0.0, "male": 1.0}
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Subject(_Block):
+    """Whose body it is; what is not said comes from the rows of the species."""
+
+    species: str = Field(default=HUMAN, examples=["mouse"])
+    weight: str | None = Field(default=None, examples=["25 g", "70 kg"])
+    sex: Literal["female", "male"] | None = None
+    age: str | None = Field(default=None, examples=["62 year"])
+
+    @field_validator("weight")
+    @classmethod
+    def _weight(cls, text: str | None) -> str | None:
+        return None if text is None else _positive(text, "kg")
+
+    @field_validator("age")
+    @classmethod
+    def _age(cls, text: str | None) -> str | None:
+        return None if text is None else _positive(text, "year")
+
+    @property
+    def rows(self) -> dict[str, float | str]:
+        """Rows that the description sets, by key: a number, or text with its unit."""
+        given = {
+            f"{BODY}.weight": self.weight,
+            f"{BODY}.age": self.age,
+            f"{BODY}.male": None if self.sex is None else SEX[self.sex],
+        }
+        return {key: value for key, value in given.items() if value is not None}
+
+
+class Stated(_Block):
+    """Particles or cells taken as stated, at the needle, where no vial was measured."""
+
+    size_median: str | None = Field(
+        default=None, description="of the particles; not for cells", examples=["100 nm"]
+    )
+    size_log_sd: float = Field(default=0.35, gt=0, lt=1.5, description="of the logarithm of size")
+    product: str = Field(default="msc_ev", description="name of a product file")
+
+    @field_validator("size_median")
+    @classmethod
+    def _size(cls, text: str | None) -> str | None:
+        return None if text is None else _positive(text, "nm")
+
+
+class ExposureScenario(_Block):
+    """What an exposure needs: ``subject`` in place of a scenario's ``patient``."""
+
+    schema_version: Literal[1]
+    title: str = Field(default="Exposure", max_length=200)
+    vial: VialDescription | None = None
+    stated: Stated | None = None
+    regimen: Regimen
+    subject: Subject = Subject()
+    site: str = Field(default="whole_body", description="a site, or the path of a site file")
+    condition: str | None = Field(default=None, description="the site's own when left out")
+    rows: dict[str, float | str] = Field(
+        default_factory=dict,
+        description="rows with a value of your own, in the row's unit or as text with a unit",
+    )
+    horizon: str = Field(default="28 day", examples=["28 day"])
+    worlds: int = Field(default=50, ge=2, le=100_000)
+    patients: int = Field(default=40, ge=1, le=1_000_000, description="subjects in each world")
+    seed: int = Field(default=1, ge=0, le=2**63 - 1)
+    prior: Literal["default", "literature"] = "default"
+
+    @field_validator("horizon")
+    @classmethod
+    def _horizon(cls, text: str) -> str:
+        return _positive(text, "day")
+
+    @model_validator(mode="after")
+    def _fits(self) -> ExposureScenario:
+        if (self.vial is None) == (self.stated is None):
+            raise ValueError(
+                "give either 'vial' (a measured vial) or 'stated' (particles taken as stated)"
+            )
+        if self.stated is not None:
+            self._fits_stated(self.stated)
+        if self.worlds * self.patients > MOST_RUNS:
+            raise ValueError(
+                f"{self.worlds} worlds of {self.patients} subjects are more than {MOST_RUNS:,} "
+                "runs; ask for fewer"
+            )
+        last = self.regimen.times_days[-1]
+        if last >= self.horizon_days:
+            raise ValueError(
+                f"the last dose is on day {last:g} and the horizon ends on day "
+                f"{self.horizon_days:g}; lengthen the horizon or give fewer doses"
+            )
+        return self
+
+    def _fits_stated(self, stated: Stated) -> None:
+        unit = dose_unit(self.regimen.dose)[1]
+        whole = load_product(stated.product).contents == "cells"
+        if whole and unit != "cell":
+            raise ValueError(
+                f"a dose of {self.regimen.dose} is no number of cells; give '1e8 cell', or a "
+                "product of vesicles in stated.product"
+            )
+        if not whole and unit != "item":
+            raise ValueError(
+                f"a dose of {self.regimen.dose} converts through a measured vial only; give "
+                "particles or a 'vial', or whole cells with stated.product=msc_cells"
+            )
+        if not whole and stated.size_median is None:
+            raise ValueError("particles need their size: stated.size_median, such as '100 nm'")
+
+    @property
+    def horizon_days(self) -> float:
+        """Length of the forecast, in days."""
+        return magnitude(self.horizon, "day")
+
+    @property
+    def whole_cells(self) -> bool:
+        """Whether living cells are given, and not vesicles."""
+        return self.stated is not None and load_product(self.stated.product).contents == "cells"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What a dose is made of: size classes of vesicles, or cells."""
+        return CELLS if self.whole_cells else CLASSES
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExposurePlan:
+    """An exposure ready to run; arrays as in :class:`exocast.patient.forecast.Plan`."""
+
+    scenario: ExposureScenario
+    model: engine.AssembledModel
+    vial: Vial | None
+    needle: Needle | None
+    rows: tuple[Row, ...]
+    own: Mapping[str, float]
+    values: Mapping[str, Array]
+    times_days: Array
+    volume_ml: float
+    doses: Array
+    soluble_pg: Array
+
+
+def is_exposure(data: Mapping[str, Any]) -> bool:
+    """Whether the content of a scenario file asks for an exposure: it names a ``subject``."""
+    return "subject" in data
+
+
+def parse_exposure(
+    data: Mapping[str, Any], *, where: str = "scenario", options: Mapping[str, str] = NO_OPTIONS
+) -> ExposureScenario:
+    """Exposure scenario from a mapping.
+
+    Raises
+    ------
+    InvalidInput
+        With all findings together, each with its field or option and the nearest name.
+    """
+    return parse(ExposureScenario, data, where=where, options=options)
+
+
+def output_times(horizon_days: float, doses_days: Sequence[float] = (0.0,)) -> Array:
+    """Output times in days: minutes, hours and days after every dose, then every week."""
+    after = np.concatenate([np.array(MINUTES) / 1440, np.array(HOURS) / 24, np.array(DAYS)])
+    all_times = [np.asarray(doses_days)[:, None] + after, np.arange(7.0, horizon_days + 1e-9, 7.0)]
+    times = np.unique(np.round(np.concatenate([t.ravel() for t in all_times]), 9))
+    times = times[times < horizon_days - 1e-9]
+    return np.append(times, horizon_days)
+
+
+def prepare(
+    scenario: ExposureScenario,
+    *,
+    base: Path,
+    libraries: Sequence[str | Path] = (),
+    dilution: float | None = None,
+    volume: str | None = None,
+    sample: str | None = None,
+    assume_vesicles: bool = False,
+) -> ExposurePlan:
+    """Everything drawn and computed before the integration.
+
+    Parameters
+    ----------
+    scenario
+        What is asked.
+    base
+        Folder that the scenario's file names are relative to.
+    libraries
+        Folders with sites, fragments and tables of one's own.
+    dilution, volume, sample, assume_vesicles
+        What a user adds about the vial.
+
+    Raises
+    ------
+    ExocastError
+        For a vial, dose, site, species or row that cannot be used; each names the field.
+    """
+    regimen = scenario.regimen
+    model = engine.assemble(
+        scenario.site,
+        condition=scenario.condition,
+        prior=scenario.prior,
+        species=scenario.subject.species,
+        libraries=libraries,
+    )
+    if not model.fates:
+        raise InvalidInput(
+            f"the site '{model.site}' does not say which places add up to a dose; list them under "
+            "'fates' in its file.",
+            where="site",
+        )
+    check_route(regimen, model.routes, model.joints or (regimen.site,))
+    targets = model.routes[regimen.route]
+    if missing := [name for name in scenario.parts if name not in targets]:
+        kind = "cells" if scenario.whole_cells else "vesicles"
+        raise InvalidInput(
+            f"the route '{regimen.route}' of '{model.site}' takes no {kind} (it has no "
+            f"{', '.join(missing)}, and takes {', '.join(targets)}).",
+            where="regimen.route",
+        )
+    loose = under_prior(
+        (*storage.rows(), *package_table("dose", "soluble").values()), scenario.prior
+    )
+    vial = None
+    if scenario.vial is not None:
+        vial = load_vial(
+            scenario.vial,
+            base,
+            dilution=dilution,
+            volume=volume,
+            sample=sample,
+            assume_vesicles=assume_vesicles,
+        )
+    rows = tuple(
+        {
+            row.key: row for row in (*model.rows, *(() if vial is None else (*loose, *vial.rows)))
+        }.values()
+    )
+    own = _own_values(scenario, model, rows)
+    values = draw(
+        rows,
+        seed=scenario.seed,
+        worlds=scenario.worlds,
+        patients=scenario.patients,
+        correlations=package_correlations(),
+    )
+    values = dict(values) | {key: np.full_like(values[key], value) for key, value in own.items()}
+    volume_ml, needle, doses, soluble = _what_is_given(scenario, vial, rows, values)
+    return ExposurePlan(
+        scenario=scenario,
+        model=model,
+        vial=vial,
+        needle=needle,
+        rows=tuple(_as_set(row, own) for row in rows),
+        own=own,
+        values=values,
+        times_days=output_times(scenario.horizon_days, regimen.times_days),
+        volume_ml=volume_ml,
+        doses=doses,
+        soluble_pg=soluble,
+    )
+
+
+def run_exposure(
+    scenario: ExposureScenario,
+    out: Path,
+    *,
+    base: Path,
+    libraries: Sequence[str | Path] = (),
+    dilution: float | None = None,
+    volume: str | None = None,
+    sample: str | None = None,
+    assume_vesicles: bool = False,
+    processes: int | None = None,
+    runs_per_part: int = RUNS_PER_PART,
+    progress: Progress | None = None,
+) -> Path:
+    """Run an exposure and write its result directory (summary and report apart).
+
+    Parameters
+    ----------
+    scenario, base, libraries, dilution, volume, sample, assume_vesicles
+        As in :func:`prepare`.
+    out
+        Directory to write; made when it is not there.
+    processes
+        How many worker processes integrate; numbers do not depend on it.
+    runs_per_part
+        Largest number of runs held in memory together; numbers do not depend on it.
+    progress
+        Called with (runs done, runs in all).
+
+    Returns
+    -------
+    The directory.
+    """
+    plan = prepare(
+        scenario,
+        base=base,
+        libraries=libraries,
+        dilution=dilution,
+        volume=volume,
+        sample=sample,
+        assume_vesicles=assume_vesicles,
+    )
+    (out / "parts").mkdir(parents=True, exist_ok=True)
+    size = max(1, runs_per_part // scenario.patients)
+    parts, records = [], []
+    done, total = 0, scenario.worlds * scenario.patients
+    for index, start in enumerate(range(0, scenario.worlds, size)):
+        worlds = np.arange(start, min(start + size, scenario.worlds))
+        observed, record = _integrate(plan, worlds, processes)
+        parts.append(write_part(out, index, ARM, worlds, plan.times_days, observed))
+        records.append(record)
+        done += len(record)
+        if progress is not None:
+            progress(done, total)
+    write_runs(out, records)
+    write_rows(out, plan.rows)
+    _write_draws(out, plan)
+    manifest = json.dumps(_manifest(plan, parts), indent=1, ensure_ascii=False)
+    write_text(out / "manifest.json", manifest)
+    return out
+
+
+def observed_names(model: engine.AssembledModel) -> tuple[str, ...]:
+    """What an exposure reads of a site: the places of the dose, then the site's readings."""
+    return tuple(dict.fromkeys((*model.fates, *model.readings)))
+
+
+def _what_is_given(
+    scenario: ExposureScenario, vial: Vial | None, rows: Sequence[Row], values: Mapping[str, Array]
+) -> tuple[float, Needle | None, Array, Array]:
+    """Volume, needle, particles and co-isolated protein of every dose."""
+    regimen = scenario.regimen
+    if vial is not None:
+        volume_ml = injection_volume_ml(regimen, vial)
+        return volume_ml, *at_needle(regimen, vial, rows, values, volume_ml, scenario.seed)
+    stated = scenario.stated
+    assert stated is not None
+    amount = dose_unit(regimen.dose)[0]
+    shares = (
+        np.ones(1)
+        if stated.size_median is None
+        else class_fractions(magnitude(stated.size_median, "nm"), stated.size_log_sd, SMALLEST_NM)
+    )
+    runs = (scenario.worlds, scenario.patients)
+    doses = np.ones((regimen.injections, len(shares), *runs)) * amount * shares[:, None, None]
+    return 0.0, None, doses, np.zeros((regimen.injections, *runs))
+
+
+def _own_values(
+    scenario: ExposureScenario, model: engine.AssembledModel, rows: Sequence[Row]
+) -> dict[str, float]:
+    """Rows that the scenario sets, by key, in the row's unit."""
+    known = {row.key: row for row in rows}
+    for key in scenario.rows:
+        if key not in known or key.endswith(".between"):
+            raise UnknownName(
+                f"'{model.site}' has no row '{key}'." + nearest(key, tuple(known)), where="rows"
+            )
+    described = {key: value for key, value in scenario.subject.rows.items() if key in known}
+    found = {
+        key: magnitude(value, known[key].unit, where=f"rows.{key}")
+        if isinstance(value, str)
+        else float(value)
+        for key, value in (described | dict(scenario.rows)).items()
+    }
+    for key, value in found.items():
+        if not np.isfinite(value):
+            raise InvalidInput(f"'{value}' is no number to use.", where=f"rows.{key}")
+    return found
+
+
+def _as_set(row: Row, own: Mapping[str, float]) -> Row:
+    """The row as the scenario sets it, which is then all that is known of it."""
+    if row.key not in own:
+        return row
+    return replace(
+        row,
+        value=own[row.key],
+        spread=(),
+        spread_kind="fixed",
+        varies="constant",
+        source="definition",
+        place="scenario",
+        note="set by the scenario",
+    )
+
+
+def _integrate(
+    plan: ExposurePlan, worlds: NDArray[np.int64], processes: int | None
+) -> tuple[dict[str, Array], pd.DataFrame]:
+    """Observables in some worlds, each (worlds, subjects, times), and one line a run."""
+    import pandas as pd
+
+    subjects, model = plan.scenario.patients, plan.model
+    drawn = {row.key for row in plan.rows if row.varies in (*WORLD_LEVELS, *PATIENT_LEVELS)}
+    drawn |= {row.key.removesuffix(".between") for row in plan.rows if ".between" in row.key}
+    drawn |= plan.own.keys()
+    numbers = {i: plan.values[key][worlds] for i, key in model.origins.items() if key in drawn}
+    names = observed_names(model)
+    regimen = plan.scenario.regimen
+    runs = engine.compile(model.sbml, varied=tuple(numbers), observe=names).run(
+        plan.times_days,
+        varied=np.column_stack([value.ravel() for value in numbers.values()]),
+        doses=dose_table(
+            regimen,
+            model.routes[regimen.route],
+            plan.doses,
+            plan.soluble_pg,
+            worlds,
+            plan.scenario.parts,
+        ),
+        rtol=RTOL,
+        processes=processes,
+    )
+    shape = (len(worlds), subjects, len(plan.times_days))
+    observed = {GIVEN: _given_so_far(plan, worlds)}
+    observed |= {
+        name: np.ascontiguousarray(runs.values[:, :, i]).reshape(shape)
+        for i, name in enumerate(names)
+    }
+    world, subject = np.meshgrid(worlds, np.arange(subjects), indexing="ij")
+    record = pd.DataFrame(
+        {
+            "arm": ARM,
+            "world": world.ravel().astype(np.int32),
+            "patient": subject.ravel().astype(np.int32),
+            "status": [engine.STATUS[int(s)] for s in runs.status],
+            "steps": runs.steps,
+            "rejections": runs.rejections,
+            "time_reached": runs.time_reached,
+        }
+    )
+    return observed, record
+
+
+def _given_so_far(plan: ExposurePlan, worlds: NDArray[np.int64]) -> Array:
+    """Particles given until each time, the dose of that moment included."""
+    each = plan.doses[:, :, worlds].sum(axis=1)
+    at = np.asarray(plan.scenario.regimen.times_days)
+    so_far = (plan.times_days[None, :] >= at[:, None] - 1e-9).astype(np.float64)
+    return np.asarray(np.einsum("kwp,kt->wpt", each, so_far))
+
+
+def _write_draws(out: Path, plan: ExposurePlan) -> None:
+    """What was drawn: a line a world, and a line a subject."""
+    import pandas as pd
+
+    scenario = plan.scenario
+    worlds = np.arange(scenario.worlds)
+    drawn = [r for r in plan.rows if r.varies in WORLD_LEVELS]
+    centres = draw_at(
+        drawn,
+        seed=scenario.seed,
+        world=worlds,
+        patient=np.zeros_like(worlds),
+        correlations=package_correlations(),
+    )
+    table = pd.DataFrame({"world": worlds.astype(np.int32), **centres})
+    table.to_parquet(out / "worlds.parquet", index=False)
+    own = [r for r in plan.rows if r.varies in PATIENT_LEVELS]
+    scores = correlated_scores(
+        scenario.seed, [r.key for r in own], package_correlations(), scenario.patients
+    )
+    people = pd.DataFrame({"patient": np.arange(scenario.patients, dtype=np.int32)})
+    for row in own:
+        people[row.key] = value_of(row, scores[row.key])
+    people.to_parquet(out / "patients.parquet", index=False)
+
+
+def _manifest(plan: ExposurePlan, parts: list[dict[str, Any]]) -> dict[str, Any]:
+    scenario, vial, model = plan.scenario, plan.vial, plan.model
+    regimen = scenario.regimen
+    warnings = [
+        {"code": w.code, "message": w.message, "where": w.where}
+        for w in (*(vial.warnings if vial else ()), *(plan.needle.warnings if plan.needle else ()))
+    ]
+    warnings += [
+        {
+            "code": "FILLED",
+            "message": f"{name} was not measured for this vial; a population row stands in",
+            "where": "vial",
+        }
+        for name in (vial.filled if vial else ())
+    ]
+    labels = [vial.label] if vial is not None and vial.label else []
+    labels += [STATED_LABEL] if vial is None else []
+    if scenario.rows:
+        labels.append(f"Rows set by the scenario: {', '.join(scenario.rows)}")
+    product = vial.product if vial else load_product(scenario.stated.product)  # type: ignore[union-attr]
+    amount = f"{regimen.injections} x {regimen.dose}"
+    return {
+        "schema": SCHEMA,
+        "kind": KIND,
+        "title": scenario.title,
+        "scenario": scenario.model_dump(mode="json"),
+        "prior": scenario.prior,
+        "seed": scenario.seed,
+        "worlds": scenario.worlds,
+        "patients": scenario.patients,
+        "arms": [
+            {"name": ARM, "text": f"{amount}, {regimen.route}", "injections": regimen.injections}
+        ],
+        "site": {"name": model.site, "title": model.title, "condition": model.condition},
+        "species": model.species,
+        "route": regimen.route,
+        "fates": list(model.fates),
+        "readings": list(model.readings),
+        "observables": {
+            GIVEN: {
+                "unit": model.observables[model.fates[0]].unit,
+                "text": "given so far",
+                "better": "none",
+            },
+            **{
+                name: {
+                    "unit": model.observables[name].unit,
+                    "text": model.observables[name].text,
+                    "better": model.observables[name].better,
+                }
+                for name in observed_names(model)
+            },
+        },
+        "versions": versions(),
+        "hashes": {
+            "model": hashlib.blake2b(model.sbml.encode(), digest_size=16).hexdigest(),
+            "rows": hashlib.blake2b(repr(plan.rows).encode(), digest_size=16).hexdigest(),
+        },
+        "parts": parts,
+        "labels": labels,
+        "warnings": warnings,
+        "product": {"name": product.name, "title": product.title, "class": product.kind},
+        "vial": None if vial is None else vial_record(vial, plan.volume_ml),
+        "needle": None
+        if vial is None or plan.needle is None
+        else needle_record(vial, plan.needle, plan.values, plan.volume_ml, plan.doses),
+        "rows_file": "rows.csv",
+        "status": "complete",
+    }
+
+
+def _positive(text: str, unit: str) -> str:
+    try:
+        value = magnitude(text, unit)
+    except UnitError as e:
+        raise ValueError(e.message) from None
+    if not value > 0:
+        raise ValueError(f"'{text}' is not above zero")
+    return text
