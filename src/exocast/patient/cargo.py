@@ -127,8 +127,9 @@ def _channels(
             made * peaks.opened,
             values["signal.protein_threshold"],
             (
-                "proteins that a recipient cell makes of delivered copies of one mRNA, all injections "
-                "together, against those at half effect (an assumption); off for natural vesicles"
+                "proteins that a recipient cell makes of delivered copies of one mRNA, all "
+                "injections together, against those at half effect (an assumption); off for "
+                "natural vesicles"
             ),
         ),
     )
