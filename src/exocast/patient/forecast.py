@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exocast import engine
-from exocast.cell import stoichiometry
 from exocast.dose import check_route, injection_volume_ml
 from exocast.errors import InvalidInput
 from exocast.evidence.arms import arms_for
@@ -34,7 +33,7 @@ from exocast.evidence.chance import (
 from exocast.evidence.correlations import package_correlations
 from exocast.evidence.rows import Row, package_table, under_prior
 from exocast.evidence.trials import Trial, related_trials, trials_of
-from exocast.patient import comparators, effect, outcomes, population
+from exocast.patient import cargo, comparators, effect, outcomes, population
 from exocast.patient.directory import versions, write_part, write_rows, write_runs, write_text
 from exocast.patient.given import at_needle, dose_table, needle_record, vial_record
 from exocast.patient.scenario import Scenario, contradiction
@@ -590,103 +589,21 @@ def _reached(out: Path, plan: Plan) -> dict[str, Any]:
         )
         .df()
     )
-    values = {key: value.ravel() for key, value in plan.values.items()}
-    rna, opened = peak["rna"].to_numpy(), peak["opened"].to_numpy()
-    threshold = values["signal.rna_threshold"]
-    given = plan.doses.sum(axis=(0, 1)).ravel()
-    channels = [
-        stoichiometry.channel(
-            "miRNA",
-            "copy/cell",
-            rna,
-            threshold,
-            "copies of one abundant miRNA that reach the cytosol of a recipient cell, all "
-            "injections together, against the copies at half repression",
+    return cargo.record(
+        cargo.Peaks(
+            rna=peak["rna"].to_numpy(),
+            opened=peak["opened"].to_numpy(),
+            surface=peak["surface"].to_numpy(),
+            soluble=peak["soluble"].to_numpy(),
         ),
-        stoichiometry.channel(
-            "surface ligands",
-            "item/cell",
-            peak["surface"].to_numpy(),
-            values[effect.EC50] * values["signal.assay_uptake"],
-            "vesicles on and in endosomes of a recipient cell at their highest, against the "
-            "number at half effect in the assay",
-        ),
-        stoichiometry.channel(
-            "co-isolated soluble factors",
-            "pg/mL",
-            peak["soluble"].to_numpy(),
-            values["signal.ec50_soluble"],
-            "soluble protein in the joint fluid at its highest, against the concentration at "
-            "half effect (an assumption)",
-        ),
-        stoichiometry.channel(
-            "luminal enzyme",
-            "copy/cell",
-            values["enzyme.enzyme_copies"] * opened,
-            values["signal.enzyme_threshold"],
-            "copies of one enzyme that reach the cytosol of a recipient cell, all injections "
-            "together, against the copies at half effect (an assumption)",
-        ),
-        stoichiometry.channel(
-            "protein of an mRNA",
-            "copy/cell",
-            values["mrna.copies"] * opened * values["mrna.k_translate"] / values["mrna.k_loss"],
-            values["signal.protein_threshold"],
-            "proteins that a recipient cell makes of delivered copies of one mRNA, all injections "
-            "together, against those at half effect (an assumption); off for natural vesicles",
-        ),
-    ]
-    return {
-        "channels": channels,
-        "dose_to_threshold_particles": _dose_to_threshold(given, rna / threshold),
-        "without_effect": _without_effect(values, opened),
-        "loadings": [
-            stoichiometry.alternative(loading, opened, threshold, given)
-            for loading in _loadings(values)
-        ],
-    }
-
-
-def _dose_to_threshold(given: Array, ratio: Array) -> float | None:
-    """Particles of all injections at which the mean cell has the miRNA it needs, median."""
-    known = np.isfinite(ratio) & (ratio > 0)
-    return float(np.median(given[known] / ratio[known])) if known.any() else None
-
-
-def _loadings(values: Mapping[str, Array]) -> tuple[stoichiometry.Loading, ...]:
-    """The ways in which the enclosed copies of a miRNA may lie over vesicles."""
-    enclosed = values["cargo.rna_copies"] * (1 - values["cargo.surface_share"])
-    dense = values["cargo.dense_share"]
-    return (
-        stoichiometry.alike(enclosed),
-        stoichiometry.two_classes(enclosed, dense, values["cargo.enrichment"]),
-        stoichiometry.concentrated(enclosed, dense * values["cargo.carrying_of_dense"]),
+        {key: value.ravel() for key, value in plan.values.items()},
+        plan.doses.sum(axis=(0, 1)).ravel(),
     )
 
 
-def _without_effect(values: Mapping[str, Array], opened: Array) -> list[dict[str, Any]]:
-    """Cargo that is counted and that no effect is made of."""
-    counted = (
-        ("lipid", "1", values["lipid.membrane_ratio"], "share of a cell's membrane from vesicles"),
-        (
-            "DNA",
-            "copy/cell",
-            values["dna.dna_copies"],
-            "copies of one gene's DNA; their weight is zero",
-        ),
-    )
-    return [
-        {
-            "channel": name,
-            "unit": unit,
-            "per_cell": stoichiometry.spread(each * opened),
-            "text": text,
-        }
-        for name, unit, each, text in counted
-    ]
-
-
-def _manifest(plan: Plan, parts: list[dict[str, Any]], cargo: dict[str, Any]) -> dict[str, Any]:
+def _manifest(
+    plan: Plan, parts: list[dict[str, Any]], stoichiometry: dict[str, Any]
+) -> dict[str, Any]:
     scenario, vial = plan.scenario, plan.vial
     injections = scenario.regimen.injections
     prior = plan.effect_prior
@@ -764,7 +681,7 @@ def _manifest(plan: Plan, parts: list[dict[str, Any]], cargo: dict[str, Any]) ->
             "text": prior.text,
             "rows": list(prior.rows),
         },
-        "stoichiometry": cargo,
+        "stoichiometry": stoichiometry,
         "thresholds": {
             level: {
                 t.observable: {"value": t.value, "unit": t.unit, "row": t.row}

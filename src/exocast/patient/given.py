@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exocast.cell.stoichiometry import spread
 from exocast.dose import Regimen, detected_particles
 from exocast.evidence.chance import draw
 from exocast.evidence.rows import Row
@@ -168,12 +169,3 @@ def needle_record(
         "steps": steps,
         "at_needle": spread(doses[0].sum(axis=0)),
     }
-
-
-def spread(values: Array) -> dict[str, float]:
-    """5 %, 50 % and 95 % of what is known."""
-    known = values[np.isfinite(values)]
-    if not len(known):
-        return dict.fromkeys(("median", "low", "high"), float("nan"))
-    low, median, high = (float(q) for q in np.quantile(known, [0.05, 0.5, 0.95]))
-    return {"median": median, "low": low, "high": high}
