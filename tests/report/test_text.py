@@ -168,7 +168,8 @@ def test_cargo_tells_how_copies_lie_and_what_has_no_effect(make: Callable[..., F
     made = make(worlds=3, patients=2, changes={"stoichiometry": cargo})
     words = " ".join(_section(made, "cargo").words).replace(NBSP, " ")
     assert "lie concentrated in few vesicles (3.0 (1.0 to 9.0) in a vesicle that has any)" in words
-    assert "half of them would at 4.0 × 10¹³" in words
+    assert "enough miRNA gets into 2 % of cells (<1 % to 20 %)" in words
+    assert "half of them would have it at 4.0 × 10¹³" in words
     assert "DNA: 3.0 (1.0 to 9.0) (weight zero); no effect is made of it." in words
 
 
