@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from exocast.api import Exposure as Exposure
     from exocast.api import Forecast as Forecast
+    from exocast.api import Validation as Validation
     from exocast.api import evidence_check as evidence_check
     from exocast.api import export_sbml as export_sbml
     from exocast.api import exposure as exposure
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from exocast.api import open_simulation as open_simulation
     from exocast.api import schema as schema
     from exocast.api import simulate as simulate
+    from exocast.api import validate as validate
     from exocast.errors import CheckFailed as CheckFailed
     from exocast.errors import DoseError as DoseError
     from exocast.errors import ExocastError as ExocastError
@@ -44,6 +46,7 @@ __version__ = "0.1.0"
 _FROM_API = (
     "Exposure",
     "Forecast",
+    "Validation",
     "evidence_check",
     "export_sbml",
     "exposure",
@@ -55,6 +58,7 @@ _FROM_API = (
     "open_simulation",
     "schema",
     "simulate",
+    "validate",
 )
 _FROM_ERRORS = (
     "CheckFailed",

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from exocast.report.numbers import Numbers
     from exocast.report.story import Story
     from exocast.study.result import Result
+    from exocast.study.validate import Scoreboard, Scored
 
 Progress = Callable[[int, int], None]
 Library = str | Path | Sequence[str | Path]
@@ -456,6 +457,110 @@ def asks_for_exposure(scenario: str | Path) -> bool:
     return is_exposure(_content(scenario)[0])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """A scoreboard: what was predicted beside what was measured.
+
+    Attributes
+    ----------
+    board
+        Everything scored.
+    before
+        What the package's own model says, where a library took its place; else empty.
+    """
+
+    board: Scoreboard
+    before: tuple[Scored, ...] = ()
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The rows as a table: dataset, condition, observed, predicted, band, fold error ..."""
+        return self.board.frame()
+
+    @functools.cached_property
+    def story(self) -> Story:
+        """Everything the scoreboard says, in order: words, and tables of text."""
+        from exocast.report.scoreboard import tell
+
+        return tell(self.board, before=self.before)
+
+    def summary(self) -> str:
+        """What the scoreboard says, as text for a terminal."""
+        from exocast.report.text import plain
+
+        return plain(self.story)
+
+    def record(self) -> dict[str, Any]:
+        """The content of ``exocast validate --json``."""
+        from exocast.report.scoreboard import record
+
+        return record(self.board, before=self.before)
+
+    def plot(self, which: str = "scatter") -> Figure:
+        """A figure: ``scatter`` (predicted against observed), ``courses`` or ``profiles``."""
+        from exocast.report.scoreboard import draw
+
+        figures = draw(self.board)
+        if which not in figures:
+            raise UnknownName(f"There is no figure '{which}'." + nearest(which, tuple(figures)))
+        return figures[which]
+
+
+def validate(
+    *,
+    data: str | Path | None = None,
+    only: Sequence[str] = (),
+    library: Library = (),
+    out: str | Path | None = None,
+    worlds: int | None = None,
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> Validation:
+    """Simulate measured experiments and score the model against them.
+
+    Parameters
+    ----------
+    data
+        Folder of triplets ``<name>.csv``, ``<name>.yaml``, ``<name>.scenario.yaml``; the package's
+        own when not given.
+    only
+        Names of some of the data sets.
+    library
+        Folders with sites, fragments and tables of your own in place of the package's; what they
+        move is told apart.
+    out
+        Directory for ``scoreboard.csv``, ``scoreboard.json`` and ``report.html``.
+    worlds, seed
+        Draws of what is not known, 200 when not given, and the seed of all chance.
+    progress
+        Called with (data sets done, data sets in all).
+
+    Raises
+    ------
+    ExocastError
+        For a triplet, site or name that cannot be used, with the file and what to do.
+    """
+    from exocast.report.scoreboard import write
+    from exocast.study import validate as room
+    from exocast.study.triplets import FOLDER
+
+    folders = (library,) if isinstance(library, str | Path) else tuple(library)
+    folder = FOLDER if data is None else Path(data)
+    how: dict[str, Any] = {
+        "only": tuple(only),
+        "worlds": room.WORLDS if worlds is None else worlds,
+        "seed": room.SEED if seed is None else seed,
+    }
+    board = room.validate(folder, libraries=folders, progress=progress, **how)
+    before: tuple[Scored, ...] = ()
+    if folders:
+        with contextlib.suppress(ExocastError):  # sites that only the library has have no before
+            before = room.validate(folder, **how).rows
+    if out is not None:
+        write(board, Path(out), before=before)
+    return Validation(board=board, before=before)
+
+
 def open_exposure(directory: str | Path) -> Exposure:
     """An exposure that was made before.
 
@@ -591,6 +696,11 @@ def _file_models() -> dict[str, Callable[[], Any]]:
 
         return Scenario
 
+    def triplet() -> Any:
+        from exocast.study.triplets import Experiment
+
+        return Experiment
+
     def exposure_scenario() -> Any:
         from exocast.patient.exposure import ExposureScenario
 
@@ -617,6 +727,7 @@ def _file_models() -> dict[str, Callable[[], Any]]:
         "product": product,
         "scenario": scenario,
         "site": site,
+        "triplet-scenario": triplet,
     }
 
 

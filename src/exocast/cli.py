@@ -136,6 +136,47 @@ def forecast(
 
 
 @app.command()
+def validate(
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of triplets; the package's own when left out.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Name of a data set; repeatable.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory for scoreboard.csv and report.html.")
+    ] = None,
+    library: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder with fragments of your own, in place of ours; repeatable."),
+    ] = None,
+    worlds: Annotated[int | None, typer.Option(min=2, help="Draws of what is not known.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of all chance.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Simulate measured experiments and show what is predicted, and what is missed."""
+    with _door("validate", as_json):
+        from exocast import api
+
+        with _progress() as progress:
+            made = api.validate(
+                data=data,
+                only=only or (),
+                library=library or (),
+                out=out,
+                worlds=worlds,
+                seed=seed,
+                progress=progress,
+            )
+        if as_json:
+            from exocast.report.envelopes import envelope
+
+            _print_json(envelope("validate", result=made.record()))
+            return
+        typer.echo(made.summary())
+        if out is not None:
+            typer.echo(str(out / "report.html"))
+
+
+@app.command()
 def report(
     directory: Annotated[Path, typer.Argument(help="A result directory.")],
     as_json: Json = False,

@@ -208,6 +208,66 @@ class ForecastRecord(_Model):
     versions: dict[str, str]
 
 
+class ScoredRecord(_Model):
+    """A measured number beside its prediction, as in ``scoreboard.csv``."""
+
+    dataset: str
+    condition: str
+    x: float | None
+    observed: float
+    predicted: float | None
+    low: float | None = Field(description="5 % of what a laboratory would read")
+    high: float | None
+    fold_error: float | None
+    covered: bool
+    interval_score: float | None
+    used_for: str = Field(description="calibration, prediction or shown")
+    grade: str
+    unit: str
+    x_unit: str
+    verdict: str
+    informed_by: str = Field(description="rows of the model that the study is the source of")
+    failed_worlds: int
+
+
+class TotalRecord(_Model):
+    """What the numbers of one use come to; intervals are exact 95 % intervals of the shares."""
+
+    used_for: str
+    rows: int
+    datasets: int
+    within_twofold: int
+    covered: int
+    no_prediction: int
+    median_fold_error: float | None
+    mean_interval_score: float | None
+    twofold_interval: list[float | None]
+    covered_interval: list[float | None]
+    aims_met: bool
+
+
+class MovedPrediction(_Model):
+    """A prediction that a library of one's own moved."""
+
+    dataset: str
+    condition: str
+    x: float | None
+    predicted_before: float | None
+    predicted: float | None
+    fold_error_before: float | None
+    fold_error: float | None
+
+
+class ValidationRecord(_Model):
+    """``exocast validate --json``."""
+
+    worlds: int
+    seed: int
+    rows: list[ScoredRecord]
+    totals: list[TotalRecord]
+    moved: list[MovedPrediction]
+
+
 class ShareRecord(_Model):
     """Share of the dose at one place and time; ``low`` to ``high`` are 5 to 95 % of worlds."""
 
@@ -933,6 +993,7 @@ class Written(_Model):
 ENVELOPES: dict[str, type[BaseModel]] = {
     "forecast": Envelope[ForecastRecord],
     "exposure": Envelope[ExposureRecord],
+    "validate": Envelope[ValidationRecord],
     "report": Envelope[ForecastRecord],
     "vial-inspect": Envelope[VialInspection],
     "evidence-check": Envelope[EvidenceCheck],

@@ -25,7 +25,8 @@ STEP = 1e-3
 MOST_STEPS = 40
 ENOUGH = 1e-6
 DAMPING = (1e-3, 1e8)
-PROFILE_SCORES = np.linspace(-2.5, 2.5, 11)
+PROFILE_SCORES = np.linspace(-2.4, 2.4, 7)
+PROFILE_STEPS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,10 +161,12 @@ def fit(
     )
 
 
-def _descend(residuals: Predict, start: Array, free: NDArray[np.bool_]) -> tuple[Array, int, bool]:
+def _descend(
+    residuals: Predict, start: Array, free: NDArray[np.bool_], most: int = MOST_STEPS
+) -> tuple[Array, int, bool]:
     """Damped Gauss-Newton from ``start``, over the numbers that are free."""
     scores, damping = start.copy(), DAMPING[0]
-    for step in range(1, MOST_STEPS + 1):
+    for step in range(1, most + 1):
         misfit, jacobian = _linear(residuals, scores, free)
         cost = float(misfit @ misfit + scores @ scores)
         gradient = jacobian.T @ misfit + scores[free]
@@ -189,7 +192,7 @@ def _descend(residuals: Predict, start: Array, free: NDArray[np.bool_]) -> tuple
         scores, damping = offers[best], max(tried[best] / 100, 1e-9)
         if gain < ENOUGH * (1 + cost) and moved < math.sqrt(ENOUGH):
             return scores, step, True
-    return scores, MOST_STEPS, False
+    return scores, most, False
 
 
 def _linear(residuals: Predict, scores: Array, free: NDArray[np.bool_]) -> tuple[Array, Array]:
@@ -217,7 +220,7 @@ def _profile(
         for i in order[:: int(sign)]:
             scores[held] = at[i]
             if free.any():
-                scores, _, _ = _descend(residuals, scores, free)
+                scores, _, _ = _descend(residuals, scores, free, PROFILE_STEPS)
             found = residuals(scores[None])[0]
             rise[i] = float(found @ found + scores @ scores) - floor
     return Profile(name=name, scores=at, rise=rise)

@@ -1,0 +1,604 @@
+"""The scoreboard in words, pictures and tables: what was predicted, what was measured."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exocast.engine.site import PACKAGE
+from exocast.report.figures import (
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    LINE,
+    NARROW,
+    ORANGE,
+    WIDE,
+    Figure,
+    canvas,
+    finished,
+    sheet,
+)
+from exocast.report.html import render
+from exocast.report.numbers import large, percent
+from exocast.report.story import Section, Story, Table
+from exocast.study.validate import (
+    AIM_COVERED,
+    AIM_TWOFOLD,
+    GOOD,
+    TWOFOLD,
+    Course,
+    Scoreboard,
+    Scored,
+    Total,
+)
+
+RED = "#b3261e"
+USES = {
+    "calibration": ("for calibration", "s", FAINT),
+    "prediction": ("for prediction", "o", BLUE),
+    "shown": ("shown only", "^", LINE),
+}
+PROFILES = PACKAGE / "body" / "profiles.csv"
+MOST_PANELS = 12
+
+
+def tell(board: Scoreboard, *, before: Sequence[Scored] = ()) -> Story:
+    """The story of a scoreboard.
+
+    Parameters
+    ----------
+    board
+        What was scored.
+    before
+        Rows of the package's own model, where ``board`` is of a library of one's own: what moved
+        is told apart.
+    """
+    totals = {each.used_for: each for each in board.totals()}
+    moved = _moved(board.rows, before)
+    sections = [
+        _totals_section(board),
+        _missed(board),
+        *([_moved_section(moved)] if before else []),
+        *(_rows_section(board, use) for use in USES if totals[use].rows),
+        *([_informed_section()] if PROFILES.is_file() and _is_package(board) else []),
+        _how(board),
+    ]
+    return Story(
+        title="Scoreboard: what was predicted, what was measured",
+        subtitle=f"{len(board.triplets)} data sets, {len(board.rows)} numbers, "
+        f"{board.worlds} worlds, seed {board.seed}",
+        answer=_answer(totals),
+        labels=(),
+        sections=tuple(sections),
+        hero="scatter",
+    )
+
+
+def page(board: Scoreboard, *, before: Sequence[Scored] = ()) -> str:
+    """The scoreboard as HTML text."""
+    manifest = {
+        "scenario": {"data sets": [t.name for t in board.triplets], "worlds": board.worlds},
+        "seed": board.seed,
+        "versions": {"exocast": _version()},
+    }
+    return render(tell(board, before=before), draw(board), manifest)
+
+
+def record(board: Scoreboard, *, before: Sequence[Scored] = ()) -> dict[str, Any]:
+    """The content of ``exocast validate --json``."""
+    from exocast.study.validate import COLUMNS
+
+    return {
+        "worlds": board.worlds,
+        "seed": board.seed,
+        "rows": [
+            {name: _plain(getattr(row, name)) for name in COLUMNS}
+            | {"failed_worlds": row.failed_worlds}
+            for row in board.rows
+        ],
+        "totals": [_total_record(each) for each in board.totals()],
+        "moved": [
+            {
+                "dataset": row.dataset,
+                "condition": row.condition,
+                "x": _plain(row.x),
+                "predicted_before": _plain(old.predicted),
+                "predicted": _plain(row.predicted),
+                "fold_error_before": _plain(old.fold_error),
+                "fold_error": _plain(row.fold_error),
+            }
+            for row, old in _moved(board.rows, before)
+        ],
+    }
+
+
+def draw(board: Scoreboard) -> dict[str, Figure]:
+    """All figures of a scoreboard by name."""
+    made = {
+        "scatter": _scatter(board.rows, (WIDE[0], 5.0)),
+        "scatter_narrow": _scatter(board.rows, (NARROW[0], 4.6)),
+        "courses": _course_panels(board),
+        "profiles": _profiles() if PROFILES.is_file() and _is_package(board) else None,
+    }
+    return {name: figure for name, figure in made.items() if figure is not None}
+
+
+def markdown(board: Scoreboard, image: str) -> str:
+    """The scoreboard as a page of the documentation."""
+    story = tell(board)
+    parts = [
+        "# Scoreboard",
+        (
+            "**How close does the model of the body and of delivery come to what was measured, and "
+            f"what does it miss?** {' '.join(story.answer)}"
+        ),
+        f"![Predicted against observed: a point a number, its bar the predicted band]({image})",
+    ]
+    for section in story.sections:
+        parts.append(f"## {section.title}")
+        parts += list(section.words)
+        for table in section.tables:
+            parts.append(f"**{table.caption}**")
+            head = "| " + " | ".join(table.columns) + " |"
+            rule = "|---" + "".join(
+                "|---:" if table.numeric(i) else "|---" for i in range(1, len(table.columns))
+            )
+            rows = [
+                "| " + " | ".join(cell.replace("|", "/") for cell in r) + " |" for r in table.rows
+            ]
+            parts.append("\n".join([head, rule + "|", *rows]))
+            if table.note:
+                parts.append(table.note)
+    parts.append(
+        "To repeat: `exocast validate --out DIR`, or `python scripts/scoreboard.py --write` for "
+        "this page. Your own data: [how to](howto-validate.md). The split into calibration and "
+        "prediction: [decision 11](decisions/0011-body-data.md)."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def write(board: Scoreboard, out: Path, *, before: Sequence[Scored] = ()) -> Path:
+    """Write ``scoreboard.csv``, ``scoreboard.json`` and ``report.html``; gives the page's path."""
+    from exocast.study.validate import write_csv
+
+    out.mkdir(parents=True, exist_ok=True)
+    write_csv(board, out / "scoreboard.csv")
+    (out / "scoreboard.json").write_text(
+        json.dumps(record(board, before=before), indent=1, ensure_ascii=False), encoding="utf-8"
+    )
+    target = out / "report.html"
+    target.write_text(page(board, before=before), encoding="utf-8")
+    return target
+
+
+def sentence(row: Scored) -> str:
+    """What happened to one number, in words."""
+    x = "" if row.x_unit in ("", "parameter") or not math.isfinite(row.x) else _at(row)
+    unit = "" if row.unit == "1" else " %" if row.unit == "percent" else f" {row.unit}"
+    told = (
+        f"{row.dataset}, {row.condition}{x}: predicted {large(row.predicted)}{unit} "
+        f"({large(row.low)} to {large(row.high)}), observed {large(row.observed)}{unit}; "
+    )
+    if row.verdict.startswith("no prediction"):
+        return told + "the band is wider than tenfold and says nothing."
+    if not math.isfinite(row.fold_error):
+        return told + "no fold error can be given."
+    way = "too high" if row.predicted > row.observed else "too low"
+    return told + f"{large(row.fold_error)} times {way}, {row.verdict}."
+
+
+def _at(row: Scored) -> str:
+    return f" at {row.x:g} {row.x_unit}"
+
+
+def _answer(totals: Mapping[str, Total]) -> tuple[str, ...]:
+    test = totals["prediction"]
+    if not test.rows:
+        return ("No number is kept for prediction here: nothing of this tests the model.",)
+    told = [
+        (
+            f"Of {test.rows} numbers that no part of the model was built from, "
+            f"{test.within_twofold} are predicted within twofold and {test.covered} lie inside "
+            f"their 90{chr(160)}% band; {test.no_prediction} bands are wider than tenfold and "
+            "count as no prediction."
+        ),
+        f"With so few the shares are {percent(test.within_twofold / test.rows)} "
+        f"({_interval(test.twofold_interval)}) and {percent(test.covered / test.rows)} "
+        f"({_interval(test.covered_interval)}); the aims are {percent(AIM_TWOFOLD)} within "
+        f"twofold, and {percent(AIM_COVERED[0])} to {percent(AIM_COVERED[1])} inside: "
+        + ("both are met." if test.aims else "not met."),
+    ]
+    fit = totals["calibration"]
+    if fit.rows:
+        told.append(
+            f"Of {fit.rows} numbers that built it, {fit.within_twofold} come out within twofold "
+            f"and {fit.covered} inside their band; that is no test."
+        )
+    return tuple(told)
+
+
+def _interval(ends: tuple[float, float]) -> str:
+    return f"95{chr(160)}% interval {percent(ends[0])} to {percent(ends[1])}"
+
+
+def _totals_section(board: Scoreboard) -> Section:
+    rows = []
+    for each in board.totals():
+        if not each.rows:
+            continue
+        rows.append(
+            (
+                USES[each.used_for][0],
+                str(each.rows),
+                str(each.datasets),
+                f"{each.within_twofold} ({percent(each.within_twofold / each.rows)})",
+                f"{each.covered} ({percent(each.covered / each.rows)})",
+                str(each.no_prediction),
+                large(each.median_fold_error),
+                large(each.mean_interval_score),
+            )
+        )
+    failed = sum(row.failed_worlds for row in board.rows)
+    words = ["What is shown only (surrogates, second-hand and unverified numbers) tests nothing."]
+    if failed:
+        words.append(f"{failed} runs failed; their worlds are left out of the bands.")
+    table = Table(
+        caption="Totals",
+        columns=(
+            "Numbers",
+            "rows",
+            "data sets",
+            "within twofold",
+            "inside the band",
+            "no prediction",
+            "median fold error",
+            "mean interval score",
+        ),
+        rows=tuple(rows),
+        note="Interval score: width of the band in logarithms, and 20 times what lies outside it; "
+        "smaller is better.",
+    )
+    return Section(key="totals", title="Totals", words=tuple(words), tables=(table,))
+
+
+def _missed(board: Scoreboard) -> Section:
+    missed = [r for r in board.rows if r.used_for != "shown" and r.verdict != GOOD]
+    if not missed:
+        words: tuple[str, ...] = ("Nothing that is scored is missed.",)
+    else:
+        ranked = sorted(missed, key=lambda r: (r.used_for != "prediction", -_or_zero(r.fold_error)))
+        words = tuple(
+            ("Prediction. " if r.used_for == "prediction" else "Calibration. ") + sentence(r)
+            for r in ranked
+        )
+    return Section(key="missed", title="Every miss", words=words)
+
+
+def _or_zero(value: float) -> float:
+    return value if math.isfinite(value) else 0.0
+
+
+def _rows_section(board: Scoreboard, use: str) -> Section:
+    rows = [row for row in board.rows if row.used_for == use]
+    table = Table(
+        caption=f"Numbers {USES[use][0]}",
+        columns=(
+            "Data set",
+            "condition",
+            "at",
+            "observed",
+            "predicted",
+            "band",
+            "unit",
+            "fold error",
+            "grade",
+            "verdict",
+        ),
+        rows=tuple(
+            (
+                row.dataset,
+                row.condition,
+                "" if row.x_unit in ("", "parameter") else f"{row.x:g} {row.x_unit}",
+                large(row.observed),
+                large(row.predicted),
+                f"{large(row.low)} to {large(row.high)}",
+                "" if row.unit == "1" else row.unit,
+                large(row.fold_error),
+                row.grade,
+                row.verdict,
+            )
+            for row in rows
+        ),
+    )
+    titles = {
+        "calibration": "What the model was built from",
+        "prediction": "What tests it",
+        "shown": "What is shown only",
+    }
+    figures = ("courses",) if use == "shown" and board.courses else ()
+    return Section(key=use, title=titles[use], words=(), figures=figures, tables=(table,))
+
+
+def _moved(rows: Sequence[Scored], before: Sequence[Scored]) -> list[tuple[Scored, Scored]]:
+    """Rows whose prediction is not the one before, with the earlier row."""
+    old = {(r.dataset, r.condition, r.x): r for r in before}
+    found = []
+    for row in rows:
+        other = old.get((row.dataset, row.condition, row.x))
+        if other is not None and not math.isclose(
+            row.predicted, other.predicted, rel_tol=1e-9, abs_tol=0
+        ):
+            found.append((row, other))
+    return found
+
+
+def _moved_section(moved: Sequence[tuple[Scored, Scored]]) -> Section:
+    words = (
+        f"{len(moved)} predictions differ from those of the package's own model."
+        if moved
+        else "No prediction differs from those of the package's own model.",
+    )
+    table = Table(
+        caption="What moved",
+        columns=(
+            "Data set",
+            "condition",
+            "observed",
+            "predicted before",
+            "now",
+            "fold error",
+            "now ",
+        ),
+        rows=tuple(
+            (
+                new.dataset,
+                new.condition,
+                large(new.observed),
+                large(old.predicted),
+                large(new.predicted),
+                large(old.fold_error),
+                large(new.fold_error),
+            )
+            for new, old in moved
+        ),
+    )
+    return Section(
+        key="moved", title="What your library moves", words=words, tables=(table,) if moved else ()
+    )
+
+
+def _informed_section() -> Section:
+    rows = [
+        (
+            name,
+            large(lines[0]["prior"]),
+            large(lines[0]["mode"]),
+            large(lines[0]["prior_log_sd"]),
+            large(lines[0]["log_sd"]),
+        )
+        for name, lines in _profile_lines().items()
+    ]
+    table = Table(
+        caption="Fitted numbers of the body: prior and posterior",
+        columns=("Number", "prior", "posterior", "prior log SD", "posterior log SD"),
+        rows=tuple(rows),
+        note="Priors: body/priors.csv. A number that the data hardly inform keeps its prior.",
+    )
+    return Section(
+        key="fitted",
+        title="What the data say of the numbers",
+        words=(
+            (
+                "A few numbers of the body are fitted to the calibration sets under their priors; "
+                "a profile that stays low says that the data do not know that number."
+            ),
+        ),
+        figures=("profiles",),
+        tables=(table,),
+    )
+
+
+def _profile_lines() -> dict[str, list[dict[str, float]]]:
+    found: dict[str, list[dict[str, float]]] = {}
+    with PROFILES.open(newline="", encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            name = line.pop("number")
+            found.setdefault(name, []).append({k: float(v) for k, v in line.items()})
+    return found
+
+
+def _is_package(board: Scoreboard) -> bool:
+    from exocast.study.triplets import FOLDER
+
+    return not board.libraries and all(t.folder == FOLDER for t in board.triplets)
+
+
+def _how(board: Scoreboard) -> Section:
+    words = (
+        (
+            "Each number is simulated as its experiment was run, in every world of what is not "
+            "known; the band holds 90 % of what a laboratory would read, its own printed error and the "
+            "difference between laboratories and preparations included (study/validate.csv)."
+        ),
+        (
+            "The fold error is observed over predicted or its inverse. Percentages have their "
+            "band on the scale of odds."
+        ),
+        (
+            "Data that built a number never test it: a study that is the source of a row is "
+            "refused for prediction."
+        ),
+    )
+    return Section(key="how", title="How it is scored", words=words)
+
+
+def _scatter(rows: Sequence[Scored], size: tuple[float, float]) -> Figure | None:
+    usable = [
+        r
+        for r in rows
+        if r.observed > 0 and math.isfinite(r.predicted) and r.predicted > 0 and r.low > 0
+    ]
+    if not usable:
+        return None
+    narrow = size[0] < 5
+    name = f"scatter-{'narrow' if narrow else 'wide'}"
+    with canvas(size, name) as (drawing, axes):
+        values = [v for r in usable for v in (r.observed, r.predicted)]
+        low, high = min(values) / 3, max(values) * 3
+        line = np.array([low, high])
+        axes.fill_between(line, line / TWOFOLD, line * TWOFOLD, color=LINE, alpha=0.6, linewidth=0)
+        axes.plot(line, line, color=FAINT, linewidth=0.8)
+        for use in ("shown", "calibration", "prediction"):
+            label, marker, colour = USES[use]
+            for good in (True, False):
+                some = [
+                    r
+                    for r in usable
+                    if r.used_for == use and (use == "shown" or (r.verdict == GOOD) == good)
+                ]
+                if not some or (use == "shown" and not good):
+                    continue
+                shade = colour if good or use == "shown" else RED
+                x = np.array([r.observed for r in some])
+                y = np.array([r.predicted for r in some])
+                if use != "shown":
+                    ends = np.array([[r.low, r.high] for r in some]).T
+                    axes.vlines(
+                        x,
+                        np.maximum(ends[0], low),
+                        np.minimum(ends[1], high),
+                        color=shade,
+                        linewidth=1.1,
+                        alpha=0.55,
+                    )
+                axes.scatter(
+                    x,
+                    y,
+                    marker=marker,
+                    s=12 if use == "shown" else 30,
+                    color=shade if use != "calibration" else "white",
+                    edgecolors=shade if use != "shown" else FAINT,
+                    linewidths=0.5 if use == "shown" else 1.2,
+                    label=label if good or use == "shown" else f"{label}, missed",
+                    zorder=2 if use == "shown" else 3,
+                )
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlim(low, high)
+        axes.set_ylim(low, high)
+        axes.set_xlabel("observed, in the unit of each number")
+        axes.set_ylabel("predicted")
+        axes.legend(loc="upper left", fontsize=8.5)
+        svg = finished(drawing, name)
+    return Figure(
+        svg=svg,
+        alt="Predicted against observed on logarithmic axes with twofold lines; circles test the "
+        "model, squares built it, triangles are shown only, misses are red; tables give the "
+        "numbers.",
+        caption="Every number: circles test the model, squares built it, small triangles are "
+        "shown only; red is a miss. Grey: within twofold. Bars: the predicted band.",
+    )
+
+
+def _course_panels(board: Scoreboard) -> Figure | None:
+    courses = board.courses[:MOST_PANELS]
+    if not courses:
+        return None
+    lines = math.ceil(len(courses) / 3)
+    with sheet((WIDE[0], 0.5 + 1.9 * lines), "courses") as drawing:
+        for number, course in enumerate(courses, start=1):
+            axes = drawing.add_subplot(lines, 3, number)
+            _course(axes, course, board.rows)
+        svg = finished(drawing, "courses")
+    return Figure(
+        svg=svg,
+        alt="Time courses: predicted median and band, observed points.",
+        caption="Courses over time: line and band are the worlds' median and 5 to 95 %, without "
+        "the error of measuring; points are observed.",
+    )
+
+
+def _course(axes: Any, course: Course, rows: Sequence[Scored]) -> None:
+    from exocast.units import convert
+
+    hours = course.times_days * 24
+    axes.fill_between(hours, course.low, course.high, color=BLUE, alpha=0.2, linewidth=0)
+    axes.plot(hours, course.median, color=BLUE, linewidth=1.6)
+    mine = [r for r in rows if r.dataset == course.dataset and r.condition == course.condition]
+    x = [convert(r.x, r.x_unit, "hour") for r in mine]
+    axes.plot(x, [r.observed for r in mine], "o", color=INK, markersize=3.5)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(min(x) / 2, max(x) * 1.2)
+    top = max([*course.high, *(r.observed for r in mine)])
+    axes.set_ylim(top / 1e4, top * 2)
+    axes.set_title(f"{course.dataset}\n{course.condition}", fontsize=7.5, color=INK)
+    axes.tick_params(labelsize=7)
+    axes.set_xlabel("hours", fontsize=7)
+
+
+def _profiles() -> Figure | None:
+    found = _profile_lines()
+    lines = math.ceil(len(found) / 4)
+    with sheet((WIDE[0], 0.5 + 1.6 * lines), "profiles") as drawing:
+        for number, (name, points) in enumerate(found.items(), start=1):
+            axes = drawing.add_subplot(lines, 4, number)
+            values = np.array([p["value"] for p in points])
+            axes.plot(values, [p["rise"] for p in points], color=BLUE, linewidth=1.6)
+            first = points[0]
+            spread = np.exp(np.linspace(-2, 2, 60) * first["prior_log_sd"])
+            scores = np.linspace(-2, 2, 60)
+            axes.plot(
+                first["prior"] * spread, scores**2, color=ORANGE, linewidth=1.0, linestyle="--"
+            )
+            axes.axhline(3.84, color=GREEN, linewidth=0.8, linestyle=":")
+            axes.set_xscale("log")
+            axes.set_ylim(0, 6)
+            axes.set_title(name, fontsize=7.5, color=INK)
+            axes.tick_params(labelsize=6.5)
+            axes.set_xticks([], minor=True)
+        svg = finished(drawing, "profiles")
+    return Figure(
+        svg=svg,
+        alt="A panel a fitted number: how fast the fit gets worse as the number moves, beside its "
+        "prior alone.",
+        caption="Profiles (blue: prior and data; dashed: prior alone; dotted: 95 %). Where blue "
+        "lies on the dashes, the data say nothing.",
+    )
+
+
+def _total_record(each: Total) -> dict[str, Any]:
+    return {
+        "used_for": each.used_for,
+        "rows": each.rows,
+        "datasets": each.datasets,
+        "within_twofold": each.within_twofold,
+        "covered": each.covered,
+        "no_prediction": each.no_prediction,
+        "median_fold_error": _plain(each.median_fold_error),
+        "mean_interval_score": _plain(each.mean_interval_score),
+        "twofold_interval": [_plain(v) for v in each.twofold_interval],
+        "covered_interval": [_plain(v) for v in each.covered_interval],
+        "aims_met": each.aims,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A number that JSON can hold: None where it is not finite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _version() -> str:
+    from exocast import __version__
+
+    return __version__

@@ -1,0 +1,185 @@
+"""What a paper prints of a time course, computed from simulated ones: half-lives, areas, peaks.
+
+Courses are arrays ``(worlds, times)``; every function gives one number a world, ``nan`` where the
+course does not have it (a half-life of something that rises). Times are in days.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+TAIL_POINTS = 3
+PHASE_STEPS = 60
+
+
+def value_at(times: Array, course: Array, at: float) -> Array:
+    """Value at a time, straight between two times; ``nan`` outside them."""
+    if not times[0] - 1e-12 <= at <= times[-1] + 1e-12:
+        return np.full(len(course), np.nan)
+    return np.array([np.interp(at, times, each) for each in course])
+
+
+def sampled(times: Array, course: Array, samples: Array) -> Array:
+    """Values at several times, ``(worlds, samples)``."""
+    return np.stack([value_at(times, course, float(at)) for at in samples], axis=1)
+
+
+def half_life(times: Array, course: Array) -> Array:
+    """Half-life from a straight line through the logarithms."""
+    slope = _slope(times, course)
+    return np.where(slope < 0, -np.log(2) / np.where(slope < 0, slope, -1.0), np.nan)
+
+
+def two_half_lives(times: Array, course: Array) -> tuple[Array, Array]:
+    """Half-lives of the two phases of ``A exp(-a t) + B exp(-b t)``, the first the shorter.
+
+    Least squares on the logarithms, from a start found by peeling the last phase off.
+    """
+    usable = np.asarray((np.isfinite(course) & (course > 0)).all(axis=1))
+    unknown = np.full(len(course), np.nan)
+    if len(times) < 4 or not usable.any():
+        return unknown, unknown.copy()
+    logs = np.log(np.where(course > 0, course, 1.0))
+    x = _peeled(times, np.where(usable[:, None], course, 1.0))
+    cost, damping = _misfit(times, logs, x)[0], np.full(len(x), 1e-2)
+    for _ in range(PHASE_STEPS):
+        _, miss, jacobian = _misfit(times, logs, x)
+        square = np.einsum("wti,wtj->wij", jacobian, jacobian)
+        step = np.einsum("wti,wt->wi", jacobian, miss)
+        scaled = square + damping[:, None, None] * (square * np.eye(4) + 1e-9 * np.eye(4))
+        offer = np.clip(x - np.linalg.solve(scaled, step[..., None])[..., 0], -60.0, 60.0)
+        new = _misfit(times, logs, offer)[0]
+        better = new < cost
+        x = np.where(better[:, None], offer, x)
+        cost = np.where(better, new, cost)
+        damping = np.clip(np.where(better, damping / 5, damping * 5), 1e-9, 1e9)
+    rates = np.exp(np.stack([x[:, 1], x[:, 3]]))
+    halves = np.log(2) / rates
+    return (
+        np.where(usable, halves.min(axis=0), np.nan),
+        np.where(usable, halves.max(axis=0), np.nan),
+    )
+
+
+def _peeled(times: Array, course: Array) -> Array:
+    """Start of the fit, ``(worlds, 4)``: logarithms of A, a, B, b."""
+    last = -_slope(times[-TAIL_POINTS:], course[:, -TAIL_POINTS:])
+    last = np.where(last > 0, last, 1 / times[-1])
+    level = course[:, -1] * np.exp(np.minimum(last * times[-1], 50.0))
+    over = np.maximum(course[:, 0] - level, 0.05 * course[:, 0])
+    half = len(times) // 2
+    quick = -_slope(times[:half], np.maximum(course[:, :half], 1e-300))
+    quick = np.where(quick > 2 * last, quick, 10 * last)
+    return np.asarray(np.log(np.stack([over, quick, level, last], axis=1)))
+
+
+def _misfit(times: Array, logs: Array, x: Array) -> tuple[Array, Array, Array]:
+    """Sum of squares, residuals of the logarithm, and their derivatives, world by world."""
+    a, quick, b, slow = (np.exp(np.clip(x[:, i : i + 1], -60.0, 60.0)) for i in range(4))
+    first, last = a * np.exp(-quick * times), b * np.exp(-slow * times)
+    total = np.maximum(first + last, 1e-300)
+    miss = np.log(total) - logs
+    jacobian = np.stack(
+        [first / total, -quick * times * first / total, last / total, -slow * times * last / total],
+        axis=2,
+    )
+    return (miss**2).sum(axis=1), miss, jacobian
+
+
+def area(times: Array, course: Array, *, tail: bool = True) -> Array:
+    """Area under a course, from zero to its last time, or with ``tail`` for ever.
+
+    Straight pieces where it rises, exponential ones where it falls.
+    """
+    total = _pieces(times, course)
+    if tail:
+        rate = _tail_rate(times, course)
+        total = total + np.where(course[:, -1] > 0, course[:, -1] / rate, 0.0)
+    return total
+
+
+def residence(times: Array, course: Array) -> Array:
+    """Mean residence time: the area of time times value over the area, both with their tails."""
+    rate = _tail_rate(times, course)
+    ends = course[:, -1]
+    moment = _pieces(times, course * times)
+    moment = moment + np.where(ends > 0, ends * times[-1] / rate + ends / rate**2, 0.0)
+    return moment / area(times, course)
+
+
+def peak(course: Array) -> Array:
+    """Largest value."""
+    return np.asarray(course.max(axis=1))
+
+
+def peak_time(times: Array, course: Array) -> Array:
+    """Time of the largest value."""
+    return np.asarray(times[course.argmax(axis=1)])
+
+
+def first_time(times: Array, course: Array, above: float) -> Array:
+    """First time at which a course is above a level, straight between two times."""
+    found = np.full(len(course), np.nan)
+    for world, values in enumerate(course):
+        over = np.flatnonzero(values > above)
+        if not len(over):
+            continue
+        at = int(over[0])
+        if at == 0:
+            found[world] = times[0]
+            continue
+        share = (above - values[at - 1]) / (values[at] - values[at - 1])
+        found[world] = times[at - 1] + share * (times[at] - times[at - 1])
+    return found
+
+
+def half_saturation(doses: Array, answers: Array) -> Array:
+    """Dose at half of the largest answer of ``m d/(k + d)``, fitted to answers of a ladder.
+
+    Parameters
+    ----------
+    doses
+        ``(steps,)``, ascending.
+    answers
+        ``(worlds, steps)``.
+    """
+    grid = np.exp(np.linspace(np.log(doses[0] / 100), np.log(doses[-1] * 100), 2001))
+    shape = doses[None] / (grid[:, None] + doses[None])  # (grid, steps)
+    found = np.full(len(answers), np.nan)
+    for world, values in enumerate(answers):
+        if not (np.isfinite(values).all() and (values > 0).all()):
+            continue
+        # In logarithms a ladder over decades weighs every step alike.
+        gap = np.log(values)[None] - np.log(shape)
+        error = ((gap - gap.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
+        best = int(error.argmin())
+        found[world] = grid[best] if 0 < best < len(grid) - 1 else np.nan
+    return found
+
+
+def _slope(times: Array, course: Array) -> Array:
+    """Slope of the logarithm, least squares; nan where a value is not above zero."""
+    usable = (course > 0).all(axis=1)
+    logs = np.log(np.where(course > 0, course, 1.0))
+    centred = times - times.mean()
+    if len(times) < 2 or not (centred**2).sum() > 0:
+        return np.full(len(course), np.nan)
+    slopes = (logs * centred).sum(axis=1) / (centred**2).sum()
+    return np.where(usable, slopes, np.nan)
+
+
+def _tail_rate(times: Array, course: Array) -> Array:
+    """Rate at which the last points fall; nan where they do not."""
+    slope = _slope(times[-TAIL_POINTS:], np.maximum(course[:, -TAIL_POINTS:], 1e-300))
+    return np.where(slope < 0, -slope, np.nan)
+
+
+def _pieces(times: Array, course: Array) -> Array:
+    left, right, step = course[:, :-1], course[:, 1:], np.diff(times)
+    falls = (left > right) & (right > 0)
+    ratio = np.where(falls, left / np.where(falls, right, 1.0), np.e)
+    bent = (left - right) / np.log(ratio)
+    near = np.abs(ratio - 1) < 1e-6
+    return np.asarray((np.where(falls & ~near, bent, (left + right) / 2) * step).sum(axis=1))
