@@ -150,7 +150,7 @@ def main() -> None:
     fitted, sets = numbers(), data()
     values, sds, names = observed(sets)
     predict = predictor(fitted, sets)
-    found = fit([n.name for n in fitted], predict, values, sds)
+    found = fit([n.name for n in fitted], predict, values, sds, enough=1e-4)
     print(
         f"{len(values)} data of {len(sets)} sets, {len(fitted)} numbers; {found.steps} steps, "
         f"{'converged' if found.converged else 'NOT converged'}"

@@ -425,7 +425,7 @@ def _how(board: Scoreboard) -> Section:
     words = (
         (
             "Each number is simulated as its experiment was run, in every world of what is not "
-            "known; the band holds 90 % of what a laboratory would read, its own printed error and the "
+            "known; the band holds 90 % of what a laboratory would read, its printed error and the "
             "difference between laboratories and preparations included (study/validate.csv)."
         ),
         (

@@ -26,7 +26,7 @@ MOST_STEPS = 40
 ENOUGH = 1e-6
 DAMPING = (1e-3, 1e8)
 PROFILE_SCORES = np.linspace(-2.4, 2.4, 7)
-PROFILE_STEPS = 4
+PROFILE_STEPS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +94,7 @@ def fit(
     sd: Array,
     *,
     profiles: bool = True,
+    enough: float = ENOUGH,
 ) -> Fit:
     """Fit numbers to data under their priors.
 
@@ -107,6 +108,8 @@ def fit(
         Data and their standard deviations on the scale of the predictions, ``(data,)``.
     profiles
         Whether to make the profiles.
+    enough
+        Relative gain in cost below which a step is the last one; not below the noise of the model.
 
     Raises
     ------
@@ -136,7 +139,7 @@ def fit(
     if not np.isfinite(before).all():
         bad = int(np.flatnonzero(~np.isfinite(before))[0])
         raise InvalidInput(f"the model gives no finite prediction for datum {bad} of the fit.")
-    mode, steps, converged = _descend(residuals, start, free)
+    mode, steps, converged = _descend(residuals, start, free, enough=enough)
     at_mode, jacobian = _linear(residuals, mode, free)
     covariance: Array = np.asarray(
         np.linalg.inv(np.eye(count) + jacobian.T @ jacobian), dtype=np.float64
@@ -162,7 +165,11 @@ def fit(
 
 
 def _descend(
-    residuals: Predict, start: Array, free: NDArray[np.bool_], most: int = MOST_STEPS
+    residuals: Predict,
+    start: Array,
+    free: NDArray[np.bool_],
+    most: int = MOST_STEPS,
+    enough: float = ENOUGH,
 ) -> tuple[Array, int, bool]:
     """Damped Gauss-Newton from ``start``, over the numbers that are free."""
     scores, damping = start.copy(), DAMPING[0]
@@ -186,11 +193,10 @@ def _descend(
         if gain <= 0:
             damping *= 1e3
             if damping > DAMPING[1]:
-                return scores, step, bool(np.abs(gradient).max() < math.sqrt(ENOUGH) * (1 + cost))
+                return scores, step, bool(np.abs(gradient).max() < math.sqrt(enough) * (1 + cost))
             continue
-        moved = float(np.abs(offers[best] - scores).max())
         scores, damping = offers[best], max(tried[best] / 100, 1e-9)
-        if gain < ENOUGH * (1 + cost) and moved < math.sqrt(ENOUGH):
+        if gain < enough * (1 + cost):
             return scores, step, True
     return scores, most, False
 
