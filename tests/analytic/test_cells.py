@@ -287,3 +287,24 @@ def test_touch_has_an_effect_only_where_that_structure_holds() -> None:
     assert touched["contact_channel"][3] > 0.1
     holds = observed("cells_local", 1e7, "cells_engaged", knee_effect_contact_carries=1.0)
     assert holds["cells_engaged"][3] > plain[3]
+
+
+# A label on them ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["cells_iv", "cells_local"])
+def test_a_label_is_somewhere_when_its_cell_is_digested(name: str) -> None:
+    places = ("msc", "knee_msc") if name == "cells_local" else ("msc",)
+    for place in places:
+        parts = [f"{place}_label_{p}" for p in ("residue", "liver", "spleen", "elsewhere", "gone")]
+        found = observed(name, 1e6, f"{place}_digested", *parts)
+        digested = found.pop(f"{place}_digested")
+        assert np.allclose(sum(found.values()), digested, rtol=1e-9, atol=1e-6)
+
+
+def test_a_label_outlives_the_cells_it_came_from() -> None:
+    found = observed("cells_iv", 1e8, "lung_signal", "lung_cells", "liver_signal", "live_cells")
+    assert np.all(found["lung_signal"] >= found["lung_cells"])
+    assert found["liver_signal"][4] > 100 * found["live_cells"][5]
+    luciferase = engine.assemble("cells_iv", species="mouse", overlays=("labels/luciferase",))
+    assert next(r.value for r in luciferase.rows if r.key == "msc_label.k_residue") == 20

@@ -22,7 +22,7 @@ VALUES = {
 
 
 def injections(*times: float) -> pd.DataFrame:
-    parts = {"small_fluid": 3e9, "medium_fluid": 5e9, "large_fluid": 1e9, "cargo_soluble": 1e6}
+    parts = {"small_fluid": 3e9, "medium_fluid": 5e9, "large_fluid": 1e9, "coisolated_soluble": 1e6}
     return pd.DataFrame(
         [
             {"run": 0, "time": time, "amount": amount, "target": f"knee_{name}"}

@@ -52,6 +52,21 @@ def test_cargo_is_compared_run_by_run(made: tuple[Path, dict[str, Any]]) -> None
     assert rna["reached_probability"] == np.mean(ratio >= 1)
 
 
+def test_each_way_of_loading_tells_cells_and_dose(made: tuple[Path, dict[str, Any]]) -> None:
+    cargo = Stoichiometry.model_validate(made[1]["stoichiometry"])
+    alike, dense, few = cargo.loadings
+    assert alike.copies_per_vesicle.median == 1
+    assert dense.copies_per_vesicle.median == 1
+    assert few.copies_per_vesicle.median > 1
+    for each in (alike, dense, few):
+        assert 0 <= each.cells_reached.low <= each.cells_reached.high <= 1
+        assert each.dose_particles.low > 0
+    natural = made[1]["stoichiometry"]["channels"]
+    assert [c["channel"] for c in natural][:2] == ["miRNA", "surface ligands"]
+    assert natural[0]["ratio"]["high"] < 0.1, "at native loading the RNA channel is negligible"
+    assert {each.channel for each in cargo.without_effect} == {"lipid", "DNA"}
+
+
 def test_what_is_left_ends_at_the_share_at_the_needle(made: tuple[Path, dict[str, Any]]) -> None:
     needle = made[1]["needle"]
     steps = needle["steps"]

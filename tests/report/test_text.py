@@ -149,6 +149,30 @@ def test_older_results_claim_nothing_that_they_do_not_hold(make: Callable[..., F
     assert "against 50 needed; enough in" in " ".join(_section(old, "cargo").words)
 
 
+def test_cargo_tells_how_copies_lie_and_what_has_no_effect(make: Callable[..., Forecast]) -> None:
+    spread = {"median": 3.0, "low": 1.0, "high": 9.0}
+    cargo = {
+        "channels": [],
+        "loadings": [
+            {
+                "loading": "concentrated in few vesicles",
+                "copies_per_vesicle": spread,
+                "cells_reached": {"median": 0.02, "low": 0.001, "high": 0.2},
+                "dose_particles": {"median": 4e13, "low": 1e12, "high": 8e15},
+            }
+        ],
+        "without_effect": [
+            {"channel": "DNA", "unit": "copy/cell", "per_cell": spread, "text": "weight zero"}
+        ],
+    }
+    made = make(worlds=3, patients=2, changes={"stoichiometry": cargo})
+    words = " ".join(_section(made, "cargo").words).replace(NBSP, " ")
+    assert "lie concentrated in few vesicles (3.0 (1.0 to 9.0) in a vesicle that has any)" in words
+    assert "enough miRNA gets into 2 % of cells (<1 % to 20 %)" in words
+    assert "half of them would have it at 4.0 × 10¹³" in words
+    assert "DNA: 3.0 (1.0 to 9.0) (weight zero); no effect is made of it." in words
+
+
 def test_a_dose_of_nothing_is_said_to_be_nothing(make: Callable[..., Forecast]) -> None:
     needle = {"intended_particles": 0.0, "steps": [], "at_needle": {"median": 0.0}}
     text = make(worlds=3, patients=2, changes={"needle": needle}).summary().replace("\n", " ")

@@ -702,13 +702,12 @@ def _cargo(result: Result) -> Section:
             "to the needle to reach the RNA threshold (median of runs)."
         )
     for one in record.get("loadings", ()):
-        each, reached, dose = (
-            _range_text(one[key])
-            for key in ("copies_per_vesicle", "cells_reached", "dose_particles")
-        )
+        each, dose = (_range_text(one[key]) for key in ("copies_per_vesicle", "dose_particles"))
+        reached, low, high = (percent(share) for share in _triple(one["cells_reached"]))
         words.append(
-            f"If the copies lie {one['loading']} ({each} in a vesicle that has any), {reached} of "
-            f"cells get enough miRNA; half of them would at {dose} particles."
+            f"If the copies lie {one['loading']} ({each} in a vesicle that has any), enough miRNA "
+            f"gets into {reached} of cells ({low} to {high}); half of them would have it at {dose} "
+            "particles."
         )
     for one in record.get("without_effect", ()):
         delivered = _range_text(one["per_cell"])
