@@ -473,6 +473,9 @@ def _integrate(
     drawn |= {row.key.removesuffix(".between") for row in plan.rows if ".between" in row.key}
     drawn |= plan.own.keys()
     numbers = {i: plan.values[key][worlds] for i, key in model.origins.items() if key in drawn}
+    if not numbers:  # a model without doubt still runs once a subject and world
+        first = next(iter(model.origins))
+        numbers = {first: plan.values[model.origins[first]][worlds]}
     names = observed_names(model)
     regimen = plan.scenario.regimen
     runs = engine.compile(model.sbml, varied=tuple(numbers), observe=names).run(

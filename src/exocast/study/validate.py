@@ -381,6 +381,9 @@ def _simulate_arm(
         for i, key in model.origins.items()
         if rows[key].varies in ("uncertain", "structure") or key in own_rows or key in values
     }
+    if not numbers:  # a model without doubt still runs once a world
+        first = next(iter(model.origins))
+        numbers = {first: np.full(worlds, rows[model.origins[first]].value)}
     ladder = arm.doses_of or ("",)
     places = _places(model.sbml)
     observe = (*model.observables, *places)

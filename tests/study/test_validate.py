@@ -1,0 +1,281 @@
+"""Scoreboards of toy triplets, whose predictions and bands are known in closed form."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import exocast
+from exocast.cli import app
+from exocast.errors import InvalidInput, NotFound, UnknownName
+from exocast.evidence.rows import COLUMNS
+from exocast.study import triplets, validate
+
+HEADER = ",".join(COLUMNS)
+K = 2.0
+DATA = "condition,x,x_unit,y,y_unit,y_spread,spread_kind,n\n"
+
+
+def toy(folder: Path, *, spread: str = "", kind: str = "fixed", varies: str = "constant") -> Path:
+    """A library with a pot that leaks: ``exp(-K t)`` of the dose is left."""
+    for name, text in {
+        "body/pot.ant": "model pot()\n  compartment place;\n"
+        "  substanceOnly species inside in place, outside in place;\n"
+        "  leak: inside => outside; k_leak*inside;\nend\n",
+        "body/pot.csv": f"{HEADER}\nplace,place,10,mL,,fixed,constant,toy,definition,,E,toy\n"
+        f"k_leak,leak,{K},1/day,{spread},{kind},{varies},toy,willekens2005,abstract,A,toy\n",
+        "body/species/tin.yaml": "schema_version: 1\nname: tin\ntitle: Tin\nnumbers: tin.csv\n",
+        "body/species/tin.csv": f"{HEADER}\npot.k_leak,leak,4,1/day,,fixed,constant,toy,definition,"
+        ",E,toy\n",
+        "tissue/pots.yaml": "schema_version: 1\nname: pots\ntitle: Pots\n"
+        "sizes: [small, medium, large]\ninstances:\n  'pot_{size}': {fragment: body/pot}\n"
+        "observables:\n"
+        "  inside_particles: {total: 'pot_{size}_inside', unit: item, text: given inside}\n"
+        "routes:\n  pour: {'{size}': 'pot_{size}_inside'}\n",
+    }.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return folder
+
+
+def triplet(folder: Path, **changes: str) -> Path:
+    """A triplet with three numbers; ``changes`` replace whole files or texts inside them."""
+    files = {
+        "csv": DATA + "left,0.25,day,60,percent,,,\nleft,1,day,10,percent,3,sd,9\n"
+        "half-life,0,parameter,8,h,,,\n",
+        "yaml": "title: Toy\nplace: nowhere\nused_for: prediction\ngrade: B\n"
+        "source: morishita2015\n",
+        "scenario": "schema_version: 1\nsite: pots\narms:\n  pot:\n    doses:\n"
+        "      - {time: 0 h, route: pour, amount: 1e9 particle, size_median: 100 nm}\n"
+        "conditions:\n  left: {arm: pot, observe: inside_particles}\n"
+        "  half-life: {arm: pot, observe: inside_particles, statistic: half_life, "
+        "window: [1 h, 20 h]}\n",
+    } | {k: v for k, v in changes.items() if k in ("csv", "yaml", "scenario")}
+    folder.mkdir(exist_ok=True)
+    for ending, text in files.items():
+        name = "toy.scenario.yaml" if ending == "scenario" else f"toy.{ending}"
+        file = folder / name
+        file.write_text(text, encoding="utf-8")
+    return folder
+
+
+def board(tmp_path: Path, *, worlds: int = 40, **library: Any) -> validate.Scoreboard:
+    data = tmp_path / "data"
+    if not data.is_dir():
+        triplet(data)
+    return validate.validate(data, libraries=[toy(tmp_path / "library", **library)], worlds=worlds)
+
+
+def test_predictions_are_the_closed_form(tmp_path: Path) -> None:
+    rows = board(tmp_path).rows
+    assert rows[0].predicted == pytest.approx(100 * math.exp(-K / 4), rel=1e-4)
+    assert rows[1].predicted == pytest.approx(100 * math.exp(-K), rel=1e-4)
+    assert rows[2].predicted == pytest.approx(24 * math.log(2) / K, rel=1e-4)
+    assert rows[0].fold_error == pytest.approx(100 * math.exp(-K / 4) / 60, rel=1e-4)
+
+
+def test_without_doubt_the_band_is_that_of_the_measurement(tmp_path: Path) -> None:
+    rows = board(tmp_path, worlds=4000).rows
+    sd = validate.error_sd(triplets.read(tmp_path / "data", "toy").data[2])
+    assert sd == pytest.approx(math.hypot(0.25, 0.3))
+    assert rows[2].low == pytest.approx(rows[2].predicted * math.exp(-1.645 * sd), rel=0.05)
+    assert rows[2].high == pytest.approx(rows[2].predicted * math.exp(1.645 * sd), rel=0.05)
+    assert rows[2].covered and rows[2].verdict == validate.GOOD
+
+
+def test_a_printed_spread_counts_as_the_error_of_its_mean(tmp_path: Path) -> None:
+    data = triplets.read(triplet(tmp_path / "data"), "toy").data
+    printed = math.sqrt(math.log1p((3 / 3 / 10) ** 2))
+    assert validate.error_sd(data[1]) == pytest.approx(math.hypot(printed, 0.25, 0.3))
+    alone = dataclasses.replace(data[1], n=None)
+    assert validate.error_sd(alone) > validate.error_sd(data[1]) > validate.error_sd(data[0])
+
+
+def test_doubt_about_a_number_widens_the_band_and_never_narrows_it(tmp_path: Path) -> None:
+    sure = board(tmp_path).rows[2]
+    unsure = board(tmp_path, spread="0.4", kind="log_sd", varies="uncertain").rows[2]
+    assert unsure.low < sure.low and unsure.high > sure.high
+
+
+def test_a_band_wider_than_tenfold_is_no_prediction(tmp_path: Path) -> None:
+    row = board(tmp_path, spread="1.5", kind="log_sd", varies="uncertain").rows[2]
+    assert row.high / row.low > 10
+    assert row.verdict.startswith("no prediction") and not row.covered
+
+
+def test_a_percentage_stays_one(tmp_path: Path) -> None:
+    for row in board(tmp_path, spread="1.5", kind="log_sd", varies="uncertain").rows[:2]:
+        assert 0 < row.low < row.predicted < row.high < 100
+
+
+def test_totals_have_exact_intervals(tmp_path: Path) -> None:
+    total = {t.used_for: t for t in board(tmp_path).totals()}["prediction"]
+    assert (total.rows, total.datasets, total.within_twofold) == (3, 1, 3)
+    assert total.twofold_interval == pytest.approx((0.025 ** (1 / 3), 1.0))
+    assert total.median_fold_error < 1.5
+
+
+def test_interval_score_is_the_width_when_inside_and_more_outside(tmp_path: Path) -> None:
+    row = board(tmp_path).rows[2]
+    width = math.log(row.high / row.low)
+    assert row.interval_score == pytest.approx(width)
+    far = dataclasses.replace(triplets.read(tmp_path / "data", "toy").data[2], y=100.0)
+    score = validate._interval_score(far, row.low, row.high)
+    assert score == pytest.approx(width + 20 * math.log(100 / row.high))
+
+
+def test_a_source_of_the_model_is_no_test_of_it(tmp_path: Path) -> None:
+    origin = "title: Toy\nplace: nowhere\nused_for: prediction\ngrade: B\nsource: willekens2005\n"
+    triplet(tmp_path / "data", yaml=origin)
+    with pytest.raises(InvalidInput, match=r"pot\.k_leak comes from; data that built"):
+        board(tmp_path)
+    triplet(tmp_path / "data", yaml=origin.replace("prediction", "calibration"))
+    assert board(tmp_path).rows[0].informed_by == "pot.k_leak"
+
+
+def test_a_species_and_a_set_row_are_used(tmp_path: Path) -> None:
+    scenario = (triplet(tmp_path / "data") / "toy.scenario.yaml").read_text()
+    triplet(tmp_path / "data", scenario=scenario.replace("site: pots", "site: pots\nspecies: tin"))
+    assert board(tmp_path).rows[1].predicted == pytest.approx(100 * math.exp(-4), rel=1e-3)
+    pot = scenario.replace("    doses:", "    set: {pot_small.k_leak: 1}\n    doses:")
+    triplet(tmp_path / "data", scenario=pot)
+    assert board(tmp_path).rows[1].predicted == pytest.approx(100 * math.exp(-1), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("observe: inside_particles}", "observe: insid}", r"'insid'.*inside_particles"),
+        ("route: pour", "route: por", r"no route 'por'.*pour"),
+        ("site: pots", "site: potz", r"no site 'potz'"),
+        ("arm: pot, observe: inside_particles}", "arm: pit, observe: x}", r"arm 'pit'.*'pot'"),
+        ("  left:", "  lift:", r"'left' is not in toy"),
+        ("site: pots", "site: pots\nset: {pot.k_lek: 1}", r"no row 'pot.k_lek'.*pot.k_leak"),
+        ("statistic: half_life", "statistic: halflife", r"statistic"),
+    ],
+)
+def test_what_cannot_be_simulated_names_file_and_remedy(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    scenario = (triplet(tmp_path / "data") / "toy.scenario.yaml").read_text()
+    triplet(tmp_path / "data", scenario=scenario.replace(old, new))
+    with pytest.raises((InvalidInput, UnknownName), match=message) as e:
+        board(tmp_path)
+    assert "toy" in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("left,1,day,abc,percent,,,", "abc"),
+        ("left,1,day,10,percent,3,,", "stand together"),
+        ("left,1,day,10,percent,3,std,9", "no spread kind 'std'"),
+        ("left,1,day,10,percent,3,range,9", "two ends"),
+        ("left,1,furlong,10,percent,,,", "furlong"),
+        ("left,1,day,10", "line 2"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        triplets.read(triplet(tmp_path / "data", csv=DATA + line + "\n"), "toy")
+
+
+def test_an_empty_folder_and_an_unknown_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no triplet"):
+        triplets.names(tmp_path)
+    with pytest.raises(UnknownName, match=r"no data set 'tay'.*'toy'"):
+        triplets.read_all(triplet(tmp_path / "data"), ["tay"])
+
+
+def test_a_ratio_of_arms_and_a_copied_arm(tmp_path: Path) -> None:
+    scenario = (triplet(tmp_path / "data") / "toy.scenario.yaml").read_text()
+    scenario = scenario.replace(
+        "conditions:", "  slow: {like: pot, set: {pot.k_leak: 1}}\nconditions:"
+    )
+    scenario += "  ratio: {arm: slow, over: pot, observe: inside_particles, statistic: ratio}\n"
+    scenario += "  lost: {arm: pot, over: slow, observe: inside_particles, "
+    scenario += "statistic: one_minus_ratio, at: 1 day}\n"
+    numbers = DATA + "ratio,1,day,2.7,1,,,\nlost,0,parameter,0.6,1,,,\n"
+    triplet(tmp_path / "data", scenario=scenario, csv=numbers)
+    rows = board(tmp_path).rows
+    assert rows[0].predicted == pytest.approx(math.e, rel=1e-4)
+    assert rows[1].predicted == pytest.approx(1 - 1 / math.e, rel=1e-4)
+
+
+def test_the_table_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    made = board(tmp_path)
+    again = validate.read_csv(validate.write_csv(made, tmp_path / "s.csv"))
+    assert [r.dataset for r in again] == [r.dataset for r in made.rows]
+    assert again[0].predicted == pytest.approx(made.rows[0].predicted, rel=1e-5)
+    assert again[0].covered == made.rows[0].covered
+    first = (tmp_path / "s.csv").read_text().splitlines()[0]
+    assert first.startswith(
+        "dataset,condition,x,observed,predicted,low,high,fold_error,covered,interval_score,used_for"
+    )
+
+
+def test_a_library_shows_what_it_moves(tmp_path: Path) -> None:
+    """A modeller's own two files for the liver move the predictions that hang on it."""
+    package = Path(exocast.__file__).parent
+    own = tmp_path / "own" / "body"
+    own.mkdir(parents=True)
+    (own / "liver.ant").write_text((package / "body" / "liver.ant").read_text())
+    with (package / "body" / "liver.csv").open(newline="", encoding="utf-8") as file:
+        lines = list(csv.reader(file))
+    with (own / "liver.csv").open("w", newline="", encoding="utf-8") as file:
+        for line in lines:
+            hungrier = [*line[:2], "2", *line[3:]] if line[0] == "avidity" else line
+            csv.writer(file, lineterminator="\n").writerow(hungrier)
+    out = tmp_path / "out"
+    made = exocast.validate(
+        only=["morishita2015_mouse"], library=tmp_path / "own", worlds=20, out=out
+    )
+    moved = made.record()["moved"]
+    assert {m["condition"] for m in moved} == {"liver", "spleen", "lung"}
+    liver = next(m for m in moved if m["condition"] == "liver")
+    assert liver["predicted"] > 1.05 * liver["predicted_before"]
+    assert "predictions differ from those of the package's own model" in made.summary()
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert page.count("<svg") >= 2 and "What your library moves" in page
+    assert (out / "scoreboard.csv").is_file()
+
+
+def test_the_command_prints_and_writes(tmp_path: Path) -> None:
+    library = toy(tmp_path / "library")
+    data = triplet(tmp_path / "data")
+    asked = ["validate", "--data", str(data), "--library", str(library), "--worlds", "10"]
+    called = CliRunner().invoke(app, [*asked, "--out", str(tmp_path / "out")])
+    assert called.exit_code == 0, called.output
+    assert "Of 3 numbers that no part of the model was built from" in called.stdout
+    assert called.stdout.strip().endswith("report.html")
+    called = CliRunner().invoke(app, [*asked, "--only", "tay"])
+    assert called.exit_code == 66 or "toy" in called.stderr
+
+
+def test_worlds_with_a_failed_run_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulate = validate._simulate_arm
+
+    def broken(*given: Any) -> Any:
+        run = simulate(*given)
+        values = {
+            k: np.where(np.arange(len(v))[:, None] == 0, np.nan, v) for k, v in run.values.items()
+        }
+        return dataclasses.replace(run, values=values, failed=1)
+
+    monkeypatch.setattr(validate, "_simulate_arm", broken)
+    made = board(tmp_path)
+    assert made.rows[0].failed_worlds == 1
+    assert math.isfinite(made.rows[0].predicted)
+    from exocast.report.scoreboard import tell
+
+    assert any("runs failed" in word for s in tell(made).sections for word in s.words)
