@@ -236,10 +236,10 @@ def test_a_library_shows_what_it_moves(tmp_path: Path) -> None:
             csv.writer(file, lineterminator="\n").writerow(hungrier)
     out = tmp_path / "out"
     made = exocast.validate(
-        only=["morishita2015_mouse"], library=tmp_path / "own", worlds=20, out=out
+        only=["willekens2005_rat"], library=tmp_path / "own", worlds=20, out=out
     )
     moved = made.record()["moved"]
-    assert {m["condition"] for m in moved} == {"liver", "spleen", "lung"}
+    assert {"blood", "liver"} <= {m["condition"] for m in moved}
     liver = next(m for m in moved if m["condition"] == "liver")
     assert liver["predicted"] > 1.05 * liver["predicted_before"]
     assert "predictions differ from those of the package's own model" in made.summary()
