@@ -24,6 +24,12 @@ BEYOND = """model beyond()
 end
 """
 PLACES = {
+    "joint": """
+  p: {fragment: body/joint_space}
+  x:
+    fragment: body/joint_vesicles
+    ports: {lymph: b_lymph, lymph_space: b_space, fluid_space: p_fluid, synovium_space: p_synovium}
+""",
     "depot": """
   p: {fragment: body/depot_space}
   x:
@@ -183,6 +189,28 @@ def test_no_dose_leaves_every_place_empty(library: Path, place: str) -> None:
     model = document.getModel()
     states = tuple(model.getSpecies(i).getId() for i in range(model.getNumSpecies()))
     assert np.all(course(library, place, states, {}) == 0.0)
+
+
+# A joint ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fluid", [2.0, 7.0, 30.0])
+def test_joint_fluid_is_cleared_by_the_millilitre(library: Path, fluid: float) -> None:
+    clearance, drain = 9.8, 0.5
+    found = course(
+        library,
+        "joint",
+        ("x_fluid", "x_synovium", "b_lymph"),
+        {"x_fluid": 1.0},
+        p_fluid=fluid,
+        x_clearance=clearance,
+        x_k_to_fluid=0.0,
+        x_k_drain=drain,
+    )
+    left, synovium = one_exponential(clearance / fluid), bateman(clearance / fluid, drain)
+    assert close(found[:, 0], left)
+    assert close(found[:, 1], synovium)
+    assert close(found[:, 2], 1 - left - synovium)
 
 
 # Beside a tendon, in a wound ----------------------------------------------------------------------

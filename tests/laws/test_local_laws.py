@@ -26,8 +26,13 @@ DRAINED = ("skin", "subcutaneous", "tendon", "wound")
 
 
 @functools.cache
-def site(name: str, condition: str | None = None) -> engine.AssembledModel:
-    return engine.assemble(name, condition=condition)
+def site(
+    name: str,
+    condition: str | None = None,
+    species: str = "human",
+    overlays: tuple[str, ...] = (),
+) -> engine.AssembledModel:
+    return engine.assemble(name, condition=condition, species=species, overlays=overlays)
 
 
 def doses(model: engine.AssembledModel, routes: tuple[str, ...]) -> pd.DataFrame:
@@ -125,3 +130,26 @@ def test_an_inflamed_barrier_lets_more_through_from_blood() -> None:
         for state in ("healthy_csf", "inflamed_brain")
     ]
     assert entered[1] > 1.2 * entered[0]
+
+
+def test_a_small_body_turns_its_spinal_fluid_over_faster() -> None:
+    left = {
+        species: shares(site("csf", None, species), ("intrathecal",), ("csf_particles",))[0, 2, 0]
+        for species in ("mouse", "rat", "macaque", "human")
+    }
+    assert max(left["mouse"], left["rat"]) < min(left["macaque"], left["human"])
+
+
+def test_a_cationic_coat_holds_vesicles_in_cartilage_and_deep_only_where_it_is_thin() -> None:
+    observe = ("knee_cartilage_particles", "knee_deep_cartilage_particles")
+    most = {
+        (species, coats): shares(
+            site("knee", None, species, coats), ("intra-articular",), observe
+        ).max(axis=(0, 1))
+        for species in ("human", "mouse")
+        for coats in ((), ("coats/cationic",))
+    }
+    coat = ("coats/cationic",)
+    for species in ("human", "mouse"):
+        assert most[species, coat][0] > 3.0 * most[species, ()][0]
+    assert most["human", coat][1] < 1e-3 < most["mouse", coat][1]
