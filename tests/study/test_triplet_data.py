@@ -179,7 +179,6 @@ COPIED = {
 PARAMETERS = {
     ("spicule_skin", "absorption, spicules over none"): ("topical_spicule_fold", "value"),
     ("msc_lung_mouse", "half-life in lung"): ("msc_lung_half_life", "value"),
-    ("copper_label_loss", "lost, washed in saline only"): ("label_desorption_64cu", "value"),
     ("auber2022_human_residence", "mean residence time"): ("endogenous_residence", "value"),
     ("avidin2014_rat_knee", "half-life"): ("ia_avidin_half_life", "value"),
     ("chevillet2014_copies", "copies a vesicle"): ("mirna_per_exosome", "value"),
