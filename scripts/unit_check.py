@@ -19,8 +19,9 @@ from exocast import engine
 from exocast.engine.site import HUMAN, load_site, site_names, species_names
 from exocast.errors import ExocastError
 
+# A species changes values only, of rows that these sites hold; all sites with EXOCAST_FULL.
+WITH_SPECIES = ("whole_body", "whole_body_labelled", "knee")
 # The prior changes values only; one condition with both is enough to catch a row it brings in.
-WITH_SPECIES = ("whole_body", "whole_body_labelled", "knee")  # all sites with EXOCAST_FULL
 WITH_LITERATURE = ("knee_oa",)
 
 
