@@ -38,7 +38,7 @@ from exocast.units import same_dimension
 MAIN = "exocast_assembled_model"
 NAMESPACE = "urn:exocast:engine:1"
 AMOUNTS = ("item", "cell", "copy", "pg", "pmol", "1")
-CACHED_MODELS = 32
+CACHED_MODELS = 128  # more than the package's sites by condition, prior and species
 _antimony_lock = threading.Lock()
 _models: dict[str, tuple[AssembledModel | None, tuple[Finding, ...]]] = {}
 
@@ -226,6 +226,8 @@ def findings(
     for name in site_names(libraries):
         for case in _conditions(name, libraries):
             for each in ("default", "literature"):
+                if each == "literature" and not _has_literature(name, case, libraries):
+                    continue  # the same rows, and so the same findings
                 found = findings(name, condition=case, prior=each, libraries=libraries)
                 used_tables = _tables(name, libraries)
                 for table in used_tables:
@@ -240,6 +242,18 @@ def findings(
         if len(same) >= looked.get(table, 0):
             result.setdefault(text, same[0])
     return tuple(result.values())
+
+
+def _has_literature(site: str, condition: str | None, libraries: Sequence[str | Path]) -> bool:
+    """Whether the literature prior changes a row of a site; yes where it cannot be read."""
+    try:
+        one, other = (
+            _collect(site, condition, prior, libraries) for prior in ("default", "literature")
+        )
+    except ExocastError:
+        return True
+    rows = [[f.rows for f in parts.fragments.values()] for parts in (one, other)]
+    return rows[0] != rows[1] or one.replaced != other.replaced
 
 
 def _conditions(site: str, libraries: Sequence[str | Path]) -> tuple[str | None, ...]:
