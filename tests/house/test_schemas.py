@@ -121,10 +121,19 @@ def test_an_inspection_prints_what_its_schema_says() -> None:
     assert found["dilution"]["state"] in {"applied", "not_applied"}
 
 
-def test_a_check_of_the_evidence_prints_what_its_schema_says() -> None:
+def test_a_check_of_the_evidence_prints_what_its_schema_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from exocast import engine
+
+    # What every site has to say takes a minute; `make evidence` asks them all.
+    known = engine.findings("whole_body")
+    unused = engine.Finding(severity="warning", code="ROW_UNUSED", message="toy", where="toy.csv")
+    monkeypatch.setattr(engine, "findings", lambda: (*known, unused), raising=False)
     printed = _json("evidence", "check", "--json")
     _promised("evidence-check", printed)
     assert printed["ok"] and printed["result"]["rows"] > 100
+    assert "ROW_UNUSED" in {f["code"] for f in printed["result"]["findings"]}
 
 
 def test_the_register_prints_what_its_schemas_say(tmp_path: Path) -> None:
