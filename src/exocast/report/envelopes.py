@@ -227,6 +227,9 @@ class ScoredRecord(_Model):
     x_unit: str
     verdict: str
     informed_by: str = Field(description="rows of the model that the study is the source of")
+    species: str = Field(description="that was measured")
+    route: str = Field(description="by which the dose was given; empty where nothing was")
+    given: str = Field(description="vesicles, cells or soluble")
     failed_worlds: int
 
 
@@ -292,6 +295,21 @@ class ReadingRecord(_Model):
     high: float | None
 
 
+class TestedRecord(_Model):
+    """A measured number after the same route beside its prediction, from the scoreboard."""
+
+    dataset: str
+    species: str
+    condition: str
+    used_for: str = Field(description="prediction tests the model, calibration built it")
+    observed: float
+    predicted: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    verdict: str
+
+
 class ExposureRecord(_Model):
     """``exocast forecast --json`` of a scenario with a ``subject``."""
 
@@ -308,6 +326,7 @@ class ExposureRecord(_Model):
     runs: dict[str, int]
     shares: list[ShareRecord]
     readings: list[ReadingRecord]
+    tested: list[TestedRecord] = Field(description="what this route was held against")
     versions: dict[str, str]
 
 

@@ -30,6 +30,7 @@ from exocast.report.story import Section, Story, Table, appendix
 from exocast.study.exposure import decides
 from exocast.study.result import Result
 from exocast.study.sensitivity import Sensitivity
+from exocast.study.tested import Count, Held, count, held_against
 
 MOMENTS_DAYS = (5 / 1440, 1 / 24, 4 / 24, 1.0, 7.0, 28.0)
 SHOWN_SHARE = 0.005
@@ -65,6 +66,7 @@ def tell(result: Result, numbers: Numbers) -> Story:
         sections=(
             _whereabouts(result, numbers),
             _readings(result, numbers),
+            _tested(result),
             _weakest(result, found),
             _left_open(result),
         ),
@@ -127,6 +129,21 @@ def record(result: Result, numbers: Numbers) -> dict[str, Any]:
                 "high": high,
             }
             for name, peak, median, low, high in _peaks(result, numbers)
+        ],
+        "tested": [
+            {
+                "dataset": each.row.dataset,
+                "species": each.row.species,
+                "condition": each.row.condition,
+                "used_for": each.row.used_for,
+                "observed": each.row.observed,
+                "predicted": each.row.predicted,
+                "low": each.row.low,
+                "high": each.row.high,
+                "unit": each.row.unit,
+                "verdict": each.row.verdict,
+            }
+            for each in held(result)
         ],
         "versions": {k: str(v) for k, v in result.manifest.get("versions", {}).items()},
     }
@@ -379,6 +396,78 @@ def _weakest(result: Result, found: Mapping[str, Sensitivity]) -> Section:
         words=words,
         tables=(table,) if lines else (),
     )
+
+
+def held(result: Result) -> tuple[Held, ...]:
+    """Numbers of the scoreboard for the route of an exposure."""
+    cells = result.unit(result.manifest["fates"][0]) == "cell"
+    return held_against(
+        str(result.manifest["route"]),
+        str(result.manifest["species"]),
+        "cells" if cells else "vesicles",
+    )
+
+
+def _tested(result: Result) -> Section:
+    """What this route's bands were held against, in words and number by number."""
+    species, route = str(result.manifest["species"]), str(result.manifest["route"])
+    numbers = held(result)
+    own = count(numbers, "prediction", near=True)
+    others = count(numbers, "prediction", near=False)
+    built = sum(each.row.used_for == "calibration" for each in numbers)
+    words = [
+        _how_tested(own, f"of this route in the {species}")
+        if own.numbers
+        else f"No measurement of this route in the {species} tests these bands."
+    ]
+    if others.numbers:
+        words.append(_how_tested(others, "of this route in other species"))
+    if built:
+        words.append(
+            f"{built} more {'number' if built == 1 else 'numbers'} of this route built the model; "
+            "that they come out is no test."
+        )
+    if not numbers:
+        words.append(
+            f"Nothing measured after a dose by this route ({route}) built or tests the model: all "
+            "of it is carried over from other routes, or assumed."
+        )
+    table = Table(
+        caption="Measured after this route, beside what the model says",
+        columns=("Data set", "species", "what", "observed", "predicted", "band", "unit", "verdict"),
+        rows=tuple(
+            (
+                each.row.dataset,
+                each.row.species,
+                each.row.condition,
+                large(each.row.observed),
+                large(each.row.predicted),
+                f"{large(each.row.low)} to {large(each.row.high)}",
+                "" if each.row.unit == "1" else each.row.unit,
+                each.row.verdict if each.row.used_for == "prediction" else "built the model",
+            )
+            for each in numbers
+        ),
+        note="All numbers, with their sources: exocast validate. These are of the model as it is "
+        "shipped, with its own experiments.",
+    )
+    return Section(
+        key="tested",
+        title="What this was held against",
+        words=tuple(words),
+        tables=(table,) if numbers else (),
+    )
+
+
+def _how_tested(counted: Count, whose: str) -> str:
+    many = counted.numbers > 1
+    text = (
+        f"{counted.numbers} {'numbers' if many else 'number'} {whose} {'test' if many else 'tests'}"
+        f" the model: {counted.within_twofold} within twofold, {counted.covered} inside the band"
+    )
+    if counted.no_prediction:
+        text += f"; {counted.no_prediction} of the bands are wider than tenfold and say nothing"
+    return text + "."
 
 
 def _left_open(result: Result) -> Section:

@@ -35,6 +35,7 @@ from exocast.study.triplets import (
     NO_TIME,
     Arm,
     Datum,
+    Dose,
     Reading,
     Triplet,
     days,
@@ -74,7 +75,7 @@ VERDICTS = (
 )
 COLUMNS = (
     "dataset,condition,x,observed,predicted,low,high,fold_error,covered,interval_score,used_for,"
-    "grade,unit,x_unit,verdict,informed_by"
+    "grade,unit,x_unit,verdict,informed_by,species,route,given"
 ).split(",")
 
 
@@ -84,7 +85,8 @@ class Scored:
 
     ``low`` to ``high`` hold 90 % of what a laboratory would read; ``covered`` says whether the
     observed number lies inside; ``interval_score`` is on the scale of logarithms (of the odds for
-    a percentage), smaller is better.
+    a percentage), smaller is better. ``species`` is the one that was measured, ``route`` how the
+    dose was given, ``given`` what it was: vesicles, cells or soluble.
     """
 
     dataset: str
@@ -103,6 +105,9 @@ class Scored:
     x_unit: str
     verdict: str
     informed_by: str = ""
+    species: str = ""
+    route: str = ""
+    given: str = ""
     failed_worlds: int = 0
 
 
@@ -798,8 +803,26 @@ def _scored(
         x_unit=datum.x_unit,
         verdict=verdict,
         informed_by=informed,
+        species=triplet.origin.species or triplet.experiment.species,
+        route=", ".join(sorted({dose.route for dose in _doses(triplet, datum)})),
+        given=given_kind(_doses(triplet, datum)),
         failed_worlds=failed,
     )
+
+
+def _doses(triplet: Triplet, datum: Datum) -> tuple[Dose, ...]:
+    arm = triplet.experiment.arms[triplet.experiment.conditions[datum.condition].arm]
+    return tuple(dose for dose in arm.doses or () if isinstance(dose, Dose))
+
+
+def given_kind(doses: Sequence[Dose]) -> str:
+    """What doses bring: ``vesicles``, ``cells``, ``soluble``, or nothing."""
+    amounts = [dose.amount.split()[-1] for dose in doses if dose.amount]
+    if any(unit.startswith("cell") for unit in amounts):
+        return "cells"
+    if amounts or any(dose.size_median for dose in doses):
+        return "vesicles"
+    return "soluble" if doses else ""
 
 
 def _is_share(datum: Datum) -> bool:

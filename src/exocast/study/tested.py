@@ -1,0 +1,69 @@
+"""What a route was held against: rows of the package's own scoreboard, the nearest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from exocast.study.validate import TWOFOLD, Scored, read_csv
+
+BOARD = Path(__file__).with_name("scoreboard.csv")
+USES = ("prediction", "calibration")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A scored number, and whether it was measured in the species that is asked for."""
+
+    row: Scored
+    near: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """How many numbers of one use there are, and how they came out."""
+
+    numbers: int
+    within_twofold: int
+    covered: int
+    no_prediction: int
+
+
+def held_against(route: str, species: str, given: str, board: Path = BOARD) -> tuple[Held, ...]:
+    """Numbers of the scoreboard that were measured after the same route.
+
+    Those that test the model come before those that built it, and the same species before others.
+    What is only shown (surrogates, second-hand numbers) is left out.
+
+    Parameters
+    ----------
+    route
+        As a regimen names it.
+    species
+        Whose body it is.
+    given
+        ``vesicles`` or ``cells``: vesicles are held against vesicles and what is soluble, cells
+        against cells.
+    board
+        A ``scoreboard.csv`` of the package's own model.
+    """
+    found = [
+        Held(row=row, near=species in row.species.split(" and "))
+        for row in read_csv(board)
+        if row.used_for in USES
+        and route in row.route.split(", ")
+        and (row.given == "cells") == (given == "cells")
+    ]
+    return tuple(sorted(found, key=lambda held: (USES.index(held.row.used_for), not held.near)))
+
+
+def count(held: Sequence[Held], use: str, *, near: bool) -> Count:
+    """What the numbers of one use come to, in the species asked for or in the others."""
+    rows = [each.row for each in held if each.row.used_for == use and each.near == near]
+    return Count(
+        numbers=len(rows),
+        within_twofold=sum(row.fold_error <= TWOFOLD for row in rows),
+        covered=sum(row.covered for row in rows),
+        no_prediction=sum(row.verdict.startswith("no prediction") for row in rows),
+    )
