@@ -542,14 +542,15 @@ def validate(
     """
     from exocast.report.scoreboard import write
     from exocast.study import validate as room
+    from exocast.study.experiment import SEED, WORLDS
     from exocast.study.triplets import FOLDER
 
     folders = (library,) if isinstance(library, str | Path) else tuple(library)
     folder = FOLDER if data is None else Path(data)
     how: dict[str, Any] = {
         "only": tuple(only),
-        "worlds": room.WORLDS if worlds is None else worlds,
-        "seed": room.SEED if seed is None else seed,
+        "worlds": WORLDS if worlds is None else worlds,
+        "seed": SEED if seed is None else seed,
     }
     board = room.validate(folder, libraries=folders, progress=progress, **how)
     before: tuple[Scored, ...] = ()

@@ -22,6 +22,26 @@ def test_one_phase_has_its_half_life_area_and_residence() -> None:
     assert of_course.residence(TIMES[few], ONE[:, few]) == pytest.approx(1 / RATES[:, 0], rel=1e-3)
 
 
+def test_a_course_that_has_ended_has_no_tail_of_noise() -> None:
+    chance = np.random.default_rng(1)
+    ended = 8.0 * np.exp(-50.0 * TIMES) + 1e-12 * chance.standard_normal((40, len(TIMES)))
+    found = of_course.area(TIMES, ended)
+    assert found == pytest.approx(np.full(40, 8.0 / 50), rel=1e-3)
+    assert of_course.residence(TIMES, ended) == pytest.approx(np.full(40, 1 / 50), rel=1e-2)
+
+
+def test_what_does_not_fall_has_no_area_for_ever() -> None:
+    flat = np.ones((1, len(TIMES)))
+    assert np.isnan(of_course.area(TIMES, flat)[0])
+    assert of_course.area(TIMES, flat, tail=False)[0] == pytest.approx(TIMES[-1])
+
+
+def test_a_phase_that_samples_cannot_show_is_not_read() -> None:
+    first, last = of_course.two_half_lives(SAMPLES, np.exp(-0.5 * SAMPLES)[None])
+    assert np.isnan(first[0])
+    assert last[0] == pytest.approx(np.log(2) / 0.5, rel=1e-3)
+
+
 def test_without_its_tail_an_area_ends_with_the_last_time() -> None:
     short = TIMES < 1
     found = of_course.area(TIMES[short], ONE[:, short], tail=False)

@@ -16,7 +16,7 @@ import exocast
 from exocast.cli import app
 from exocast.errors import InvalidInput, NotFound, UnknownName
 from exocast.evidence.rows import COLUMNS
-from exocast.study import triplets, validate
+from exocast.study import experiment, triplets, validate
 
 HEADER = ",".join(COLUMNS)
 K = 2.0
@@ -84,7 +84,9 @@ def test_predictions_are_the_closed_form(tmp_path: Path) -> None:
 
 def test_without_doubt_the_band_is_that_of_the_measurement(tmp_path: Path) -> None:
     rows = board(tmp_path, worlds=4000).rows
-    sd = validate.error_sd(triplets.read(tmp_path / "data", "toy").data[2])
+    made = triplets.read(tmp_path / "data", "toy")
+    half_life = made.experiment.conditions["half-life"]
+    sd = validate.error_sd(made.data[2], half_life, "vesicles")
     assert sd == pytest.approx(math.hypot(0.25, 0.3))
     assert rows[2].low == pytest.approx(rows[2].predicted * math.exp(-1.645 * sd), rel=0.05)
     assert rows[2].high == pytest.approx(rows[2].predicted * math.exp(1.645 * sd), rel=0.05)
@@ -93,10 +95,49 @@ def test_without_doubt_the_band_is_that_of_the_measurement(tmp_path: Path) -> No
 
 def test_a_printed_spread_counts_as_the_error_of_its_mean(tmp_path: Path) -> None:
     data = triplets.read(triplet(tmp_path / "data"), "toy").data
-    printed = math.sqrt(math.log1p((3 / 3 / 10) ** 2))
-    assert validate.error_sd(data[1]) == pytest.approx(math.hypot(printed, 0.25, 0.3))
+    # 10 % with an SE of 1: half the distance between the log odds of 9 and 11 %.
+    odds = (math.log(11 / 89) - math.log(9 / 91)) / 2
+    assert validate.printed_sd(data[1]) == pytest.approx(odds)
     alone = dataclasses.replace(data[1], n=None)
-    assert validate.error_sd(alone) > validate.error_sd(data[1]) > validate.error_sd(data[0])
+    assert validate.printed_sd(alone) > validate.printed_sd(data[1]) > 0
+    assert validate.printed_sd(data[0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "spread", "expected"),
+    [
+        ("sd", (3.0,), math.sqrt(math.log1p(0.05**2))),
+        ("se", (3.0,), math.sqrt(math.log1p(0.15**2))),
+        ("cv", (0.3,), math.sqrt(math.log1p(0.1**2))),
+        ("log_sd", (0.3,), 0.1),
+        ("ci95", (10.0, 40.0), math.log(4) / 3.92),
+        ("range", (10.0, 40.0), math.log(4) / 3.29),
+    ],
+)
+def test_every_kind_of_printed_spread(
+    kind: str, spread: tuple[float, ...], expected: float
+) -> None:
+    datum = triplets.Datum(
+        condition="x",
+        x=0.0,
+        x_unit="",
+        y=20.0,
+        y_unit="min",
+        spread=spread,
+        spread_kind=kind,
+        n=9.0,
+    )
+    assert validate.printed_sd(datum) == pytest.approx(expected, rel=0.02)
+
+
+def test_what_compares_arms_of_one_experiment_shares_its_errors(tmp_path: Path) -> None:
+    made = triplets.read(triplet(tmp_path / "data"), "toy")
+    datum, value = made.data[0], made.experiment.conditions["left"]
+    ratio = value.model_copy(update={"statistic": "ratio", "over": "pot"})
+    assert validate.error_sd(datum, ratio, "vesicles") == pytest.approx(0.2)
+    assert validate.error_sd(datum, value, "soluble") == pytest.approx(0.25)
+    present = value.model_copy(update={"statistic": "present"})
+    assert validate.error_sd(datum, present, "vesicles") == 0
 
 
 def test_doubt_about_a_number_widens_the_band_and_never_narrows_it(tmp_path: Path) -> None:
@@ -108,12 +149,39 @@ def test_doubt_about_a_number_widens_the_band_and_never_narrows_it(tmp_path: Pat
 def test_a_band_wider_than_tenfold_is_no_prediction(tmp_path: Path) -> None:
     row = board(tmp_path, spread="1.5", kind="log_sd", varies="uncertain").rows[2]
     assert row.high / row.low > 10
-    assert row.verdict.startswith("no prediction") and not row.covered
+    assert row.verdict == validate.WIDE and row.covered and not row.useful
+    made = board(tmp_path, spread="1.5", kind="log_sd", varies="uncertain")
+    total = {t.used_for: t for t in made.totals()}["prediction"]
+    assert total.covered > total.useful_covered and not total.aims
 
 
 def test_a_percentage_stays_one(tmp_path: Path) -> None:
     for row in board(tmp_path, spread="1.5", kind="log_sd", varies="uncertain").rows[:2]:
         assert 0 < row.low < row.predicted < row.high < 100
+
+
+@pytest.mark.parametrize("rate", [1e-5, 12.0])
+def test_a_share_near_none_or_all_has_its_band_about_it(tmp_path: Path, rate: float) -> None:
+    scenario = (triplet(tmp_path / "data") / "toy.scenario.yaml").read_text()
+    scenario = scenario.replace("    doses:", f"    set: {{pot.k_leak: {rate}}}\n    doses:")
+    y = 100 * math.exp(-rate)
+    triplet(tmp_path / "data", scenario=scenario, csv=DATA + f"left,1,day,{y},percent,,,\n")
+    row = board(tmp_path).rows[0]
+    assert row.low < row.predicted < row.high
+    assert row.predicted == pytest.approx(y, rel=1e-3)
+    assert row.covered
+
+
+@pytest.mark.parametrize(("y", "rate", "fold"), [(0, 20.0, 1.0), (100, 1e-5, 1.0), (0, 2.0, 135)])
+def test_none_and_all_are_read_to_the_limit(
+    tmp_path: Path, y: float, rate: float, fold: float
+) -> None:
+    scenario = (triplet(tmp_path / "data") / "toy.scenario.yaml").read_text()
+    scenario = scenario.replace("    doses:", f"    set: {{pot.k_leak: {rate}}}\n    doses:")
+    triplet(tmp_path / "data", scenario=scenario, csv=DATA + f"left,1,day,{y},percent,,,\n")
+    row = board(tmp_path).rows[0]
+    assert row.fold_error == pytest.approx(fold, rel=0.01)
+    assert row.covered == (fold == 1.0)
 
 
 def test_totals_have_exact_intervals(tmp_path: Path) -> None:
@@ -128,7 +196,7 @@ def test_interval_score_is_the_width_when_inside_and_more_outside(tmp_path: Path
     width = math.log(row.high / row.low)
     assert row.interval_score == pytest.approx(width)
     far = dataclasses.replace(triplets.read(tmp_path / "data", "toy").data[2], y=100.0)
-    score = validate._interval_score(far, row.low, row.high)
+    score = validate.interval_score(far, row.low, row.high)
     assert score == pytest.approx(width + 20 * math.log(100 / row.high))
 
 
@@ -148,6 +216,114 @@ def test_a_species_and_a_set_row_are_used(tmp_path: Path) -> None:
     pot = scenario.replace("    doses:", "    set: {pot_small.k_leak: 1}\n    doses:")
     triplet(tmp_path / "data", scenario=pot)
     assert board(tmp_path).rows[1].predicted == pytest.approx(100 * math.exp(-1), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("statistic", "expected", "unit"),
+    [
+        ("mrt", 24 / K, "h"),
+        ("clearance", 10 * K, "mL/day"),
+        ("volume", 10.0, "mL"),
+        ("auc", 100 / K / 10, "percent*day/mL"),
+        ("auc", 1e9 / K / 10, "particle*day/mL"),
+        ("peak", 100.0, "percent"),
+        ("peak", 1e8, "particle/mL"),
+    ],
+)
+@pytest.mark.parametrize("samples", ["", "samples: [1 h, 2 h, 6 h, 24 h, 48 h]\n"])
+def test_statistics_of_a_whole_course(
+    tmp_path: Path, statistic: str, expected: float, unit: str, samples: str
+) -> None:
+    per = "" if statistic == "mrt" or unit == "percent" else ", per: pot_small_place"
+    scenario = (triplet(tmp_path / "data") / "toy.scenario.yaml").read_text()
+    scenario = samples + scenario.partition("conditions:")[0] + "conditions:\n"
+    scenario += f"  c: {{arm: pot, observe: inside_particles, statistic: {statistic}{per}}}\n"
+    triplet(tmp_path / "data", scenario=scenario, csv=DATA + f"c,,,1,{unit},,,\n")
+    row = board(tmp_path).rows[0]
+    assert row.unread_worlds == 0
+    assert row.predicted == pytest.approx(expected, rel=2e-3)
+
+
+def test_label_of_several_doses_is_shared_by_their_particles() -> None:
+    doses = tuple(
+        triplets.Dose(route="pour", amount=amount, size_median="100 nm")
+        for amount in ("1e6 particle", "1e10 particle")
+    )
+    whole = experiment._particles(doses, "")
+    targets = {name: name for s in ("small", "medium", "large") for name in (s, f"label_{s}")}
+    small = experiment._parts("1e6 particle", doses[0], targets, whole, where="toy")
+    given = sum(v for k, v in small.items() if k.startswith("label_"))
+    assert given == pytest.approx(100 * 1e6 / (1e6 + 1e10))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("left,1,day,60,ng/mL,,,", "is in ng/mL, and what is read off is in item"),
+        ("left,1,day,60,perecnt,,,", "'perecnt'"),
+        ("left,,,60,percent,,,", "read at a time"),
+        ("left,1,day,nan,percent,,,", "finite"),
+        ("left,1,day,10,percent,-3,sd,9", "not above zero"),
+        ("left,1,day,10,percent,9..2,range,9", "does not ascend"),
+        ("left,1,day,10,percent,3,sd,-3", "n is -3"),
+        ("half-life,0,parameter,8,mL,,,", "is in mL, and what is read off is in day"),
+    ],
+)
+def test_numbers_that_do_not_fit_are_refused(tmp_path: Path, line: str, message: str) -> None:
+    triplet(tmp_path / "data", csv=f"{DATA}{line}\n")
+    with pytest.raises((InvalidInput, NotFound), match=message):
+        board(tmp_path)
+
+
+def test_an_amount_is_converted_to_the_unit_of_the_data(tmp_path: Path) -> None:
+    scenario = (triplet(tmp_path / "data") / "toy.scenario.yaml").read_text()
+    scenario = scenario.replace(
+        "observe: inside_particles}", "observe: inside_particles, per: pot_small_place}", 1
+    )
+    numbers = "".join(f"left,1,day,1e7,particle/{unit},,,\n" for unit in ("mL",))
+    triplet(tmp_path / "data", scenario=scenario, csv=DATA + numbers)
+    per_ml = board(tmp_path).rows[0].predicted
+    triplet(tmp_path / "data", csv=DATA + numbers.replace("/mL", "/L"), scenario=scenario)
+    assert board(tmp_path).rows[0].predicted == pytest.approx(1000 * per_ml)
+
+
+def test_blank_lines_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    text = "\ufeff" + DATA + "left,1,day,60,percent,,,\n\n,,,,,,,\n"
+    assert len(triplets.read(triplet(tmp_path / "data", csv=text), "toy").data) == 1
+
+
+def test_a_triplet_that_lacks_a_file_is_refused(tmp_path: Path) -> None:
+    data = triplet(tmp_path / "data")
+    (data / "toy.scenario.yaml").rename(data / "toy.scenario.yml")
+    with pytest.raises(NotFound, match=r"toy\.scenario\.yaml is not there"):
+        triplets.names(data)
+
+
+def test_a_study_in_a_folder_builds_or_tests(tmp_path: Path) -> None:
+    data = triplet(tmp_path / "data")
+    for file in list(data.iterdir()):
+        text = file.read_text().replace("used_for: prediction", "used_for: calibration")
+        (data / file.name.replace("toy", "tay")).write_text(text)
+    with pytest.raises(InvalidInput, match="a study that builds the model never tests it"):
+        board(tmp_path)
+
+
+def test_a_triplet_named_like_its_site_is_no_site(tmp_path: Path) -> None:
+    data = triplet(tmp_path / "data")
+    for file in list(data.iterdir()):
+        file.rename(data / file.name.replace("toy", "pots"))
+    assert len(board(tmp_path).rows) == 3
+
+
+def test_what_a_fit_was_made_to_is_no_test_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "fitted.csv"
+    table.write_text("fit,source\nwillekens2005,morishita2015\n")
+    fits = experiment.fitted_to(table)
+    monkeypatch.setattr(experiment, "fitted_to", lambda: fits)
+    with pytest.raises(InvalidInput, match=r"pot\.k_leak comes from; data that built"):
+        board(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -257,25 +433,28 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     assert "Of 3 numbers that no part of the model was built from" in called.stdout
     assert called.stdout.strip().endswith("report.html")
     called = CliRunner().invoke(app, [*asked, "--only", "tay"])
-    assert called.exit_code == 66 or "toy" in called.stderr
+    assert called.exit_code == 65
+    assert "Did you mean 'toy'?" in called.stderr
 
 
 def test_worlds_with_a_failed_run_are_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    simulate = validate._simulate_arm
+    simulate = experiment._simulate_arm
 
     def broken(*given: Any) -> Any:
         run = simulate(*given)
         values = {
             k: np.where(np.arange(len(v))[:, None] == 0, np.nan, v) for k, v in run.values.items()
         }
-        return dataclasses.replace(run, values=values, failed=1)
+        failed = np.arange(len(run.failed)) == 0
+        return dataclasses.replace(run, values=values, failed=failed)
 
-    monkeypatch.setattr(validate, "_simulate_arm", broken)
+    monkeypatch.setattr(experiment, "_simulate_arm", broken)
     made = board(tmp_path)
     assert made.rows[0].failed_worlds == 1
     assert math.isfinite(made.rows[0].predicted)
     from exocast.report.scoreboard import tell
 
-    assert any("runs failed" in word for s in tell(made).sections for word in s.words)
+    said = [word for s in tell(made).sections for word in s.words]
+    assert "1 of 40 runs failed; their worlds are left out." in said

@@ -38,6 +38,7 @@ from exocast.units import same_dimension
 MAIN = "exocast_assembled_model"
 NAMESPACE = "urn:exocast:engine:1"
 AMOUNTS = ("item", "cell", "copy", "pg", "pmol", "1")
+PERCENT = "percent"
 CACHED_MODELS = 128  # more than the package's sites by condition, prior and species
 _antimony_lock = threading.Lock()
 _models: dict[str, tuple[AssembledModel | None, tuple[Finding, ...]]] = {}
@@ -597,7 +598,9 @@ def _add_formulas(model: Any, parts: _Parts) -> list[Finding]:
         parameter.setConstant(False)
         parameter.setName(getattr(entry, "text", "") or name)
         try:
-            parameter.setUnits(ensure_unit(model, entry.unit))
+            # A formula that reads in per cent multiplies by a pure 100, so SBML sees a pure number.
+            unit = "1" if entry.unit == PERCENT else entry.unit
+            parameter.setUnits(ensure_unit(model, unit))
         except UnitError as e:
             found.append(_error("UNIT", e.message, where))
     for group, name, entry in entries:

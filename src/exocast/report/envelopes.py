@@ -230,7 +230,8 @@ class ScoredRecord(_Model):
     species: str = Field(description="that was measured")
     route: str = Field(description="by which the dose was given; empty where nothing was")
     given: str = Field(description="vesicles, cells or soluble")
-    failed_worlds: int
+    failed_worlds: int = Field(description="that did not reach the end; left out")
+    unread_worlds: int = Field(description="that do not have the reading; left out")
 
 
 class TotalRecord(_Model):
@@ -241,7 +242,9 @@ class TotalRecord(_Model):
     datasets: int
     within_twofold: int
     covered: int
-    no_prediction: int
+    no_prediction: int = Field(description="bands wider than tenfold, or no reading")
+    useful_twofold: int = Field(description="within twofold, of bands no wider than tenfold")
+    useful_covered: int = Field(description="inside, of bands no wider than tenfold")
     median_fold_error: float | None
     mean_interval_score: float | None
     twofold_interval: list[float | None]

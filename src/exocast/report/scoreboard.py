@@ -27,7 +27,7 @@ from exocast.report.figures import (
     sheet,
 )
 from exocast.report.html import render
-from exocast.report.numbers import large, percent
+from exocast.report.numbers import SUPERSCRIPTS, large, percent
 from exocast.report.story import Section, Story, Table
 from exocast.study.validate import (
     AIM_COVERED,
@@ -41,6 +41,7 @@ from exocast.study.validate import (
 )
 
 RED = "#b3261e"
+SILENT = "#c9c3b4"
 USES = {
     "calibration": ("for calibration", "s", FAINT),
     "prediction": ("for prediction", "o", BLUE),
@@ -99,11 +100,7 @@ def record(board: Scoreboard, *, before: Sequence[Scored] = ()) -> dict[str, Any
     return {
         "worlds": board.worlds,
         "seed": board.seed,
-        "rows": [
-            {name: _plain(getattr(row, name)) for name in COLUMNS}
-            | {"failed_worlds": row.failed_worlds}
-            for row in board.rows
-        ],
+        "rows": [{name: _plain(getattr(row, name)) for name in COLUMNS} for row in board.rows],
         "totals": [_total_record(each) for each in board.totals()],
         "moved": [
             {
@@ -187,8 +184,8 @@ def sentence(row: Scored) -> str:
         f"{row.dataset}, {row.condition}{x}: predicted {large(row.predicted)}{unit} "
         f"({large(row.low)} to {large(row.high)}), observed {large(row.observed)}{unit}; "
     )
-    if row.verdict.startswith("no prediction"):
-        return told + "the band is wider than tenfold and says nothing."
+    if not row.useful:
+        return told + row.verdict.removeprefix("no prediction: ") + "."
     if not math.isfinite(row.fold_error):
         return told + "no fold error can be given."
     way = "too high" if row.predicted > row.observed else "too low"
@@ -204,25 +201,38 @@ def _answer(totals: Mapping[str, Total]) -> tuple[str, ...]:
     if not test.rows:
         return ("No number is kept for prediction here: nothing of this tests the model.",)
     told = [
+        f"{_of(test)} that no part of the model was built from: {_came_out(test)}.",
         (
-            f"Of {test.rows} numbers that no part of the model was built from, "
-            f"{test.within_twofold} are predicted within twofold and {test.covered} lie inside "
-            f"their 90{chr(160)}% band; {test.no_prediction} bands are wider than tenfold and "
-            "count as no prediction."
+            f"A band wider than tenfold counts as no prediction, and {_no_band(test)}; what is "
+            f"left is {percent(test.useful_twofold / test.rows)} "
+            f"({_interval(test.twofold_interval)}) within twofold and "
+            f"{percent(test.useful_covered / test.rows)} ({_interval(test.covered_interval)}) "
+            f"covered. The aims are {percent(AIM_TWOFOLD)}, and {percent(AIM_COVERED[0])} to "
+            f"{percent(AIM_COVERED[1])}: " + ("both are met." if test.aims else "not met.")
         ),
-        f"With so few the shares are {percent(test.within_twofold / test.rows)} "
-        f"({_interval(test.twofold_interval)}) and {percent(test.covered / test.rows)} "
-        f"({_interval(test.covered_interval)}); the aims are {percent(AIM_TWOFOLD)} within "
-        f"twofold, and {percent(AIM_COVERED[0])} to {percent(AIM_COVERED[1])} inside: "
-        + ("both are met." if test.aims else "not met."),
     ]
     fit = totals["calibration"]
     if fit.rows:
         told.append(
-            f"Of {fit.rows} numbers that built it, {fit.within_twofold} come out within twofold "
-            f"and {fit.covered} inside their band; that is no test."
+            f"{_of(fit)} that built it: {_came_out(fit)}, and {_no_band(fit)}. That is no test."
         )
     return tuple(told)
+
+
+def _of(total: Total) -> str:
+    return f"Of {total.rows} {'number' if total.rows == 1 else 'numbers'}"
+
+
+def _came_out(total: Total) -> str:
+    return (
+        f"{total.within_twofold} predicted within twofold, {total.covered} inside "
+        f"{'its' if total.rows == 1 else 'their'} 90{chr(160)}% band"
+    )
+
+
+def _no_band(total: Total) -> str:
+    count = total.no_prediction
+    return f"{count} of them {'has' if count == 1 else 'have'} such a band or no reading"
 
 
 def _interval(ends: tuple[float, float]) -> str:
@@ -241,15 +251,28 @@ def _totals_section(board: Scoreboard) -> Section:
                 str(each.datasets),
                 f"{each.within_twofold} ({percent(each.within_twofold / each.rows)})",
                 f"{each.covered} ({percent(each.covered / each.rows)})",
-                str(each.no_prediction),
+                "–" if each.used_for == "shown" else str(each.no_prediction),
+                "–" if each.used_for == "shown" else str(each.useful_twofold),
+                "–" if each.used_for == "shown" else str(each.useful_covered),
                 large(each.median_fold_error),
                 large(each.mean_interval_score),
             )
         )
-    failed = sum(row.failed_worlds for row in board.rows)
     words = ["What is shown only (surrogates, second-hand and unverified numbers) tests nothing."]
-    if failed:
-        words.append(f"{failed} runs failed; their worlds are left out of the bands.")
+    if board.failed_runs:
+        words.append(f"{board.failed_runs} of {board.runs} runs failed; their worlds are left out.")
+    unread = [row for row in board.rows if row.unread_worlds]
+    if unread:
+        words.append(
+            f"{len(unread)} {'number is' if len(unread) == 1 else 'numbers are'} not read in every "
+            "world (a half-life of what rises, a phase that samples cannot show); those worlds are "
+            "left out: "
+            + "; ".join(
+                f"{row.dataset}, {row.condition}: {row.unread_worlds} of {board.worlds}"
+                for row in unread
+            )
+            + "."
+        )
     table = Table(
         caption="Totals",
         columns=(
@@ -259,27 +282,39 @@ def _totals_section(board: Scoreboard) -> Section:
             "within twofold",
             "inside the band",
             "no prediction",
+            "predicted, within twofold",
+            "predicted, inside",
             "median fold error",
             "mean interval score",
         ),
         rows=tuple(rows),
-        note="Interval score: width of the band in logarithms, and 20 times what lies outside it; "
-        "smaller is better.",
+        note="Predicted: with a band no wider than tenfold. Numbers of one study are not "
+        "independent, so the intervals of the shares are too narrow. Interval score: width of the "
+        "band in logarithms, and 20 times what lies outside it; smaller is better.",
     )
     return Section(key="totals", title="Totals", words=tuple(words), tables=(table,))
 
 
 def _missed(board: Scoreboard) -> Section:
-    missed = [r for r in board.rows if r.used_for != "shown" and r.verdict != GOOD]
-    if not missed:
-        words: tuple[str, ...] = ("Nothing that is scored is missed.",)
-    else:
-        ranked = sorted(missed, key=lambda r: (r.used_for != "prediction", -_or_zero(r.fold_error)))
-        words = tuple(
-            ("Prediction. " if r.used_for == "prediction" else "Calibration. ") + sentence(r)
-            for r in ranked
-        )
-    return Section(key="missed", title="Every miss", words=words)
+    scored = [r for r in board.rows if r.used_for != "shown"]
+    missed = [r for r in scored if r.useful and r.verdict != GOOD]
+    silent = [r for r in scored if not r.useful]
+    words = [f"Misses: {_many(missed)}.", *_sentences(missed)]
+    words += [f"No prediction: {_many(silent)}.", *_sentences(silent)]
+    return Section(key="missed", title="Every miss", words=tuple(words))
+
+
+def _many(rows: Sequence[Scored]) -> str:
+    tests = sum(r.used_for == "prediction" for r in rows)
+    return f"{tests} of what tests the model, {len(rows) - tests} of what built it"
+
+
+def _sentences(rows: Sequence[Scored]) -> list[str]:
+    ranked = sorted(rows, key=lambda r: (r.used_for != "prediction", -_or_zero(r.fold_error)))
+    return [
+        ("Prediction. " if r.used_for == "prediction" else "Calibration. ") + sentence(r)
+        for r in ranked
+    ]
 
 
 def _or_zero(value: float) -> float:
@@ -353,9 +388,9 @@ def _moved_section(moved: Sequence[tuple[Scored, Scored]]) -> Section:
             "condition",
             "observed",
             "predicted before",
-            "now",
-            "fold error",
-            "now ",
+            "predicted now",
+            "fold error before",
+            "fold error now",
         ),
         rows=tuple(
             (
@@ -458,15 +493,10 @@ def _scatter(rows: Sequence[Scored], size: tuple[float, float]) -> Figure | None
         axes.plot(line, line, color=FAINT, linewidth=0.8)
         for use in ("shown", "calibration", "prediction"):
             label, marker, colour = USES[use]
-            for good in (True, False):
-                some = [
-                    r
-                    for r in usable
-                    if r.used_for == use and (use == "shown" or (r.verdict == GOOD) == good)
-                ]
-                if not some or (use == "shown" and not good):
+            for kind, shade in (("", colour), (", missed", RED), (", band too wide", SILENT)):
+                some = [r for r in usable if r.used_for == use and _outcome(r) == kind]
+                if not some:
                     continue
-                shade = colour if good or use == "shown" else RED
                 x = np.array([r.observed for r in some])
                 y = np.array([r.predicted for r in some])
                 if use != "shown":
@@ -487,13 +517,14 @@ def _scatter(rows: Sequence[Scored], size: tuple[float, float]) -> Figure | None
                     color=shade if use != "calibration" else "white",
                     edgecolors=shade if use != "shown" else FAINT,
                     linewidths=0.5 if use == "shown" else 1.2,
-                    label=label if good or use == "shown" else f"{label}, missed",
+                    label=label + kind,
                     zorder=2 if use == "shown" else 3,
                 )
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlim(low, high)
         axes.set_ylim(low, high)
+        _powers(axes, (low, high), (low, high))
         axes.set_xlabel("observed, in the unit of each number")
         axes.set_ylabel("predicted")
         axes.legend(loc="upper left", fontsize=8.5)
@@ -501,11 +532,28 @@ def _scatter(rows: Sequence[Scored], size: tuple[float, float]) -> Figure | None
     return Figure(
         svg=svg,
         alt="Predicted against observed on logarithmic axes with twofold lines; circles test the "
-        "model, squares built it, triangles are shown only, misses are red; tables give the "
-        "numbers.",
+        "model, squares built it, triangles are shown only, misses are red, bands wider than "
+        "tenfold pale; tables give the numbers.",
         caption="Every number: circles test the model, squares built it, small triangles are "
-        "shown only; red is a miss. Grey: within twofold. Bars: the predicted band.",
+        "shown only; red is a miss, pale a band wider than tenfold. Grey: within twofold. "
+        "Bars: the predicted band.",
     )
+
+
+def _powers(axes: Any, x: tuple[float, float], y: tuple[float, float]) -> None:
+    """Ticks as plain text: browsers show no mathematical markup in a picture."""
+    for axis, (low, high) in ((axes.xaxis, x), (axes.yaxis, y)):
+        first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
+        powers = range(first, last + 1, max(1, (last - first) // 6))
+        texts = [f"10{str(power).translate(SUPERSCRIPTS)}" for power in powers]
+        axis.set_ticks([10.0**power for power in powers], texts)
+        axis.set_ticks([], minor=True)
+
+
+def _outcome(row: Scored) -> str:
+    if row.used_for == "shown" or row.verdict == GOOD:
+        return ""
+    return ", missed" if row.useful else ", band too wide"
 
 
 def _course_panels(board: Scoreboard) -> Figure | None:
@@ -540,6 +588,7 @@ def _course(axes: Any, course: Course, rows: Sequence[Scored]) -> None:
     axes.set_xlim(min(x) / 2, max(x) * 1.2)
     top = max([*course.high, *(r.observed for r in mine)])
     axes.set_ylim(top / 1e4, top * 2)
+    _powers(axes, axes.get_xlim(), axes.get_ylim())
     axes.set_title(f"{course.dataset}\n{course.condition}", fontsize=7.5, color=INK)
     axes.tick_params(labelsize=7)
     axes.set_xlabel("hours", fontsize=7)
@@ -562,6 +611,8 @@ def _profiles() -> Figure | None:
             axes.axhline(3.84, color=GREEN, linewidth=0.8, linestyle=":")
             axes.set_xscale("log")
             axes.set_ylim(0, 6)
+            few = [values[0], first["mode"], values[-1]]
+            axes.set_xticks(few, [large(v) for v in few])
             axes.set_title(name, fontsize=7.5, color=INK)
             axes.tick_params(labelsize=6.5)
             axes.set_xticks([], minor=True)
@@ -583,6 +634,8 @@ def _total_record(each: Total) -> dict[str, Any]:
         "within_twofold": each.within_twofold,
         "covered": each.covered,
         "no_prediction": each.no_prediction,
+        "useful_twofold": each.useful_twofold,
+        "useful_covered": each.useful_covered,
         "median_fold_error": _plain(each.median_fold_error),
         "mean_interval_score": _plain(each.mean_interval_score),
         "twofold_interval": [_plain(v) for v in each.twofold_interval],

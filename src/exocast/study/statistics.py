@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 TAIL_POINTS = 3
+FLOOR = 1e-7  # of the peak: what lies below is the solver's error, and no tail
+SHORTEST, LONGEST, SMALLEST = 0.25, 10.0, 0.01
 PHASE_STEPS = 60
 
 
@@ -35,7 +37,9 @@ def half_life(times: Array, course: Array) -> Array:
 def two_half_lives(times: Array, course: Array) -> tuple[Array, Array]:
     """Half-lives of the two phases of ``A exp(-a t) + B exp(-b t)``, the first the shorter.
 
-    Least squares on the logarithms, from a start found by peeling the last phase off.
+    Least squares on the logarithms, from a start found by peeling the last phase off. ``nan`` for
+    a phase that the samples cannot show: one of a half-life below a quarter of the first gap or
+    above ten times the last time, or one that is less than a hundredth of the first sample.
     """
     usable = np.asarray((np.isfinite(course) & (course > 0)).all(axis=1))
     unknown = np.full(len(course), np.nan)
@@ -57,10 +61,13 @@ def two_half_lives(times: Array, course: Array) -> tuple[Array, Array]:
         damping = np.clip(np.where(better, damping / 5, damping * 5), 1e-9, 1e9)
     rates = np.exp(np.stack([x[:, 1], x[:, 3]]))
     halves = np.log(2) / rates
-    return (
-        np.where(usable, halves.min(axis=0), np.nan),
-        np.where(usable, halves.max(axis=0), np.nan),
-    )
+    sizes = np.exp(np.stack([x[:, 0], x[:, 2]]) - np.minimum(rates * times[0], 60.0))
+    seen = usable & (sizes > SMALLEST * sizes.sum(axis=0))
+    seen &= (halves > SHORTEST * (times[1] - times[0])) & (halves < LONGEST * times[-1])
+    order = halves.argsort(axis=0)
+    found = np.where(seen, halves, np.nan)
+    first, last = np.take_along_axis(found, order, axis=0)
+    return np.asarray(first), np.asarray(last)
 
 
 def _peeled(times: Array, course: Array) -> Array:
@@ -91,22 +98,24 @@ def _misfit(times: Array, logs: Array, x: Array) -> tuple[Array, Array, Array]:
 def area(times: Array, course: Array, *, tail: bool = True) -> Array:
     """Area under a course, from zero to its last time, or with ``tail`` for ever.
 
-    Straight pieces where it rises, exponential ones where it falls.
+    Straight pieces where it rises, exponential ones where it falls. A course ends where it falls
+    below a ten-millionth of its peak; ``nan`` where the last points of one that has not ended do
+    not fall.
     """
-    total = _pieces(times, course)
-    if tail:
-        rate = _tail_rate(times, course)
-        total = total + np.where(course[:, -1] > 0, course[:, -1] / rate, 0.0)
-    return total
+    if not tail:
+        return _pieces(times, course)
+    whole = _ended(course)
+    return _pieces(times, whole) + _tail(times, whole)[0]
 
 
 def residence(times: Array, course: Array) -> Array:
     """Mean residence time: the area of time times value over the area, both with their tails."""
-    rate = _tail_rate(times, course)
-    ends = course[:, -1]
-    moment = _pieces(times, course * times)
-    moment = moment + np.where(ends > 0, ends * times[-1] / rate + ends / rate**2, 0.0)
-    return moment / area(times, course)
+    whole = _ended(course)
+    below, beyond = _tail(times, whole)
+    moment = _moments(times, whole) + below * times[-1] + beyond
+    total = area(times, course)
+    unknown = np.full_like(total, np.nan)
+    return np.asarray(np.divide(moment, total, out=unknown, where=total > 0))
 
 
 def peak(course: Array) -> Array:
@@ -170,16 +179,47 @@ def _slope(times: Array, course: Array) -> Array:
     return np.where(usable, slopes, np.nan)
 
 
-def _tail_rate(times: Array, course: Array) -> Array:
-    """Rate at which the last points fall; nan where they do not."""
-    slope = _slope(times[-TAIL_POINTS:], np.maximum(course[:, -TAIL_POINTS:], 1e-300))
-    return np.where(slope < 0, -slope, np.nan)
+def _ended(course: Array) -> Array:
+    """The course with zeros from where it first falls below the floor after its peak."""
+    top = course.argmax(axis=1)
+    later = np.arange(course.shape[1])[None] > top[:, None]
+    under = later & (course < FLOOR * course.max(axis=1, keepdims=True))
+    over = np.maximum.accumulate(under, axis=1)
+    return np.where(over, 0.0, course)
+
+
+def _tail(times: Array, course: Array) -> tuple[Array, Array]:
+    """Area beyond the last time, and that area over the rate again; zero where it has ended."""
+    last = course[:, -1]
+    slope = _slope(times[-TAIL_POINTS:], course[:, -TAIL_POINTS:])
+    rate = np.where(slope < 0, -slope, np.nan)
+    known = np.isfinite(course).all(axis=1)
+    area_beyond = np.where(last > 0, last / rate, 0.0)
+    moment_beyond = np.where(last > 0, last / rate**2, 0.0)
+    return np.where(known, area_beyond, np.nan), np.where(known, moment_beyond, np.nan)
 
 
 def _pieces(times: Array, course: Array) -> Array:
+    """Area by straight pieces where it rises and exponential ones where it falls."""
     left, right, step = course[:, :-1], course[:, 1:], np.diff(times)
-    falls = (left > right) & (right > 0)
-    ratio = np.where(falls, left / np.where(falls, right, 1.0), np.e)
-    bent = (left - right) / np.log(ratio)
-    near = np.abs(ratio - 1) < 1e-6
-    return np.asarray((np.where(falls & ~near, bent, (left + right) / 2) * step).sum(axis=1))
+    falls, rate = _falling(left, right, step)
+    bent = (left - right) / np.where(falls, rate, 1.0)
+    return np.asarray(np.where(falls, bent, (left + right) / 2 * step).sum(axis=1))
+
+
+def _moments(times: Array, course: Array) -> Array:
+    """Area of time times value by the same pieces."""
+    left, right, step = course[:, :-1], course[:, 1:], np.diff(times)
+    falls, rate = _falling(left, right, step)
+    safe = np.where(falls, rate, 1.0)
+    first, last = times[:-1], times[1:]
+    bent = (first * left - last * right) / safe + (left - right) / safe**2
+    straight = step * (left * (2 * first + last) + right * (first + 2 * last)) / 6
+    return np.asarray(np.where(falls, bent, straight).sum(axis=1))
+
+
+def _falling(left: Array, right: Array, step: Array) -> tuple[NDArray[np.bool_], Array]:
+    """Where a piece falls markedly between two values above zero, and its rate there."""
+    both = (left > right) & (right > 0)
+    ratio = np.divide(left, right, out=np.ones_like(left), where=both)
+    return both & (ratio > 1 + 1e-6), np.log(ratio) / step

@@ -65,5 +65,5 @@ def count(held: Sequence[Held], use: str, *, near: bool) -> Count:
         numbers=len(rows),
         within_twofold=sum(row.fold_error <= TWOFOLD for row in rows),
         covered=sum(row.covered for row in rows),
-        no_prediction=sum(row.verdict.startswith("no prediction") for row in rows),
+        no_prediction=sum(not row.useful for row in rows),
     )

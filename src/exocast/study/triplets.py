@@ -8,18 +8,20 @@ only one of them.
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from exocast.documents import parse, read_mapping, utf8_text
 from exocast.errors import InvalidInput, NotFound, UnitError, UnknownName, nearest
-from exocast.units import magnitude
+from exocast.units import convert, magnitude, quantity
 
 FOLDER = Path(__file__).parent / "triplets"
+ENDINGS = (".csv", ".yaml", ".scenario.yaml")
 COLUMNS = ("condition", "x", "x_unit", "y", "y_unit", "y_spread", "spread_kind", "n")
 KINDS = ("sd", "se", "ci95", "range", "log_sd", "cv")
 USES = ("calibration", "prediction", "shown")
@@ -44,6 +46,11 @@ STATISTICS = (
     "band_fold",
 )
 NO_TIME = "parameter"
+RATIOS = ("ratio", "one_minus_ratio")
+TIMED = ("value", "share", "present", "band_fold")
+WHOLE_COURSE = ("auc", "mrt", "clearance", "volume", "peak", "peak_time", "first_time")
+LADDER = "half_saturation"
+PHASES = ("half_life_1", "half_life_2")
 Statistic = Literal[
     "value",
     "ratio",
@@ -81,6 +88,16 @@ class Dose(_Block):
     soluble: str | None = Field(default=None, examples=["1e6 pg"])
     live_share: float = Field(default=1.0, ge=0, le=1, description="of cells, when given")
 
+    @field_validator("amount", "soluble")
+    @classmethod
+    def _not_negative(cls, text: str | None) -> str | None:
+        try:
+            if text is not None and quantity(text).magnitude < 0:
+                raise ValueError(f"'{text}' is below zero")
+        except UnitError as e:
+            raise ValueError(e.message) from None
+        return text
+
 
 class Arm(_Block):
     """One group of an experiment; ``like`` copies another and changes what is named."""
@@ -94,6 +111,11 @@ class Arm(_Block):
     species: str | None = None
     condition: str | None = None
     overlays: tuple[str, ...] | None = None
+
+    @property
+    def plan(self) -> tuple[Dose, ...]:
+        """Its doses, in order; none for an arm that is given nothing."""
+        return () if self.doses is None or isinstance(self.doses, str) else self.doses
 
 
 class Reading(_Block):
@@ -117,7 +139,16 @@ class Reading(_Block):
     window: tuple[str, str] | None = None
     above: float | None = None
     row: str | None = None
-    scale: float = 1.0
+    scale: float | None = Field(
+        default=None,
+        description="factor from what is read off to the data's unit, in place of a conversion",
+    )
+
+    @property
+    def timed(self) -> bool:
+        """Whether it is read at a time, and not off a whole course."""
+        kind = (self.each or "value") if self.statistic in RATIOS else self.statistic
+        return kind in TIMED
 
 
 class Experiment(_Block):
@@ -148,7 +179,6 @@ class Origin(_Block):
     source: str
     notes: str = ""
     informs: tuple[str, ...] = Field(default=(), description="rows that the numbers set")
-    fast: bool = Field(default=False, description="simulated with every change")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,19 +216,30 @@ def names(folder: Path = FOLDER) -> tuple[str, ...]:
     Raises
     ------
     NotFound
-        When there is no such folder, or no triplet in it.
+        When there is no such folder, no triplet in it, or one that lacks a file.
     """
     if not folder.is_dir():
         raise NotFound("There is no such folder.", where=str(folder))
-    found = tuple(
-        sorted(path.name.removesuffix(".scenario.yaml") for path in folder.glob("*.scenario.yaml"))
-    )
-    if not found:
+    stems = {path.name.removesuffix(".csv") for path in folder.glob("*.csv")}
+    stems |= {path.name.removesuffix(".scenario.yaml") for path in folder.glob("*.scenario.yaml")}
+    if not stems:
         raise NotFound(
             "There is no triplet here: <name>.csv, <name>.yaml and <name>.scenario.yaml.",
             where=str(folder),
         )
-    return found
+    lacking = [
+        f"{stem}{ending}"
+        for stem in sorted(stems)
+        for ending in ENDINGS
+        if not (folder / f"{stem}{ending}").is_file()
+    ]
+    if lacking:
+        raise NotFound(
+            f"A triplet has three files, and {', '.join(lacking)} "
+            f"{'is' if len(lacking) == 1 else 'are'} not there.",
+            where=str(folder),
+        )
+    return tuple(sorted(stems))
 
 
 def read_all(folder: Path = FOLDER, only: Sequence[str] = ()) -> tuple[Triplet, ...]:
@@ -218,14 +259,29 @@ def read_all(folder: Path = FOLDER, only: Sequence[str] = ()) -> tuple[Triplet, 
                 f"There is no data set '{name}'." + nearest(name, known), where="--only"
             )
     found, problems = [], []
-    for name in only or known:
+    for name in dict.fromkeys(only) or known:
         try:
             found.append(read(folder, name))
-        except (InvalidInput, NotFound) as e:
+        except (InvalidInput, NotFound, UnitError) as e:
             problems.append(str(e))
+    problems += _used_twice(found)
     if problems:
         raise InvalidInput("\n".join(problems), where=str(folder))
     return tuple(found)
+
+
+def _used_twice(found: Sequence[Triplet]) -> list[str]:
+    """Studies that are to build the model and to test it."""
+    by_use: dict[str, dict[str, str]] = {"calibration": {}, "prediction": {}}
+    for triplet in found:
+        if triplet.origin.used_for in by_use:
+            by_use[triplet.origin.used_for].setdefault(triplet.origin.source, triplet.name)
+    built, tests = by_use["calibration"], by_use["prediction"]
+    return [
+        f"'{built[source]}' is for calibration and '{tests[source]}' for prediction, and both are "
+        f"of the source '{source}': a study that builds the model never tests it"
+        for source in sorted(built.keys() & tests.keys())
+    ]
 
 
 def read(folder: Path, name: str) -> Triplet:
@@ -248,7 +304,10 @@ def read(folder: Path, name: str) -> Triplet:
                 f"the condition '{datum.condition}' is not in {name}.scenario.yaml."
                 + nearest(datum.condition, tuple(experiment.conditions))
             )
+        else:
+            problems += _unreadable(datum, experiment.conditions[datum.condition])
     problems += _names_in(experiment)
+    problems += _doubles(data)
     if problems:
         raise InvalidInput("; ".join(dict.fromkeys(problems)), where=str(folder / name))
     return Triplet(name=name, folder=folder, data=tuple(data), origin=origin, experiment=experiment)
@@ -289,6 +348,19 @@ def _names_in(experiment: Experiment) -> list[str]:
             reading.over is None and reading.over_observe is None
         ):
             problems.append(f"condition '{name}' is a ratio and does not say over which arm")
+        if reading.statistic == "share" and reading.of is None:
+            problems.append(f"condition '{name}' is a share and does not say 'of' what")
+        samples = experiment.arms[reading.arm].samples if reading.arm in experiment.arms else ()
+        at_samples = samples or experiment.samples
+        kinds = {reading.statistic, reading.each}
+        if kinds & set(PHASES) and len(at_samples) < 4:
+            problems.append(f"condition '{name}' needs four samples or more, for two phases")
+        if "half_life" in kinds and not at_samples and reading.window is None:
+            problems.append(f"condition '{name}' is a half-life and has no 'samples' or 'window'")
+        if reading.window is not None and days(reading.window[0]) >= days(reading.window[1]):
+            problems.append(f"condition '{name}': the window ends before it begins")
+        if experiment.arms.get(reading.arm, Arm()).doses_of and reading.statistic != LADDER:
+            problems.append(f"condition '{name}' reads a ladder of doses: say {LADDER}")
         if reading.statistic == "half_life_of_rate" and reading.row is None:
             problems.append(f"condition '{name}' does not say of which row")
         elif reading.statistic != "half_life_of_rate" and reading.observe is None:
@@ -296,15 +368,47 @@ def _names_in(experiment: Experiment) -> list[str]:
     return problems
 
 
+def _unreadable(datum: Datum, reading: Reading) -> list[str]:
+    """What a line and its reading do not agree on."""
+    at = reading_time(datum, reading)
+    problems = []
+    if reading.timed and at is None:
+        problems.append(
+            f"'{datum.condition}' is read at a time: give x with a unit of time, or 'at' in the "
+            "scenario"
+        )
+    own = reading_time(datum, reading.model_copy(update={"at": None}))
+    if own is not None and at is not None and reading.timed and abs(own - at) > 1e-9:
+        problems.append(
+            f"'{datum.condition}': x says {datum.x:g} {datum.x_unit}, and 'at' {reading.at}"
+        )
+    return problems
+
+
+def _doubles(data: Sequence[Datum]) -> list[str]:
+    seen: set[tuple[str, str]] = set()
+    problems = []
+    for datum in data:
+        key = (datum.condition, f"{datum.x:g} {datum.x_unit}")
+        if key in seen:
+            problems.append(f"'{datum.condition}' at {datum.x:g} {datum.x_unit} stands twice")
+        seen.add(key)
+    return problems
+
+
 def _data(file: Path) -> tuple[list[Datum], list[str]]:
     if not file.is_file():
         raise NotFound("There is no such file; a triplet has three.", where=str(file))
-    lines = list(csv.reader(utf8_text(file).splitlines()))
+    lines = list(csv.reader(utf8_text(file).removeprefix("\ufeff").splitlines()))
     if not lines or tuple(lines[0]) != COLUMNS:
         raise InvalidInput(f"the first line has to be {','.join(COLUMNS)}.", where=str(file))
     found, problems = [], []
     for number, line in enumerate(lines[1:], start=2):
+        if not any(cell.strip() for cell in line):
+            continue
         try:
+            if len(line) != len(COLUMNS):
+                raise ValueError(f"{len(line)} cells, and {len(COLUMNS)} are needed")
             found.append(_datum(dict(zip(COLUMNS, line, strict=True))))
         except (ValueError, UnitError) as e:
             problems.append(f"{file.name}, line {number}: {e}")
@@ -322,6 +426,17 @@ def _datum(cells: Mapping[str, str]) -> Datum:
         raise ValueError("y_spread and spread_kind stand together or not at all")
     if kind and len(spread) != (2 if kind in ("ci95", "range") else 1):
         raise ValueError(f"a spread of kind {kind} has {'two ends' if len(spread) == 1 else 'one'}")
+    y, n = float(cells["y"]), float(cells["n"] or "nan")
+    if not math.isfinite(y):
+        raise ValueError("y has to be a finite number")
+    if cells["n"].strip() and not n > 0:
+        raise ValueError(f"n is {cells['n']}, and has to be above zero")
+    if not all(math.isfinite(end) for end in spread) or (len(spread) == 1 and not spread[0] > 0):
+        raise ValueError(f"a spread of {cells['y_spread']} is not above zero")
+    if len(spread) == 2 and not spread[0] < spread[1]:
+        raise ValueError(f"the range {cells['y_spread']} does not ascend")
+    y_unit = cells["y_unit"].strip() or "1"
+    _known_unit(y_unit)
     x_unit = cells["x_unit"].strip()
     if x_unit not in ("", NO_TIME):
         magnitude(f"1 {x_unit}", "day")
@@ -329,12 +444,26 @@ def _datum(cells: Mapping[str, str]) -> Datum:
         condition=cells["condition"].strip(),
         x=float(cells["x"] or "nan"),
         x_unit=x_unit,
-        y=float(cells["y"]),
-        y_unit=cells["y_unit"].strip(),
+        y=y,
+        y_unit=y_unit,
         spread=spread,
         spread_kind=kind,
-        n=float(cells["n"]) if cells["n"].strip() else None,
+        n=n if cells["n"].strip() else None,
     )
+
+
+def _known_unit(unit: str) -> None:
+    if unit != "1":
+        quantity(f"1 {unit}")
+
+
+def reading_time(datum: Datum, reading: Reading) -> float | None:
+    """Time of a reading, in days: the scenario's, else the line's."""
+    if reading.at is not None:
+        return days(reading.at)
+    if datum.x_unit and datum.x_unit != NO_TIME and math.isfinite(datum.x):
+        return convert(datum.x, datum.x_unit, "day")
+    return None
 
 
 def days(text: str, where: str = "") -> float:
