@@ -17,7 +17,7 @@ SPREAD := -n $(WORKERS) --dist loadfile
 RESULT := results/knee-demo
 
 .PHONY: help setup demo test check format lint types imports evidence fast literature fuzz \
-	mutants baselines bench docs figure constraints clean
+	mutants baselines bench scoreboard docs figure constraints clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -107,6 +107,9 @@ $(VENV)-bench/.run: pyproject.toml benchmarks/requirements.txt
 
 bench: $(VENV)-bench/.run ## the batched engine beside its peers; writes docs/benchmarks.md (BENCH=--quick)
 	@$(VENV)-bench/bin/python benchmarks/bench.py $(BENCH)
+
+scoreboard: $(VENV)/.dev ## every measured experiment beside its simulation; rewrites docs/scoreboard.md
+	@$(BIN)/python scripts/scoreboard.py --write
 
 docs: $(VENV)/.dev ## the pages of docs/ are Markdown; their code runs as tests
 	@$(BIN)/python -m pytest -q tests/house/test_docs.py

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -458,3 +459,17 @@ def test_worlds_with_a_failed_run_are_counted(
 
     said = [word for s in tell(made).sections for word in s.words]
     assert "1 of 40 runs failed; their worlds are left out." in said
+
+
+def test_the_example_of_the_page_runs(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "howto-validate.md"
+    text = page.read_text(encoding="utf-8")
+    numbers = re.findall(r"```csv\n(.*?)```", text, re.DOTALL)
+    origin, scenario = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    for ending, content in ((".csv", numbers[0]), (".yaml", origin), (".scenario.yaml", scenario)):
+        (tmp_path / f"mouse_liver{ending}").write_text(content, encoding="utf-8")
+    rows = validate.validate(tmp_path, worlds=12).rows
+    assert [row.condition for row in rows] == ["liver", "half-life"]
+    for row in rows:
+        assert row.low < row.predicted < row.high
+        assert row.failed_worlds == row.unread_worlds == 0
