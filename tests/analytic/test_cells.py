@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from exocast import engine
+from exocast.evidence.chance import draw
 
 NEEDLE = {"cells_bag": "bag_live", "cells_iv": "msc_given", "cells_local": "knee_msc_given"}
 TIMES = np.array([0.0, 1 / 24, 0.25, 1.0, 4.0, 30.0, 180.0])
@@ -300,6 +301,25 @@ def test_a_label_is_somewhere_when_its_cell_is_digested(name: str) -> None:
         found = observed(name, 1e6, f"{place}_digested", *parts)
         digested = found.pop(f"{place}_digested")
         assert np.allclose(sum(found.values()), digested, rtol=1e-9, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NEEDLE)
+def test_no_world_of_a_site_with_cells_fails(name: str) -> None:
+    """Shares of one whole that are drawn apart must not pass it, or a state turns negative."""
+    worlds = 200
+    rows = [r for r in site(name).rows if r.varies in ("uncertain", "structure")]
+    drawn = draw(rows, seed=1, worlds=worlds, patients=1)
+    varied = {i: drawn[key][:, 0] for i, key in site(name).origins.items() if key in drawn}
+    dose = {"time": 0.0, "amount": 1e8, "target": NEEDLE[name]}
+    runs = engine.compile(
+        site(name).sbml, varied=tuple(varied), observe=tuple(site(name).observables)
+    ).run(
+        TIMES,
+        varied=np.column_stack(list(varied.values())),
+        doses=pd.DataFrame([{"run": world, **dose} for world in range(worlds)]),
+        processes=1,
+    )
+    assert {engine.STATUS[int(s)] for s in runs.status} == {"ok"}
 
 
 def test_a_label_outlives_the_cells_it_came_from() -> None:
