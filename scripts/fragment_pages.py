@@ -363,18 +363,7 @@ def equations_text(name: str) -> str:
             ]
             parts.append(table(("quantity", head, "what it is"), rows))
     if not parts:
-        parts.append(
-            "No equation of its own: a place and its numbers. They enter equations of others, "
-            "there under the name of the port:"
-        )
-        parts.append(table(("here", "there", "process or quantity", "equation"), entered(name)))
-        used = {row[0] for row in entered(name)}
-        idle = [what for what in sorted(names(name)) if f"`{what}`" not in used]
-        if idle:
-            parts.append(
-                f"In no equation: {', '.join(f'`{w}`' for w in idle)}; "
-                "only names of where an amount is and of what is observed there."
-            )
+        parts += place_text(name)
     if own.ports:
         given = [
             (f"`{port}`", "; ".join(f"{link(p, name)} `{local}`" for p, local in found))
@@ -384,6 +373,21 @@ def equations_text(name: str) -> str:
         parts.append(table(("bound from outside", "in the sites of the package to"), given))
     parts.append(f"Sites: {', '.join(sorted(joins().sites.get(name, ()))) or 'none'}.")
     return "\n\n".join(parts)
+
+
+def place_text(name: str) -> list[str]:
+    """Of a fragment without equations: which equations of others it enters, and with what."""
+    rows = entered(name)
+    used = {row[0] for row in rows}
+    idle = ", ".join(f"`{what}`" for what in sorted(names(name)) if f"`{what}`" not in used)
+    parts = ["No equation of its own: a place and its numbers."]
+    if rows:
+        head = ("here", "there", "process or quantity", "equation")
+        parts += ["They enter equations of others, there under the name of the port:"]
+        parts += [table(head, rows)]
+    if idle:
+        parts += [f"In no equation: {idle}; only where an amount is, and what is observed there."]
+    return parts
 
 
 def entered(name: str) -> list[tuple[str, ...]]:
@@ -596,11 +600,14 @@ def index() -> str:
 def index_cells(name: str) -> tuple[str, ...]:
     stem = name.rpartition("/")[2]
     rows = [row for row in rows_of(fragment(name).table_file) if not is_empty_state(row)]
+    used = joins().sites.get(name, set())
+    others = sorted(set(site_names()) - used)
+    where = f"all but {', '.join(others)}" if 0 < len(others) < len(used) / 2 else None
     return (
         f"[{words(stem)}](../src/exocast/{name}.md)",
         says(name),
         *(str(sum(row.grade == grade for row in rows) or "–") for grade in GRADES),
-        ", ".join(sorted(joins().sites.get(name, ()))) or "–",
+        where or ", ".join(sorted(used)) or "–",
     )
 
 
