@@ -424,8 +424,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 # The numbers -------------------------------------------------------------------------------------
 
 
-def numbers_text(name: str) -> str:
-    """Every row of the table, its sources, and which other tables replace rows of it."""
+def numbers_text(name: str, prose: str) -> str:
+    """Every row of the table, sources of rows and prose, and which other tables replace rows."""
     file = fragment(name).table_file
     rows = rows_of(file)
     empty = [row for row in rows if is_empty_state(row)]
@@ -446,7 +446,8 @@ def numbers_text(name: str) -> str:
             for k, r in before
         ]
         parts.append(table(first, cells))
-    keys = cited([*rows, *(row for _, row in before)])
+    named = re.findall(r"`(\w+)`", prose)
+    keys = cited([*rows, *(row for _, row in before)], named)
     if keys:
         parts.append("\n".join(f"- `{key}`: {reference(key)}" for key in keys))
     replaced = replacements(name)
@@ -463,15 +464,15 @@ def priors(name: str) -> list[tuple[str, Row]]:
     return [(row.id.removeprefix(stem), row) for row in rows if row.id.startswith(stem)]
 
 
-def cited(rows: Iterable[Row]) -> list[str]:
-    """Sources of rows, and those that their notes name."""
+def cited(rows: Iterable[Row], named: Sequence[str]) -> list[str]:
+    """Sources of rows, those that their notes name, and those that the prose names."""
     every = sources()
-    found = []
+    found: list[str] = []
     for row in rows:
         # The title of a fit names what it was fitted to.
         title = every[row.source].title.replace("\\", "") if row.source in every else ""
         found += [row.source, *re.findall(r"\w+", f"{row.place} {row.note} {title}")]
-    return [key for key in dict.fromkeys(found) if key in every]
+    return [key for key in dict.fromkeys([*found, *named]) if key in every]
 
 
 def is_empty_state(row: Row) -> bool:
@@ -555,7 +556,8 @@ def page(name: str, text: str) -> str:
     picture = f"```mermaid\n{Picture(name).text()}\n```\n\n{LEGEND}"
     text = _block(text, "picture", picture, before=2)
     text = _block(text, "equations", "## Equations\n\n" + equations_text(name), before=None)
-    return _block(text, "numbers", "## Numbers\n\n" + numbers_text(name), before=None)
+    prose = re.sub(r"<!-- (\w+): .*?<!-- end of \1 -->", "", text, flags=re.DOTALL)
+    return _block(text, "numbers", "## Numbers\n\n" + numbers_text(name, prose), before=None)
 
 
 def _block(text: str, what: str, content: str, *, before: int | None) -> str:
