@@ -161,6 +161,18 @@ def test_no_note_of_the_model_leans_on_a_study_kept_for_prediction() -> None:
     assert not found
 
 
+def test_the_decision_counts_what_there_is(root: Path) -> None:
+    said = (root / "docs/decisions/0011-body-data.md").read_text(encoding="utf-8")
+    size = {use: [len(rows(n)) for n in NAMES if about(n)["used_for"] == use] for use in USES}
+    tested, shown = size["prediction"], size["shown"]
+    assert (
+        f"Calibration has {sum(size['calibration'])} rows in {len(size['calibration'])} sets, "
+        f"prediction {sum(tested)} rows in {len(tested)} sets"
+    ) in said
+    assert f"{len(shown)} sets are shown" in said
+    assert f"{sum(tested)} rows tell a bad model from a good one" in said
+
+
 def test_unverified_numbers_count_in_no_total() -> None:
     loose = [name for name in NAMES if name.endswith(("_unverified", "_secondhand"))]
     assert loose
