@@ -2,7 +2,8 @@
 
 A number is converted from the unit that the model counts in to the unit of the data; where those
 are of different kinds, it is refused. An amount in per cent is in per cent of what was given of
-its kind. A reading's ``scale`` takes the place of a conversion.
+its kind. A reading's ``scale`` is a further factor; where the kinds differ (an amount in items beside
+one in mass) it takes the place of the conversion.
 """
 
 from __future__ import annotations
@@ -60,9 +61,7 @@ def predict(datum: Datum, reading: Reading, runs: Mapping[str, Run]) -> Array:
         found, unit = _half_saturation(datum, reading, run), "item"
     else:
         found, unit = _statistic(datum, reading, run, reading.statistic)
-    if reading.scale is not None:
-        return found * reading.scale
-    return found * _factor(unit, datum)
+    return found * factor(unit, datum, reading)
 
 
 def course(reading: Reading, run: Run) -> tuple[Array, str]:
@@ -107,18 +106,21 @@ def dose_of(reading: Reading, run: Run) -> float:
     return run.given[kind]
 
 
-def _factor(unit: str, datum: Datum) -> float:
-    """Factor from a unit to the datum's."""
+def factor(unit: str, datum: Datum, reading: Reading) -> float:
+    """Factor from what is read off, in a unit, to the datum; refuses units of another kind."""
+    scale = 1.0 if reading.scale is None else reading.scale
     if unit == datum.y_unit:
-        return 1.0
+        return scale
     if not same_dimension(unit, datum.y_unit):
+        if reading.scale is not None:
+            return scale
         raise InvalidInput(
             f"'{datum.condition}' is in {datum.y_unit}, and what is read off is in "
             f"{'pure numbers' if unit == '1' else unit}; give the data in such a unit, or a "
             "'scale'.",
             where="y_unit",
         )
-    return convert(1.0, unit, datum.y_unit)
+    return scale * convert(1.0, unit, datum.y_unit)
 
 
 def _observed(run: Run, name: str) -> Array:

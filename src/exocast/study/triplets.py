@@ -141,7 +141,8 @@ class Reading(_Block):
     row: str | None = None
     scale: float | None = Field(
         default=None,
-        description="factor from what is read off to the data's unit, in place of a conversion",
+        description="further factor; where the units are of different kinds, in place of "
+        "the conversion",
     )
 
     @property

@@ -26,7 +26,15 @@ from exocast.errors import ExocastError
 from exocast.evidence.chance import normal_scores
 from exocast.evidence.rows import package_table
 from exocast.study.experiment import SEED, WORLDS, Run, built_from, simulate
-from exocast.study.readings import course, finite, is_relative, mostly_known, predict, timed_value
+from exocast.study.readings import (
+    course,
+    factor,
+    finite,
+    is_relative,
+    mostly_known,
+    predict,
+    timed_value,
+)
 from exocast.study.triplets import (
     FOLDER,
     Datum,
@@ -36,7 +44,6 @@ from exocast.study.triplets import (
     read_all,
     reading_time,
 )
-from exocast.units import convert
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -513,9 +520,7 @@ def _courses(triplet: Triplet, arms: Mapping[str, Run]) -> list[Course]:
         keep = (arm.times <= 1.1 * max(at for _, at in timed)) & (arm.times > 0)
         values, unit = course(reading, arm)
         values, unit = timed_value(datum, reading, arm, values[:, keep], unit)
-        values = values * (
-            convert(1.0, unit, datum.y_unit) if reading.scale is None else reading.scale
-        )
+        values = values * factor(unit, datum, reading)
         low, median, high = np.nanquantile(values, [LOW, 0.5, HIGH], axis=0)
         found.append(
             Course(
