@@ -21,13 +21,13 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit
+from scipy.special import expit, logit
 
 from exocast import engine
 from exocast.evidence.chance import spread_on_scale, value_of
@@ -97,7 +97,8 @@ class Set:
 def calibration_sets() -> tuple[tuple[Set, ...], dict[str, Number]]:
     """Every calibration set, and the uncertain rows of all their models by name."""
     priors = dict(package_table("body", "priors"))
-    sets, numbers = [], {}
+    sets: list[Set] = []
+    numbers: dict[str, Number] = {}
     for triplet in read_all():
         if triplet.origin.used_for != "calibration":
             continue
@@ -269,12 +270,11 @@ def _range(number: Number, score: float, sd: float, widening: float) -> tuple[fl
     """Ends of a uniform law about the mode with the posterior's spread on each side."""
     prior = number.prior
     low, high = prior.spread
-    share = prior.unit == "1" and low > 0 and high < 1
-    decades = low > 0 and high / low > 3
-    there, back = (lambda x: x), (lambda x: x)
-    if share:
-        there, back = (lambda x: math.log(x / (1 - x))), (lambda x: 1 / (1 + math.exp(-x)))
-    elif decades:
+    there: Callable[[float], float] = float
+    back: Callable[[float], float] = float
+    if prior.unit == "1" and low > 0 and high < 1:
+        there, back = (lambda x: float(logit(x))), (lambda x: float(expit(x)))
+    elif low > 0 and high / low > 3:
         there, back = math.log, math.exp
     middle = there(number.value(score))
     ends = []
@@ -393,7 +393,8 @@ def show_numbers(
     numbers: Sequence[Number], found: Fit, heard: Sequence[int], told: Sequence[int]
 ) -> None:
     """A line a number that the data respond to, the best informed first; the screened by name."""
-    print(f"\n{'number':<42} {'prior':>10} {'posterior':>10} {'score':>6} {'doubt':>6} {'moves':>6}")
+    heads = " ".join(f"{head:>6}" for head in ("score", "doubt", "moves"))
+    print(f"\n{'number':<42} {'prior':>10} {'posterior':>10} {heads}")
     for i in sorted(heard, key=lambda i: found.sd[i]):
         n = numbers[i]
         print(

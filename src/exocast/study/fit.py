@@ -28,7 +28,8 @@ MOST_STEPS = 40
 ENOUGH = 1e-6
 DAMPING = (1e-3, 1e8)
 PROFILE_SCORES = np.linspace(-2.4, 2.4, 7)
-PROFILE_STEPS = 2
+PROFILE_STEPS = 4
+PROFILE_LENGTHS = (1.0, 0.3, 0.1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,7 +299,8 @@ def _profiles(
     """Profiles of the numbers held, all points of all of them in one batch a step.
 
     The others start where the Laplace approximation has them and take Gauss-Newton steps with the
-    Jacobian of the mode; of each point the cheapest cost stands.
+    Jacobian of the mode, each tried in several lengths; the cheapest stands. Far from the mode,
+    where another Jacobian would lead further down, a rise is an upper bound.
     """
     if not len(held):
         return ()
@@ -306,19 +308,26 @@ def _profiles(
     spread = np.sqrt(np.diag(covariance))
     shift = spread[which] * np.tile(PROFILE_SCORES, len(held))
     scores = mode + covariance[which] / covariance[which, which][:, None] * shift[:, None]
-    lowest = np.full(len(which), np.inf)
+    residuals = model.residuals(scores)
+    lowest = _costs(residuals, scores)
     curvature = _curvature(jacobian)
-    for step in range(PROFILE_STEPS + 1):
-        residuals = model.residuals(scores)
-        lowest = np.minimum(lowest, _costs(residuals, scores))
-        if step == PROFILE_STEPS:
-            break
+    every = np.arange(len(which))
+    for _ in range(PROFILE_STEPS):
         gradient = np.nan_to_num(residuals) @ jacobian + scores
+        steps = np.zeros_like(scores)
         for i in held:
             free, mine = np.arange(len(mode)) != i, which == i
-            scores[np.ix_(mine, free)] -= np.linalg.solve(
+            steps[np.ix_(mine, free)] = np.linalg.solve(
                 curvature[np.ix_(free, free)], gradient[np.ix_(mine, free)].T
             ).T
+        offers = np.stack([scores - length * steps for length in PROFILE_LENGTHS])
+        found = model.residuals(offers.reshape(-1, len(mode))).reshape(*offers.shape[:2], -1)
+        costs = np.stack([_costs(f, o) for f, o in zip(found, offers, strict=True)])
+        best = costs.argmin(axis=0)
+        better = costs[best, every] < lowest
+        lowest = np.where(better, costs[best, every], lowest)
+        scores = np.where(better[:, None], offers[best, every], scores)
+        residuals = np.where(better[:, None], found[best, every], residuals)
     rise = lowest - float(at_mode @ at_mode + mode @ mode)
     rise[~np.isfinite(rise)] = np.nan
     at = mode[which] + shift
