@@ -1,145 +1,322 @@
-"""Fit the body's few numbers to the data sets that are kept for calibration.
+"""Fit the model's numbers to the data sets that are kept for calibration, all of them together.
 
     python scripts/calibrate_body.py            # prints prior, posterior, misfits and profiles
-    python scripts/calibrate_body.py --write    # and rewrites the rows of body/*.csv, the
-                                                # correlations and body/profiles.csv
+    python scripts/calibrate_body.py --write    # and rewrites the rows of the tables, adopts their
+                                                # priors, writes body/correlations.csv,
+                                                # body/profiles.csv and body/fitted.csv
 
-Priors stand in ``body/priors.csv`` and are never written. Data sets kept for prediction are never
-read here. A number that the data hardly inform keeps its prior row.
+Every uncertain row of the models of these sets is moved, in standard scores of its own prior: what
+is not fitted would get its whole doubt back in a prediction. The prior of a row that was fitted
+before stands in ``body/priors.csv``; of any other it is the row itself, and is copied there when
+the fit first moves it. Data sets kept for prediction are never read here. A set whose study built
+one of the rows that it responds to by hand is left out: data count once. A row that the data do not
+inform keeps its prior.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import io
 import math
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy.special import logit
+from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from exocast import engine
 from exocast.evidence.chance import spread_on_scale, value_of
+from exocast.evidence.correlations import COLUMNS as PAIR_COLUMNS
+from exocast.evidence.correlations import correlations_of
 from exocast.evidence.grades import grades
-from exocast.evidence.rows import COLUMNS, Row, package_table, table
-from exocast.study import validate
-from exocast.study.fit import Fit, Predict, fit
-from exocast.study.triplets import Triplet, read_all
+from exocast.evidence.rows import COLUMNS, Row, package_table, rows_of
+from exocast.study.experiment import simulate
+from exocast.study.fit import Fit, Part, Profile, fit, linear, response, shared_error
+from exocast.study.readings import predict
+from exocast.study.triplets import Datum, Triplet, read_all
+from exocast.study.validate import error_sd, given, limit, on_scale
 
-BODY = Path(engine.__file__).parent.parent / "body"
-CORRELATIONS = BODY.parent / "patient" / "correlations.csv"
+Array = NDArray[np.float64]
+PACKAGE = Path(engine.__file__).parent.parent
+BODY = PACKAGE / "body"
+PRIORS = BODY / "priors.csv"
 SOURCE, PLACE, GRADE = "body_fit", "scripts/calibrate_body.py", "D"
+SCREEN = 0.05  # a row that moves all data together by less, in their SD a score, is left out
 INFORMED = 0.9  # a posterior SD below this share of the prior's is news
-WORTH_SAYING = 0.25  # correlations smaller than this are left out
-SITES = ("whole_body", "whole_body_labelled")
+MOVED = 0.25  # and so is a mode that lies further from the prior's centre, in its SD
+WORTH_SAYING = 0.02  # correlations smaller than this are left out
+PROFILES = 24
+BETTER = -0.1  # a profile that falls further has found a better mode
+SMALLEST_EIGENVALUE = 1e-4
+END = 1e-3  # a percentage of nothing or all is read at this share of the scale from it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Number:
-    """A fitted number: its prior row, the key in the model, and the overlay that it belongs to."""
+    """A row that is fitted: its prior, under the key that the model has it by, and where it stands.
+
+    ``row`` is the row as it stands now; ``id`` its id in its own table.
+    """
 
     prior: Row
-    key: str
-    overlay: str
+    row: Row
+    file: Path
 
     @property
     def name(self) -> str:
         """Id in the table of priors."""
-        return self.prior.id
+        return self.row.name
 
     @property
-    def file(self) -> Path:
-        """Table that its row stands in."""
-        stem = self.key.partition(".")[0]
-        return BODY / (f"{self.overlay}.csv" if self.overlay else f"{stem}.csv")
+    def id(self) -> str:
+        """Id in its own table."""
+        return self.row.key if self.row.over else self.row.id
+
+    def value(self, score: float) -> float:
+        """Its value at a score of its prior."""
+        return float(value_of(self.prior, np.array(score)))
 
 
-def numbers() -> tuple[Number, ...]:
-    """Everything that is fitted, in the order of the table of priors."""
-    found = []
-    for row in package_table("body", "priors").values():
-        first, _, rest = row.id.partition(".")
-        labelled = first.startswith("labels_")
-        found.append(
-            Number(
-                prior=row,
-                key=rest if labelled else row.id,
-                overlay=first.replace("_", "/", 1) if labelled else "",
+@dataclass(frozen=True, kw_only=True)
+class Set:
+    """A data set and the numbers that its models use."""
+
+    triplet: Triplet
+    names: tuple[str, ...]
+    switches: Mapping[str, float]
+
+    @property
+    def study(self) -> str:
+        """Source of its data."""
+        return self.triplet.origin.source
+
+
+def calibration_sets() -> tuple[tuple[Set, ...], dict[str, Number]]:
+    """Every calibration set, and the uncertain rows of all their models by name."""
+    priors = dict(package_table("body", "priors"))
+    sets: list[Set] = []
+    numbers: dict[str, Number] = {}
+    for triplet in read_all():
+        if triplet.origin.used_for != "calibration":
+            continue
+        rows: dict[str, Row] = {}
+        for run in simulate(triplet, worlds=1, central=True).values():
+            for key, row in run.rows.items():
+                if rows.setdefault(key, row) != row:
+                    raise SystemExit(f"{triplet.name}: arms differ in where {key} comes from.")
+        own = [r for r in rows.values() if r.varies == "uncertain" and _spreads(r)]
+        for row in own:
+            numbers.setdefault(row.name, _number(row, priors.get(row.name)))
+        sets.append(
+            Set(
+                triplet=triplet,
+                names=tuple(row.name for row in own),
+                switches={k: round(r.value) for k, r in rows.items() if r.varies == "structure"},
             )
         )
-    return tuple(found)
+    return tuple(sets), numbers
 
 
-def data() -> tuple[Triplet, ...]:
-    """Calibration sets of the body, simulated on the whole body."""
-    return tuple(
-        t for t in read_all() if t.origin.used_for == "calibration" and t.experiment.site in SITES
-    )
+def _spreads(row: Row) -> bool:
+    return spread_on_scale(row)[0] != "none"
 
 
-def predictor(fitted: Sequence[Number], sets: Sequence[Triplet]) -> Predict:
-    """Function from scores to predictions on the scale of the errors."""
+def _number(row: Row, prior: Row | None) -> Number:
+    if prior is None and row.source == SOURCE:
+        raise SystemExit(f"{row.name} is a posterior, and has no prior in {PRIORS}.")
+    folder, _, stem = row.over.partition("_")
+    pattern = f"*/{folder}/{stem}.csv" if row.over else f"*/{row.table}.csv"
+    files = list(PACKAGE.glob(pattern))
+    if len(files) != 1:
+        raise SystemExit(f"{row.name} stands in {len(files)} tables of the package.")
+    own = row if prior is None else replace(prior, id=row.id, table=row.table, over=row.over)
+    return Number(prior=own, row=row, file=files[0])
 
-    def predict(scores: np.ndarray) -> np.ndarray:
-        columns = []
-        for triplet in sets:
-            values = {
-                n.key: value_of(n.prior, scores[:, i])
-                for i, n in enumerate(fitted)
-                if not n.overlay or n.overlay in triplet.experiment.overlays
-            }
-            runs = validate.simulate(triplet, worlds=len(scores), values=values, central=True)
-            for datum in triplet.data:
-                reading = triplet.experiment.conditions[datum.condition]
-                columns.append(on_scale(datum.y_unit, validate.predict(datum, reading, runs)))
+
+# The data -----------------------------------------------------------------------------------------
+
+
+def part(one: Set, numbers: Mapping[str, Number], order: Mapping[str, int]) -> Part:
+    """A data set for the fit: predictions on the scale of the errors."""
+    fitted = [numbers[name] for name in one.names]
+
+    def model(scores: Array) -> Array:
+        values = {n.row.key: value_of(n.prior, scores[:, i]) for i, n in enumerate(fitted)}
+        values |= {key: np.full(len(scores), value) for key, value in one.switches.items()}
+        runs = simulate(one.triplet, worlds=len(scores), values=values, central=True)
+        conditions = one.triplet.experiment.conditions
+        columns = [
+            on_scale(datum, predict(datum, conditions[datum.condition], runs))
+            for datum in one.triplet.data
+        ]
         return np.stack(columns, axis=1)
 
-    return predict
+    return Part(own=tuple(order[name] for name in one.names), predict=model)
 
 
-def on_scale(unit: str, values: np.ndarray) -> np.ndarray:
-    """Logarithm, of the odds for a percentage."""
-    values = np.asarray(values, dtype=np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if unit == "percent":
-            return logit(np.clip(values / 100, 1e-12, 1 - 1e-12))
-        return np.log(values)
+def read_off(datum: Datum) -> float:
+    """A datum on the scale of the errors; nothing or all in the middle of its printed range."""
+    if datum.y_unit != "percent" or 0 < datum.y < 100:
+        return float(on_scale(datum, datum.y))
+    if datum.spread_kind != "range":
+        raise SystemExit(f"{datum.condition}: {datum.y:g} % without a range says nothing of odds.")
+    ends = np.clip(datum.spread, 100 * limit(), 100 * (1 - limit()))
+    return float(np.mean(on_scale(datum, ends)))
 
 
-def observed(sets: Sequence[Triplet]) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Data, standard deviations, and names. Two markers of one study count as one reading each."""
-    values, sds, names = [], [], []
-    for triplet in sets:
-        for datum in triplet.data:
-            values.append(float(on_scale(datum.y_unit, np.array(datum.y))))
-            sds.append(validate.error_sd(datum))
-            names.append(f"{triplet.name}: {datum.condition}")
-    return np.array(values), np.array(sds), names
+def errors(one: Set, rows_of_study: int) -> list[float]:
+    """Standard deviation of each datum of a set, with the design effect of its study's rows."""
+    correlation = package_table("study", "validate")["shared"].value
+    found = []
+    experiment = one.triplet.experiment
+    for datum in one.triplet.data:
+        reading = experiment.conditions[datum.condition]
+        kind = given(experiment.arms[reading.arm].plan)
+        total = error_sd(datum, reading, kind)
+        shared = error_sd(replace(datum, spread=(), spread_kind=""), reading, kind)
+        found.append(shared_error(total, shared, rows_of_study, correlation))
+    return found
 
 
-def posterior(number: Number, found: Fit, i: int) -> Row | None:
-    """The row after the fit; None where the data hardly say anything of it."""
-    if found.sd[i] >= INFORMED and abs(found.mode[i]) < 1 - INFORMED:
-        return None
-    prior = number.prior
+def observed(sets: Sequence[Set]) -> tuple[Array, Array]:
+    """Data and their standard deviations."""
+    rows = Counter[str]()
+    for one in sets:
+        rows[one.study] += len(one.triplet.data)
+    values = [read_off(datum) for one in sets for datum in one.triplet.data]
+    return np.array(values), np.array([sd for one in sets for sd in errors(one, rows[one.study])])
+
+
+def named_in(study: str, row: Row) -> bool:
+    """Whether a row cites a study, as its source or in its words."""
+    words = f"{row.source} {row.place} {row.note}"
+    return re.search(rf"\b{re.escape(study)}\b", words) is not None
+
+
+def counted_by_hand(
+    sets: Sequence[Set], numbers: Mapping[str, Number], order: Mapping[str, int]
+) -> dict[str, list[str]]:
+    """Sets left out, and the rows that their studies built and their data respond to."""
+    values, sds = observed(sets)
+    jacobian = linear([part(s, numbers, order) for s in sets], np.zeros(len(order)), values, sds)
+    found, first = {}, 0
+    for one in sets:
+        last = first + len(one.triplet.data)
+        moved = response(jacobian[first:last])
+        built = [
+            name
+            for name in one.names
+            if named_in(one.study, numbers[name].prior) and moved[order[name]] >= SCREEN
+        ]
+        if built:
+            found[one.triplet.name] = built
+        first = last
+    return found
+
+
+# The posterior ------------------------------------------------------------------------------------
+
+
+def informed(score: float, sd: float) -> bool:
+    """Whether the data say something of a number."""
+    return sd < INFORMED or abs(score) > MOVED
+
+
+def posterior(number: Number, score: float, sd: float) -> Row:
+    """The row after the fit, with the spread of which the grade's widening makes the posterior's.
+
+    A logarithm stays a ``log_sd`` and a plain number an ``sd``. A range stays a range, which keeps
+    a share a share: its halves have the posterior's spread on the range's own scale, and end at
+    the prior's ends at the latest.
+    """
+    prior, widening = number.prior, grades()[GRADE].widening
     scale, size = spread_on_scale(prior)
-    if scale != "log":
-        raise SystemExit(f"{prior.id}: priors of fitted numbers are log-normal")
-    value = float(value_of(prior, np.array(found.mode[i])))
-    sd = size * float(found.sd[i]) / grades()[GRADE].widening
+    value = number.value(score)
+    spread: tuple[float, ...]
+    if scale == "range":
+        kind, spread = "range", _range(number, score, sd, widening)
+    else:
+        kind, spread = ("log_sd" if scale == "log" else "sd"), (size * sd / widening,)
     return replace(
         prior,
-        id=number.key.partition(".")[2] if not number.overlay else number.key,
-        value=float(f"{value:.4g}"),
-        spread=(float(f"{sd:.3g}"),),
-        spread_kind="log_sd",
+        id=number.id,
+        value=_round(value, 4),
+        spread=tuple(_round(s, 3 if len(spread) == 1 else 4) for s in spread),
+        spread_kind=kind,
         source=SOURCE,
         place=PLACE,
         grade=GRADE,
-        note=f"prior {prior.value:g} (body/priors.csv); doubt {found.sd[i]:.2f} of the prior's",
+        note=f"prior {prior.value:g} ({prior.source}; body/priors.csv); doubt {sd:.2f} of the "
+        "prior's",
     )
+
+
+def _range(number: Number, score: float, sd: float, widening: float) -> tuple[float, float]:
+    """Ends of a uniform law about the mode with the posterior's spread on each side."""
+    prior = number.prior
+    low, high = prior.spread
+    there: Callable[[float], float] = float
+    back: Callable[[float], float] = float
+    if prior.unit == "1" and low > 0 and high < 1:
+        there, back = (lambda x: float(logit(x))), (lambda x: float(expit(x)))
+    elif low > 0 and high / low > 3:
+        there, back = math.log, math.exp
+    middle = there(number.value(score))
+    ends = []
+    for side, end in ((-1, low), (1, high)):
+        reach = abs(there(number.value(score + side * sd)) - middle) * math.sqrt(3) / widening
+        reach = min(reach, abs(there(end) - middle))
+        ends.append(back(middle + side * reach))
+    return ends[0], ends[1]
+
+
+def _round(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")
+
+
+def correlations(
+    names: Sequence[str], found: Array, others: Mapping[tuple[str, str], float]
+) -> dict[tuple[str, str], float]:
+    """Pairs worth saying, rounded, that hold together among themselves and with all others.
+
+    Where leaving out and rounding broke that, all pairs are shrunk by the least factor that mends
+    it.
+    """
+    for a, b in others:
+        if a in names and b in names:
+            raise SystemExit(f"the fit correlates {a} with {b}, which another table does already.")
+    kept = {
+        (names[i], names[j]): float(found[i, j])
+        for i in range(len(names))
+        for j in range(i + 1, len(names))
+        if abs(found[i, j]) >= WORTH_SAYING
+    }
+    for factor in np.arange(1.0, 0.0, -0.005):
+        pairs = {pair: round(r * float(factor), 3) for pair, r in kept.items()}
+        if _smallest_eigenvalue({**others, **pairs}) >= SMALLEST_EIGENVALUE:
+            if factor < 1:
+                print(f"correlations shrunk by {factor:.3f} to hold together")
+            return {pair: r for pair, r in pairs.items() if r}
+    raise SystemExit("the correlations of the other tables do not hold together.")
+
+
+def _smallest_eigenvalue(pairs: Mapping[tuple[str, str], float]) -> float:
+    names = sorted({name for pair in pairs for name in pair})
+    if not names:
+        return 1.0
+    place = {name: i for i, name in enumerate(names)}
+    matrix = np.eye(len(names))
+    for (a, b), r in pairs.items():
+        matrix[place[a], place[b]] = matrix[place[b], place[a]] = r
+    return float(np.linalg.eigvalsh(matrix)[0])
+
+
+# Printing -----------------------------------------------------------------------------------------
 
 
 def main() -> None:
@@ -147,91 +324,186 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="rewrite the tables")
     write = parser.parse_args().write
-    fitted, sets = numbers(), data()
-    values, sds, names = observed(sets)
-    predict = predictor(fitted, sets)
-    found = fit([n.name for n in fitted], predict, values, sds, enough=1e-4)
+    everything, rows = calibration_sets()
+    order = {name: i for i, name in enumerate(rows)}
+    out = counted_by_hand(everything, rows, order)
+    for name, built in out.items():
+        print(f"left out: {name}, whose study built {', '.join(built)} by hand")
+    sets = [one for one in everything if one.triplet.name not in out]
+    names = list(dict.fromkeys(name for one in sets for name in one.names))
+    numbers = [rows[name] for name in names]
+    order = {name: i for i, name in enumerate(names)}
+    values, sds = observed(sets)
+    parts = [part(one, rows, order) for one in sets]
+    found = fit(names, parts, values, sds, profiles=PROFILES, enough=1e-4)
+    heard = [i for i, moved in enumerate(found.response) if moved >= SCREEN]
+    told = [i for i in heard if informed(found.mode[i], found.sd[i])]
     print(
-        f"{len(values)} data of {len(sets)} sets, {len(fitted)} numbers; {found.steps} steps, "
-        f"{'converged' if found.converged else 'NOT converged'}"
+        f"\n{len(values)} data of {len(sets)} sets; {len(names)} uncertain rows, {len(heard)} of "
+        f"them move the data by {SCREEN:g} SD or more, {len(told)} are informed; "
+        f"{found.steps} steps, {'converged' if found.converged else 'NOT converged'}"
     )
-    print(f"sum of squared residuals {found.misfit_before:.1f} before, {found.misfit:.1f} after\n")
-    print(f"{'number':<30} {'prior':>9} {'posterior':>10} {'doubt left':>11}")
-    for i, n in enumerate(fitted):
-        value = float(value_of(n.prior, np.array(found.mode[i])))
-        print(f"{n.name:<30} {n.prior.value:>9.4g} {value:>10.4g} {found.sd[i]:>11.2f}")
-    print(f"\n{'datum':<60} {'residual, SD':>12}")
-    for name, residual in zip(names, found.residuals, strict=True):
-        print(f"{name:<60} {residual:>12.2f}")
-    print("\nprofiles: rise of twice the negative logarithm, over scores about the mode")
-    for profile in found.profiles:
-        print(f"{profile.name:<30} " + " ".join(f"{rise:6.2f}" for rise in profile.rise))
+    print(f"sum of squared residuals {found.misfit_before:.1f} before, {found.misfit:.1f} after")
+    show_numbers(numbers, found, heard, told)
+    as_written = np.zeros(len(names))
+    as_written[told] = found.mode[told]
+    show_data(sets, parts, values, sds, found, as_written)
+    show_profiles(found.profiles)
+    cited = citing(numbers, heard, sets)
     if write:
-        rows = [posterior(n, found, i) for i, n in enumerate(fitted)]
-        write_rows(fitted, rows)
-        write_correlations(fitted, rows, found)
-        write_profiles(fitted, found)
+        if cited:
+            raise SystemExit("nothing is written: make these priors neutral first.")
+        pairs = correlations(
+            [names[i] for i in heard],
+            found.correlation[np.ix_(heard, heard)],
+            {
+                (c.id_a, c.id_b): c.r
+                for c in correlations_of(PACKAGE / "patient" / "correlations.csv")
+            },
+        )
+        write_rows(numbers, found, told)
+        write_correlations(pairs)
+        write_profiles({n.name: n for n in numbers}, found, [names[i] for i in told])
+        write_sets(sets)
+        print(f"\nwritten: {len(told)} rows, {len(pairs)} correlations")
 
 
-def write_rows(fitted: Sequence[Number], rows: Sequence[Row | None]) -> None:
-    """Put the posterior rows in their tables; an uninformed number gets its prior back."""
-    for file in sorted({n.file for n in fitted}):
-        mine = {}
-        for number, row in zip(fitted, rows, strict=True):
-            if number.file == file:
-                back = replace(
-                    number.prior,
-                    id=number.key.partition(".")[2] if not number.overlay else number.key,
+def citing(numbers: Sequence[Number], heard: Iterable[int], sets: Sequence[Set]) -> list[str]:
+    """Priors that cite a study of the fit, which would then count twice; each is printed."""
+    studies = {one.study for one in sets}
+    found = []
+    for number in (numbers[i] for i in heard):
+        for study in sorted(s for s in studies if named_in(s, number.prior)):
+            print(f"the prior of {number.name} cites {study}, whose data are in the fit")
+            found.append(number.name)
+    return found
+
+
+def show_numbers(
+    numbers: Sequence[Number], found: Fit, heard: Sequence[int], told: Sequence[int]
+) -> None:
+    """A line a number that the data respond to, the best informed first; the screened by name."""
+    heads = " ".join(f"{head:>6}" for head in ("score", "doubt", "moves"))
+    print(f"\n{'number':<42} {'prior':>10} {'posterior':>10} {heads}")
+    for i in sorted(heard, key=lambda i: found.sd[i]):
+        n = numbers[i]
+        print(
+            f"{n.name:<42} {n.prior.value:>10.4g} {n.value(found.mode[i]):>10.4g} "
+            f"{found.mode[i]:>6.2f} {found.sd[i]:>6.2f} {found.response[i]:>6.2f}"
+            f"{'' if i in told else '  keeps its prior'}"
+        )
+    quiet = [n.name for i, n in enumerate(numbers) if i not in heard]
+    print(f"\n{len(quiet)} rows move the data by less: {', '.join(quiet)}")
+
+
+def show_data(
+    sets: Sequence[Set],
+    parts: Sequence[Part],
+    values: Array,
+    sds: Array,
+    found: Fit,
+    as_written: Array,
+) -> None:
+    """Residuals at the mode and at the centre of the tables, as they are written."""
+    names = [f"{s.triplet.name}: {d.condition}" for s in sets for d in s.triplet.data]
+    centre = np.concatenate([p.predict(as_written[None, list(p.own)])[0] for p in parts])
+    print(f"\n{'datum':<60} {'error':>6} {'residual, SD':>12} {'as written':>11}")
+    for i, name in enumerate(names):
+        print(
+            f"{name:<60} {sds[i]:>6.2f} {found.residuals[i]:>12.2f} "
+            f"{(centre[i] - values[i]) / sds[i]:>11.2f}"
+        )
+
+
+def show_profiles(profiles: Sequence[Profile]) -> None:
+    """Rises, and a warning where a profile found a better mode."""
+    print("\nprofiles: rise of twice the negative logarithm, over scores about the mode")
+    for profile in profiles:
+        print(f"{profile.name:<42} " + " ".join(f"{rise:6.2f}" for rise in profile.rise))
+    for profile in profiles:
+        if np.nanmin(profile.rise) < BETTER:
+            score = profile.scores[int(np.nanargmin(profile.rise))]
+            print(
+                f"WARNING: {profile.name} at score {score:.2f} is {-np.nanmin(profile.rise):.2f} "
+                "better than the mode; the fit stopped too early"
+            )
+
+
+# Writing ------------------------------------------------------------------------------------------
+
+
+def line_of(cells: Iterable[str]) -> str:
+    """One line of a table."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(cells)
+    return text.getvalue()
+
+
+def cells_of(row: Row) -> list[str]:
+    """Cells of a row."""
+    cells = {column: str(getattr(row, column)) for column in COLUMNS}
+    cells |= {"value": f"{row.value:g}", "spread": "..".join(f"{s:g}" for s in row.spread)}
+    return [cells[column] for column in COLUMNS]
+
+
+def write_rows(numbers: Sequence[Number], found: Fit, told: Sequence[int]) -> None:
+    """Put posteriors in their tables and their priors in theirs; others get their priors back.
+
+    Lines of other rows stay as they are, to the letter.
+    """
+    priors = PRIORS.read_text(encoding="utf-8").splitlines()
+    known = {next(csv.reader([line]))[0]: line for line in priors}
+    for i, number in enumerate(numbers):
+        if i not in told and number.name not in known:
+            continue
+        at = next(row.line for row in rows_of(number.file) if row.id == number.id) - 1
+        lines = number.file.read_text(encoding="utf-8").splitlines()
+        if number.name not in known:
+            cells = next(csv.reader([lines[at]]))
+            priors.append(line_of([number.name, *cells[1:]]))
+        if i in told:
+            lines[at] = line_of(cells_of(posterior(number, found.mode[i], found.sd[i])))
+        else:
+            cells = next(csv.reader([known[number.name]]))
+            lines[at] = line_of([number.id, *cells[1:]])
+        number.file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    PRIORS.write_text("\n".join(priors) + "\n", encoding="utf-8")
+
+
+def write_correlations(pairs: Mapping[tuple[str, str], float]) -> None:
+    """All correlations of the fit; those with a row of an overlay hold where it is in use."""
+    lines = [",".join(PAIR_COLUMNS)]
+    lines += [
+        line_of([a, b, f"{r:g}", "curvature at the mode of the fit", SOURCE, PLACE, GRADE])
+        for (a, b), r in pairs.items()
+    ]
+    (BODY / "correlations.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_profiles(numbers: Mapping[str, Number], found: Fit, told: Sequence[str]) -> None:
+    """Numbers of the profiles, for the page; spreads of any law as of a logarithm."""
+    places = {name: i for i, name in enumerate(found.names)}
+    lines = ["number,value,rise,prior,prior_log_sd,mode,log_sd"]
+    for profile in found.profiles:
+        number, i = numbers[profile.name], places[profile.name]
+        if profile.name not in told or number.value(-1) <= 0:
+            continue
+        size = math.log(number.value(1) / number.value(-1)) / 2
+        mode, sd = float(found.mode[i]), float(found.sd[i])
+        after = math.log(number.value(mode + sd) / number.value(mode - sd)) / 2
+        for score, rise in zip(profile.scores, profile.rise, strict=True):
+            if math.isfinite(rise):
+                lines.append(
+                    f"{number.name},{number.value(float(score)):.4g},{rise:.3f},"
+                    f"{number.prior.value:.4g},{size:.3g},{number.value(mode):.4g},{after:.3g}"
                 )
-                new = back if row is None else row
-                mine[new.id] = new
-        lines = [mine.get(row.id, row) for row in table(file).values()]
-        with file.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for row in lines:
-                spread = "..".join(f"{s:g}" for s in row.spread)
-                cells = {**{c: getattr(row, c) for c in COLUMNS}, "spread": spread}
-                cells["value"] = f"{row.value:.10g}"
-                writer.writerow([cells[c] for c in COLUMNS])
+    (BODY / "profiles.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def write_correlations(fitted: Sequence[Number], rows: Sequence[Row | None], found: Fit) -> None:
-    """Correlations of informed numbers that belong to every label."""
-    lines = CORRELATIONS.read_text(encoding="utf-8").splitlines()
-    kept = [line for line in lines if f",{SOURCE}," not in line]
-    for i, a in enumerate(fitted):
-        for j in range(i + 1, len(fitted)):
-            b, r = fitted[j], float(found.correlation[i, j])
-            both = rows[i] is not None and rows[j] is not None
-            if both and not a.overlay and not b.overlay and abs(r) >= WORTH_SAYING:
-                kept.append(
-                    f"{a.key},{b.key},{r:.2f},curvature at the mode of the fit,{SOURCE},{PLACE},D"
-                )
-    CORRELATIONS.write_text("\n".join(kept) + "\n", encoding="utf-8")
-
-
-def write_profiles(fitted: Sequence[Number], found: Fit) -> None:
-    """Numbers of the profiles, for the page."""
-    with (BODY / "profiles.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(("number", "value", "rise", "prior", "prior_log_sd", "mode", "log_sd"))
-        for i, (number, profile) in enumerate(zip(fitted, found.profiles, strict=True)):
-            size = spread_on_scale(number.prior)[1]
-            mode = number.prior.value * math.exp(size * found.mode[i])
-            for score, rise in zip(profile.scores, profile.rise, strict=True):
-                value = float(value_of(number.prior, np.array(score)))
-                writer.writerow(
-                    (
-                        number.name,
-                        f"{value:.4g}",
-                        f"{max(rise, 0):.3f}",
-                        f"{number.prior.value:.4g}",
-                        f"{size:.3g}",
-                        f"{mode:.4g}",
-                        f"{size * found.sd[i]:.3g}",
-                    )
-                )
+def write_sets(sets: Sequence[Set]) -> None:
+    """Studies whose data were used, which therefore test nothing."""
+    lines = ["fit,source,dataset", *(f"{SOURCE},{one.study},{one.triplet.name}" for one in sets)]
+    (BODY / "fitted.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -131,6 +131,19 @@ def test_correlations_that_cannot_hold_are_refused() -> None:
         correlated_scores(1, ["a", "b", "c"], impossible, 10)
 
 
+def test_a_row_laid_over_another_keeps_its_own_correlations() -> None:
+    pairs = {("a.k", "b.k"): 0.6, ("labels_dye.a.k", "b.k"): -0.6}
+    plain, other = row(table="a"), row(table="b")
+
+    def together(first: Row) -> float:
+        found = draw([first, other], seed=1, worlds=50_000, patients=1, correlations=pairs)
+        return float(np.corrcoef(np.log(found["a.k"][:, 0]), np.log(found["b.k"][:, 0]))[0, 1])
+
+    assert together(plain) == pytest.approx(0.6, abs=0.02)
+    assert together(row(table="a", over="labels_dye")) == pytest.approx(-0.6, abs=0.02)
+    assert together(row(table="a", over="labels_iodine")) == pytest.approx(0.0, abs=0.02)
+
+
 def test_cv_of_a_log_normal_is_its_cv() -> None:
     values = value_of(row(spread_kind="cv", spread=(0.4,)), normal_scores(1, "cv", 200_000))
     assert values.std() / values.mean() == pytest.approx(0.4, rel=0.02)

@@ -115,6 +115,20 @@ def test_correlations_exist_and_hold_together(tmp_path: Path, pairs: list[str], 
     assert any(words in f.message for f in findings), findings
 
 
+def test_a_correlation_may_name_a_row_of_an_overlay(tmp_path: Path) -> None:
+    over = "\n".join((HEADER, GOOD.replace("k,", "table.k,", 1)))
+    for name, wrong in (("labels_dye.table.k", False), ("labels_ink.table.k", True)):
+        findings = found(
+            tmp_path,
+            **table(GOOD, GOOD.replace("k,", "j,", 1)),
+            **{
+                "body/labels/dye.csv": over,
+                "correlations.csv": f"{PAIRS}\ntable.j,{name},0.3,,someone2020,,B",
+            },
+        )
+        assert any(f"no row '{name}'" in f.message for f in findings) == wrong, findings
+
+
 def test_sources_twice_unused_and_damaged_are_told_apart(tmp_path: Path) -> None:
     more = (
         "@misc{unused, title = {T}, note = {n}}\n@misc{someone2020, title = {T}, note = {n}}\n@x\n"

@@ -368,7 +368,7 @@ def _replacements(
                 )
             )
             continue
-        result[row.id] = replace(row, id=local, table=stem)
+        result[row.id] = replace(row, id=local, table=stem, over=f"{file.parent.name}_{file.stem}")
     return result, found
 
 

@@ -206,13 +206,20 @@ def draw_at(
     world, patient
         Index of the world and of the patient of each run.
     correlations
-        By pair of keys; both quantities must be drawn at the same level.
+        By pair of names of rows, which are their keys, but for a row that a species, a condition
+        or an overlay laid over the fragment's own: one label's correlations are not another's.
+        Both quantities must be drawn at the same level.
     occasion
         Names one of several vials that a patient gets: rows that vary between vials are drawn
         anew for each name, all others are not.
     """
     pool = {row.key: row for row in rows}
-    pairs = correlations or {}
+    keys = {row.name: key for key, row in pool.items()}
+    pairs = {
+        (keys[a], keys[b]): r
+        for (a, b), r in (correlations or {}).items()
+        if a in keys and b in keys
+    }
     world_keys = [k for k, r in pool.items() if r.varies in WORLD_LEVELS]
     person_keys = [k for k, r in pool.items() if r.varies in PATIENT_LEVELS]
     worlds = correlated_scores(seed, world_keys, pairs, _length(world))

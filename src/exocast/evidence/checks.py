@@ -65,6 +65,7 @@ class _Shelf:
     findings: list[Finding] = field(default_factory=list)
     tables: dict[str, str] = field(default_factory=dict)
     rows: dict[str, tuple[Row, str]] = field(default_factory=dict)
+    over: dict[str, tuple[Row, str]] = field(default_factory=dict)
     conditions: list[tuple[Row, str]] = field(default_factory=list)
     correlations: list[tuple[Mapping[str, str], str]] = field(default_factory=list)
     sources: dict[str, tuple[Source, str]] = field(default_factory=dict)
@@ -190,6 +191,7 @@ def _read_rows(shelf: _Shelf, path: Path, where: str) -> None:
     for row in rows:
         place = f"{where}, line {row.line}"
         shelf.cited.setdefault(row.source, place)
+        shelf.over.setdefault(f"{path.parent.name}_{row.key}", (row, place))
         if path.parent.name == "conditions":
             shelf.conditions.append((row, place))
         else:
@@ -374,14 +376,15 @@ def _check_correlations(shelf: _Shelf) -> None:
     """Pairs name rows drawn at one level, stand once, and hold together.
 
     A key may also name a person's standard score that several rows share: ``outcomes.pain`` where
-    rows ``outcomes.pain_…`` exist.
+    rows ``outcomes.pain_…`` exist, and a row of an overlay by folder, table and id, such as
+    ``labels_dye.label.loose``.
     """
     pairs: dict[tuple[str, str], float] = {}
     for entry, where in shelf.correlations:
         a, b = entry["id_a"], entry["id_b"]
         levels = []
         for key in (a, b):
-            found = shelf.rows.get(key)
+            found = shelf.rows.get(key, shelf.over.get(key))
             if found is None and any(known.startswith(f"{key}_") for known in shelf.rows):
                 levels.append("patient")
             elif found is None:

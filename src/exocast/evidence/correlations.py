@@ -19,7 +19,9 @@ COLUMNS = ("id_a", "id_b", "r", "system", "source", "place", "grade")
 class Correlation:
     """Correlation of two quantities, with its provenance.
 
-    ``id_a`` and ``id_b`` are keys (``table.id``); ``r`` lies in -1..1.
+    ``id_a`` and ``id_b`` are keys (``table.id``), or names of an overlay's rows
+    (``folder_table.id``, such as ``labels_dye.label.loose``), which hold only where the overlay is
+    in use; ``r`` lies in -1..1.
     """
 
     id_a: str
@@ -85,6 +87,7 @@ def correlations_of(path: Path) -> tuple[Correlation, ...]:
 
 @functools.cache
 def package_correlations() -> Mapping[tuple[str, str], float]:
-    """Correlations that the package ships, by pair of keys."""
-    path = Path(__file__).parent.parent / "patient" / "correlations.csv"
-    return {(row.id_a, row.id_b): row.r for row in correlations_of(path)}
+    """Correlations that the package ships, by pair of keys: published, judged, and fitted."""
+    package = Path(__file__).parent.parent
+    paths = (package / room / "correlations.csv" for room in ("patient", "body"))
+    return {(row.id_a, row.id_b): row.r for path in paths for row in correlations_of(path)}

@@ -38,6 +38,9 @@ class Row:
         At which level the number is drawn: see :data:`VARIES`.
     table, line
         Stem of the table's file and the line in it, for messages.
+    over
+        Table that took the place of the fragment's own row, as ``folder_stem`` such as
+        ``labels_dye``; empty for the fragment's own.
     """
 
     id: str
@@ -54,11 +57,17 @@ class Row:
     note: str = ""
     table: str = ""
     line: int = 0
+    over: str = ""
 
     @property
     def key(self) -> str:
         """Name of the quantity across all tables: ``table.id``."""
         return f"{self.table}.{self.id}"
+
+    @property
+    def name(self) -> str:
+        """Name of the row: its key, after the table that laid it over the fragment's own."""
+        return f"{self.over}.{self.key}" if self.over else self.key
 
 
 def rows_of(path: Path) -> tuple[Row, ...]:

@@ -2,8 +2,8 @@
 
 A number is converted from the unit that the model counts in to the unit of the data; where those
 are of different kinds, it is refused. An amount in per cent is in per cent of what was given of
-its kind. A reading's ``scale`` is a further factor; where the kinds differ (an amount in items beside
-one in mass) it takes the place of the conversion.
+its kind. A reading's ``scale`` is a further factor; where the kinds differ (an amount in items
+beside one in mass) it takes the place of the conversion.
 """
 
 from __future__ import annotations
