@@ -50,7 +50,7 @@ PLACES = {
   x:
     fragment: body/film
     ports: {free: b_free, tissue_space: b_space, film_space: p_film, diffusivity: v_diffusivity,
-      seepage: p_seepage, needles: p_needles, laser: p_laser}
+      needles: p_needles, laser: p_laser}
 """,
     "wound": """
   p: {fragment: body/wound_space}
@@ -289,9 +289,11 @@ def film(library: Path, route: str, observe: tuple[str, ...] = ("b_free",), **ro
 
 
 def test_a_film_on_intact_skin_is_absorbed_in_a_race_with_its_loss(library: Path) -> None:
-    found = film(library, "intact", p_permeability=0.01, p_surface_area=100.0, p_film=1.0)
-    seepage, gone = 1.0, 4.0
-    expected = seepage / (seepage + gone) * (1 - one_exponential(seepage + gone))
+    # The share that passes is what the row says, whatever the film and its loss.
+    share, gone = 0.2, 4.0
+    found = film(library, "intact", x_intact_passage=share, x_k_gone=gone, p_surface_area=7.0)
+    seepage = share * gone / (1 - share)
+    expected = share * (1 - one_exponential(seepage + gone))
     assert close(found[:, 0], expected)
 
 
@@ -299,7 +301,6 @@ def test_closing_channels_let_through_the_integral_of_an_exponential(library: Pa
     share, depth, area, volume, diffusivity, closing = 0.004, 0.015, 100.0, 1.0, 0.0045, 0.7
     entry = diffusivity * 0.3 * share * area / (depth * volume)
     rows = {
-        "p_permeability": 0.0,
         "p_needle_share": share,
         "p_needle_depth": depth,
         "p_surface_area": area,

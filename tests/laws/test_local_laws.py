@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import exocast
 from exocast import engine
 
 SIZES = ("small", "medium", "large")
@@ -107,6 +108,27 @@ def test_opened_skin_takes_up_more_than_closed_skin_and_less_than_a_needle_bring
     assert list(absorbed) == sorted(absorbed)
     assert absorbed[0] < 0.01
     assert absorbed[3] == pytest.approx(1.0, abs=1e-9)
+
+
+def test_the_band_of_intact_skin_stays_below_what_would_show_it_wrong() -> None:
+    # The page of the mechanism names more than 3 % of native vesicles through intact skin.
+    made = exocast.exposure(
+        {
+            "schema_version": 1,
+            "stated": {"size_median": "110 nm"},
+            "regimen": {"dose": "1e10 particle", "route": "topical"},
+            "subject": {"species": "human"},
+            "site": "skin",
+            "horizon": "7 day",
+            "worlds": 60,
+            "patients": 1,
+        }
+    )
+    kept = ("skin_lost_particles", "skin_film_particles")
+    left = sum(made.result.values(name)[0, :, 0, -1] for name in kept) / 1e10
+    low, high = np.quantile(1 - left, [0.05, 0.95])
+    assert 0.0 < low < 0.003 < high < 0.03
+    assert 0.0 < (1 - left).min() and (1 - left).max() < 0.03
 
 
 def test_a_clean_wound_keeps_more_than_a_wet_one() -> None:
