@@ -8,7 +8,7 @@
 Every uncertain row of the models of these sets is moved, in standard scores of its own prior: what
 is not fitted would get its whole doubt back in a prediction. The prior of a row that was fitted
 before stands in ``body/priors.csv``; of any other it is the row itself, and is copied there when
-the fit first moves it. Data sets kept for prediction are never read here. A set whose study built
+the fit moves it, and back when it no longer does. Data sets kept for prediction are never read here. A set whose study built
 one of the rows that it responds to by hand is left out: data count once. A row that the data do not
 inform keeps its prior.
 """
@@ -464,6 +464,7 @@ def write_rows(numbers: Sequence[Number], found: Fit, told: Sequence[int]) -> No
         if i in told:
             lines[at] = line_of(cells_of(posterior(number, found.mode[i], found.sd[i])))
         else:
+            priors.remove(known[number.name])
             cells = next(csv.reader([known[number.name]]))
             lines[at] = line_of([number.id, *cells[1:]])
         number.file.write_text("\n".join(lines) + "\n", encoding="utf-8")
