@@ -151,12 +151,20 @@ def part(one: Set, numbers: Mapping[str, Number], order: Mapping[str, int]) -> P
         runs = simulate(one.triplet, worlds=len(scores), values=values, central=True)
         conditions = one.triplet.experiment.conditions
         columns = [
-            on_scale(datum, predict(datum, conditions[datum.condition], runs))
+            censored(datum, on_scale(datum, predict(datum, conditions[datum.condition], runs)))
             for datum in one.triplet.data
         ]
         return np.stack(columns, axis=1)
 
     return Part(own=tuple(order[name] for name in one.names), predict=model)
+
+
+def censored(datum: Datum, values: Array) -> Array:
+    """Predictions of nothing or all go no further than what was read: more of it is no misfit."""
+    if datum.y_unit != "percent" or 0 < datum.y < 100:
+        return values
+    end = read_off(datum)
+    return np.minimum(values, end) if datum.y == 100 else np.maximum(values, end)
 
 
 def read_off(datum: Datum) -> float:
