@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from exocast.errors import InvalidInput as InvalidInput
     from exocast.errors import NotFound as NotFound
     from exocast.errors import OutsideEvidence as OutsideEvidence
+    from exocast.errors import RunsFailed as RunsFailed
     from exocast.errors import TableError as TableError
     from exocast.errors import UnitError as UnitError
     from exocast.errors import UnknownName as UnknownName
@@ -69,6 +70,7 @@ _FROM_ERRORS = (
     "InvalidInput",
     "NotFound",
     "OutsideEvidence",
+    "RunsFailed",
     "TableError",
     "UnitError",
     "UnknownName",

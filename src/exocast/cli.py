@@ -1,7 +1,7 @@
 """The command line: data on stdout, everything else on stderr.
 
-Exit codes: 0 done, 1 unexpected, 2 usage, 3 a check failed, 65 invalid input, 66 not found,
-75 interrupted.
+Exit codes: 0 done, 1 unexpected, 2 usage, 3 a check or all runs failed, 65 invalid input, 66 not
+found, 75 interrupted.
 """
 
 from __future__ import annotations

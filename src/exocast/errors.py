@@ -11,6 +11,7 @@
     ├── OutsideEvidence         a question beyond what was measured (exit code 65)
     ├── NotFound                a file or folder that is not there (exit code 66)
     ├── CheckFailed             a check ran and did not pass (exit code 3)
+    ├── RunsFailed              a simulation of which nothing is left (exit code 3)
     └── Interrupted             stopped half way; can be resumed (exit code 75)
 
 Each message says what was asked, what was found, and what to do.
@@ -109,6 +110,13 @@ class CheckFailed(ExocastError):
     """A check ran and did not pass."""
 
     code = "CHECK_FAILED"
+    exit_code = 3
+
+
+class RunsFailed(ExocastError):
+    """A simulation in which no run came to its end."""
+
+    code = "RUNS_FAILED"
     exit_code = 3
 
 

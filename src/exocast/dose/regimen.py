@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pydantic import (
     BaseModel,
@@ -114,8 +114,26 @@ def dose_unit(dose: str, *, where: str = WHERE) -> tuple[float, str]:
     )
 
 
-def check_route(regimen: Regimen, routes: Iterable[str], joints: Iterable[str]) -> None:
+def check_route(
+    regimen: Regimen,
+    routes: Iterable[str],
+    joints: Iterable[str],
+    *,
+    of: str = "",
+    elsewhere: Sequence[str] = (),
+) -> None:
     """Nothing, when the site has the regimen's route and joint.
+
+    Parameters
+    ----------
+    regimen
+        What is asked.
+    routes, joints
+        What the site has.
+    of
+        The site's name, for the message.
+    elsewhere
+        Other sites that have the route, for the message.
 
     Raises
     ------
@@ -124,10 +142,15 @@ def check_route(regimen: Regimen, routes: Iterable[str], joints: Iterable[str]) 
     """
     routes, joints = tuple(routes), tuple(joints)
     if regimen.route not in routes:
-        raise UnknownName(
-            f"there is no route '{regimen.route}'." + nearest(regimen.route, routes),
-            where="regimen.route",
-        )
+        close = nearest(regimen.route, routes)
+        if not of:
+            known = close
+        else:
+            verb = "has" if len(elsewhere) == 1 else "have"
+            others = f"; {' and '.join(elsewhere)} {verb} it." if elsewhere else "."
+            known = f" '{of}' has: {', '.join(routes)}{others}"
+            known += close if "Did you mean" in close and not elsewhere else ""
+        raise UnknownName(f"there is no route '{regimen.route}'." + known, where="regimen.route")
     if regimen.site not in joints:
         raise UnknownName(
             f"there is no joint '{regimen.site}'." + nearest(regimen.site, joints),

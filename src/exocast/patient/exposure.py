@@ -21,20 +21,40 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from exocast import engine
 from exocast.documents import NO_OPTIONS, parse
 from exocast.dose import Regimen, check_route, dose_unit, injection_volume_ml
-from exocast.engine.site import HUMAN
-from exocast.errors import InvalidInput, UnitError, UnknownName, nearest
+from exocast.engine.site import (
+    HUMAN,
+    PACKAGE,
+    SPECIES,
+    Site,
+    find,
+    find_site,
+    load_condition,
+    load_site,
+    site_names,
+    species_names,
+)
+from exocast.errors import (
+    ExocastError,
+    InvalidInput,
+    RunsFailed,
+    UnitError,
+    UnknownName,
+    nearest,
+)
 from exocast.evidence.chance import (
     PATIENT_LEVELS,
     WORLD_LEVELS,
     correlated_scores,
     draw,
     draw_at,
+    spread_on_scale,
     value_of,
 )
 from exocast.evidence.correlations import package_correlations
 from exocast.evidence.rows import Row, package_table, under_prior
 from exocast.patient.directory import versions, write_part, write_rows, write_runs, write_text
 from exocast.patient.given import CLASSES, at_needle, dose_table, needle_record, vial_record
+from exocast.patient.subjects import VESICLES, doubt
 from exocast.units import magnitude
 from exocast.vial import (
     Needle,
@@ -60,6 +80,10 @@ RTOL = 1e-6
 RUNS_PER_PART = 2000
 MOST_RUNS = 1_000_000
 SMALLEST_NM = 1.0
+MANY_FAILED = 0.05
+MOST_NAMED = 3
+MISMATCH = "msc_recognition.mismatch"
+LABELLED = "label_"
 MINUTES = (0, 1, 2, 5, 10, 20, 30)
 HOURS = (1, 2, 3, 4, 6, 8, 12, 18)
 DAYS = (1, 1.5, 2, 3, 4, 5, 6)
@@ -111,6 +135,9 @@ class Stated(_Block):
     )
     size_log_sd: float = Field(default=0.35, gt=0, lt=1.5, description="of the logarithm of size")
     product: str = Field(default="msc_ev", description="name of a product file")
+    donor: Literal["own", "other"] | None = Field(
+        default=None, description="whose cells: the subject's own or another's; cells only"
+    )
 
     @field_validator("size_median")
     @classmethod
@@ -138,6 +165,12 @@ class ExposureScenario(_Block):
     patients: int = Field(default=40, ge=1, le=1_000_000, description="subjects in each world")
     seed: int = Field(default=1, ge=0, le=2**63 - 1)
     prior: Literal["default", "literature"] = "default"
+
+    @field_validator("rows", mode="before")
+    @classmethod
+    def _rows(cls, given: Any) -> Any:
+        # An option such as --set rows.liver.avidity=2 arrives as blocks inside blocks.
+        return _flat(given) if isinstance(given, Mapping) else given
 
     @field_validator("horizon")
     @classmethod
@@ -167,7 +200,10 @@ class ExposureScenario(_Block):
 
     def _fits_stated(self, stated: Stated) -> None:
         unit = dose_unit(self.regimen.dose)[1]
-        whole = load_product(stated.product).contents == "cells"
+        try:
+            whole = load_product(stated.product).contents == "cells"
+        except ExocastError as e:
+            raise ValueError(f"stated.product: {e.message}") from None
         if whole and unit != "cell":
             raise ValueError(
                 f"a dose of {self.regimen.dose} is no number of cells; give '1e8 cell', or a "
@@ -177,6 +213,10 @@ class ExposureScenario(_Block):
             raise ValueError(
                 f"a dose of {self.regimen.dose} converts through a measured vial only; give "
                 "particles or a 'vial', or whole cells with stated.product=msc_cells"
+            )
+        if not whole and stated.donor is not None:
+            raise ValueError(
+                "stated.donor is about whole cells; vesicles are followed without a donor"
             )
         if not whole and stated.size_median is None:
             raise ValueError("particles need their size: stated.size_median, such as '100 nm'")
@@ -212,6 +252,29 @@ class ExposurePlan:
     volume_ml: float
     doses: Array
     soluble_pg: Array
+    warnings: tuple[Mapping[str, str], ...] = ()
+    replaced: tuple[Replaced, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replaced:
+    """A file of the user's own that the model is made of: its name, where it stands, its hash."""
+
+    name: str
+    path: str
+    hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A site that an exposure can be about: its routes, by what they take, and its conditions."""
+
+    name: str
+    title: str
+    vesicles: tuple[str, ...]
+    cells: tuple[str, ...]
+    conditions: tuple[str, ...]
+    default_condition: str | None
 
 
 def is_exposure(data: Mapping[str, Any]) -> bool:
@@ -229,7 +292,39 @@ def parse_exposure(
     InvalidInput
         With all findings together, each with its field or option and the nearest name.
     """
+    if "patient" in data:
+        raise InvalidInput(
+            "the scenario names a 'subject' (where does the dose go?) and a 'patient' (what does "
+            "the patient notice?); keep one of them.",
+            where=where,
+        )
+    if found := [name for name in ("label", "labels", "overlays") if name in data]:
+        raise InvalidInput(
+            f"'{found[0]}' is no field here: an exposure follows the vesicles themselves, and "
+            "what a label of theirs would show is asked of an experiment (docs/howto-validate.md).",
+            where=where,
+        )
     return parse(ExposureScenario, data, where=where, options=options)
+
+
+def exposure_places(libraries: Sequence[str | Path] = ()) -> tuple[Place, ...]:
+    """Sites whose places add up to a dose of vesicles or of cells, by name."""
+    found = []
+    for name in site_names(libraries):
+        site = load_site(name, libraries)
+        vesicles, cells = (_routes(site, cells) for cells in (False, True))
+        if vesicles or cells:
+            found.append(
+                Place(
+                    name=name,
+                    title=site.title,
+                    vesicles=vesicles,
+                    cells=cells,
+                    conditions=site.conditions,
+                    default_condition=site.default_condition,
+                )
+            )
+    return tuple(found)
 
 
 def output_times(horizon_days: float, doses_days: Sequence[float] = (0.0,)) -> Array:
@@ -270,6 +365,9 @@ def prepare(
         For a vial, dose, site, species or row that cannot be used; each names the field.
     """
     regimen = scenario.regimen
+    site = _known_site(scenario, libraries)
+    doubts = _doubts(scenario)
+    _check_given(scenario, site, libraries)
     model = engine.assemble(
         scenario.site,
         condition=scenario.condition,
@@ -277,21 +375,6 @@ def prepare(
         species=scenario.subject.species,
         libraries=libraries,
     )
-    if not model.fates:
-        raise InvalidInput(
-            f"the site '{model.site}' does not say which places add up to a dose; list them under "
-            "'fates' in its file.",
-            where="site",
-        )
-    check_route(regimen, model.routes, model.joints or (regimen.site,))
-    targets = model.routes[regimen.route]
-    if missing := [name for name in scenario.parts if name not in targets]:
-        kind = "cells" if scenario.whole_cells else "vesicles"
-        raise InvalidInput(
-            f"the route '{regimen.route}' of '{model.site}' takes no {kind} (it has no "
-            f"{', '.join(missing)}, and takes {', '.join(targets)}).",
-            where="regimen.route",
-        )
     loose = under_prior(
         (*storage.rows(), *package_table("dose", "soluble").values()), scenario.prior
     )
@@ -332,6 +415,8 @@ def prepare(
         volume_ml=volume_ml,
         doses=doses,
         soluble_pg=soluble,
+        warnings=doubts,
+        replaced=_replaced(scenario, model.condition, libraries),
     )
 
 
@@ -379,16 +464,18 @@ def run_exposure(
     )
     (out / "parts").mkdir(parents=True, exist_ok=True)
     size = max(1, runs_per_part // scenario.patients)
-    parts, records = [], []
+    parts, records, over = [], [], _Most()
     done, total = 0, scenario.worlds * scenario.patients
     for index, start in enumerate(range(0, scenario.worlds, size)):
         worlds = np.arange(start, min(start + size, scenario.worlds))
         observed, record = _integrate(plan, worlds, processes)
+        over.see(observed)
         parts.append(write_part(out, index, ARM, worlds, plan.times_days, observed))
         records.append(record)
         done += len(record)
         if progress is not None:
             progress(done, total)
+    plan = replace(plan, warnings=(*plan.warnings, *_failures(plan, records), *over.doubts()))
     write_runs(out, records)
     write_rows(out, plan.rows)
     _write_draws(out, plan)
@@ -400,6 +487,178 @@ def run_exposure(
 def observed_names(model: engine.AssembledModel) -> tuple[str, ...]:
     """What an exposure reads of a site: the places of the dose, then the site's readings."""
     return tuple(dict.fromkeys((*model.fates, *model.readings)))
+
+
+def _routes(site: Site, cells: bool) -> tuple[str, ...]:
+    """Routes that take cells, or vesicles, at a site whose places add up to a dose of these."""
+    if not site.fates or (site.observables[site.fates[0]].unit == "cell") != cells:
+        return ()
+    parts = set(CELLS if cells else CLASSES)
+    return tuple(route for route, to in site.routes.items() if parts <= set(to))
+
+
+def _known_site(scenario: ExposureScenario, libraries: Sequence[str | Path]) -> Site:
+    """The site, once it, its condition and the species are known; all names are offered."""
+    try:
+        site = load_site(scenario.site, libraries)
+    except UnknownName as e:
+        names = ", ".join(place.name for place in exposure_places(libraries))
+        raise UnknownName(
+            f"{e.message.partition(' Known:')[0]} Sites: {names} ('exocast sites' lists them).",
+            where="site",
+        ) from None
+    species, known = scenario.subject.species, species_names(libraries)
+    if species not in known:
+        raise UnknownName(
+            f"There is no species '{species}'. Species: {', '.join(known)}; a table of your own "
+            "in a library's body/species adds one.",
+            where="subject.species",
+        )
+    if scenario.condition is not None and not site.conditions:
+        raise InvalidInput(
+            f"the site '{site.name}' has no conditions; leave 'condition' out.", where="condition"
+        )
+    if not site.fates:
+        raise InvalidInput(
+            f"the site '{site.name}' does not say which places add up to a dose; list them under "
+            "'fates' in its file.",
+            where="site",
+        )
+    return site
+
+
+def _check_given(scenario: ExposureScenario, site: Site, libraries: Sequence[str | Path]) -> None:
+    """Nothing, when the site has the route, and the route takes what is given."""
+    regimen, whole = scenario.regimen, scenario.whole_cells
+    kind = "cells" if whole else "vesicles"
+    own = _routes(site, whole)
+    if "route" not in regimen.model_fields_set and regimen.route not in site.routes:
+        raise InvalidInput(
+            f"regimen.route is missing; '{site.name}' has: {', '.join(own or site.routes)}.",
+            where="regimen.route",
+        )
+    elsewhere: list[str] = []
+    if regimen.route not in site.routes:
+        elsewhere = [
+            f"'{place.name}'"
+            for place in exposure_places(libraries)
+            if regimen.route in (place.cells if whole else place.vesicles)
+        ][:MOST_NAMED]
+    joints = site.joints if "site" in regimen.model_fields_set else ()
+    check_route(regimen, site.routes, joints or (regimen.site,), of=site.name, elsewhere=elsewhere)
+    if regimen.route in own:
+        return
+    advice = {
+        True: "choose a site of whole cells: cells_iv or cells_local",
+        False: "for whole cells, use stated.product: msc_cells and a dose in cells",
+    }[whole]
+    raise InvalidInput(
+        f"the route '{regimen.route}' of '{site.name}' takes no {kind}; {advice}.",
+        where="regimen.route",
+    )
+
+
+def _doubts(scenario: ExposureScenario) -> tuple[Mapping[str, str], ...]:
+    """Warnings on a subject or particles beyond what is usual; the impossible is refused."""
+    subject, stated = scenario.subject, scenario.stated
+    size = None if stated is None else stated.size_median
+    asked = (
+        (subject.species, "weight", subject.weight, "subject.weight"),
+        (subject.species, "age", subject.age, "subject.age"),
+        (VESICLES, "size", size, "stated.size_median"),
+    )
+    return tuple(
+        _outside(sentence, where)
+        for whose, quantity, text, where in asked
+        if text is not None and (sentence := doubt(whose, quantity, text, where=where))
+    )
+
+
+def _outside(message: str, where: str) -> dict[str, str]:
+    return {"code": "OUTSIDE_EVIDENCE", "message": message, "where": where}
+
+
+def _failures(plan: ExposurePlan, records: Sequence[pd.DataFrame]) -> list[dict[str, str]]:
+    """A warning when many runs failed.
+
+    Raises
+    ------
+    RunsFailed
+        When all of them did: nothing is left to say.
+    """
+    status = [str(s) for record in records for s in record["status"]]
+    failed = [s for s in status if s != engine.STATUS[0]]
+    why = ", ".join(sorted(set(failed)))
+    own = ", ".join(f"{key} = {plan.own[key]:g}" for key in plan.scenario.rows)
+    named = f" The scenario sets {own}: try without." if own else ""
+    if len(failed) == len(status):
+        raise RunsFailed(f"all {len(status)} runs failed ({why}).{named}", where="rows")
+    if len(failed) <= MANY_FAILED * len(status):
+        return []
+    message = (
+        f"{len(failed)} of {len(status)} runs failed ({why}) and are left out: what the others "
+        f"say may be lopsided.{named}"
+    )
+    return [{"code": RunsFailed.code, "message": message, "where": "runs"}]
+
+
+class _Most:
+    """The most of the dose that a place holds beside the body's own particles there, if known."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, list[tuple[Array, Array]]] = {}
+
+    def see(self, observed: Mapping[str, Array]) -> None:
+        """Take in one part of the runs."""
+        for name, own in observed.items():
+            place = name.removesuffix("_background")
+            given = observed.get(f"{place}_particles")
+            if place != name and given is not None:
+                most, least = given.max(axis=-1).ravel(), own.min(axis=-1).ravel()
+                self.found.setdefault(place, []).append((most, least))
+
+    def doubts(self) -> list[dict[str, str]]:
+        """A warning for each place where the median dose exceeds the body's own particles."""
+        warnings = []
+        for place, parts in self.found.items():
+            given, own = (np.nanmedian(np.concatenate(each)) for each in zip(*parts, strict=True))
+            if given > own > 0:
+                message = (
+                    f"at its most {given:.1e} given vesicles are in {place} at once, more than "
+                    f"the body's own {own:.1e}: no such dose was measured"
+                )
+                warnings.append(_outside(message, "regimen.dose"))
+        return warnings
+
+
+def _replaced(
+    scenario: ExposureScenario, condition: str | None, libraries: Sequence[str | Path]
+) -> tuple[Replaced, ...]:
+    """Files of the user's own that the model is made of, the site's first."""
+    site = load_site(scenario.site, libraries)
+    wanted = {f"site {site.name}": [find_site(scenario.site, libraries)]}
+    for instance in site.instances.values():
+        room, _, stem = instance.fragment.rpartition("/")
+        file = find(room, stem, ".ant", libraries)
+        wanted[instance.fragment] = [] if file is None else [file, file.with_suffix(".csv")]
+    if condition is not None:
+        file = load_condition(condition, libraries)[1]
+        wanted[f"condition {condition}"] = [file, file.with_suffix(".csv")]
+    species = scenario.subject.species
+    whose = find(SPECIES, species, ".yaml", libraries)
+    if whose is not None:
+        wanted[f"species {species}"] = [whose, whose.with_suffix(".csv")]
+    return tuple(
+        Replaced(
+            name=name,
+            path=str(files[0]),
+            hash=hashlib.blake2b(
+                b"".join(file.read_bytes() for file in files if file.is_file()), digest_size=16
+            ).hexdigest(),
+        )
+        for name, files in wanted.items()
+        if files and not files[0].resolve().is_relative_to(PACKAGE.resolve())
+    )
 
 
 def _what_is_given(
@@ -434,6 +693,8 @@ def _own_values(
                 f"'{model.site}' has no row '{key}'." + nearest(key, tuple(known)), where="rows"
             )
     described = {key: value for key, value in scenario.subject.rows.items() if key in known}
+    if scenario.stated is not None and scenario.stated.donor is not None and MISMATCH in known:
+        described[MISMATCH] = float(scenario.stated.donor == "other")
     found = {
         key: magnitude(value, known[key].unit, where=f"rows.{key}")
         if isinstance(value, str)
@@ -443,6 +704,26 @@ def _own_values(
     for key, value in found.items():
         if not np.isfinite(value):
             raise InvalidInput(f"'{value}' is no number to use.", where=f"rows.{key}")
+        if value < 0 and _never_negative(known[key]):
+            raise InvalidInput(
+                f"{key} ({known[key].meaning}) is never below zero, and {value:g} was given.",
+                where=f"rows.{key}",
+            )
+    return found
+
+
+def _never_negative(row: Row) -> bool:
+    """Whether a row's law lies above zero: a logarithm, or a range that does."""
+    scale, _ = spread_on_scale(row)
+    return scale == "log" or (scale == "range" and row.spread[0] >= 0)
+
+
+def _flat(given: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Rows by their whole key, whether written with dots or as blocks."""
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        key = f"{before}{name}"
+        found |= _flat(value, f"{key}.") if isinstance(value, Mapping) else {key: value}
     return found
 
 
@@ -562,12 +843,21 @@ def _manifest(plan: ExposurePlan, parts: list[dict[str, Any]]) -> dict[str, Any]
         }
         for name in (vial.filled if vial else ())
     ]
+    warnings += plan.warnings
     labels = [vial.label] if vial is not None and vial.label else []
     labels += [STATED_LABEL] if vial is None else []
+    labels += _donor_label(plan)
+    if LABELLED in "".join(model.routes[regimen.route]):
+        labels.append("No label is given: what this site follows of labels stays empty")
     if scenario.rows:
         labels.append(f"Rows set by the scenario: {', '.join(scenario.rows)}")
+    if plan.replaced:
+        files = ", ".join(f"{each.name} ({each.path})" for each in plan.replaced)
+        labels.append(f"Fragments and tables of your own: {files}")
     product = vial.product if vial else load_product(scenario.stated.product)  # type: ignore[union-attr]
     amount = f"{regimen.injections} x {regimen.dose}"
+    weight = scenario.subject.weight
+    own_weight = next((row.value for row in plan.rows if row.key == f"{BODY}.weight"), None)
     return {
         "schema": SCHEMA,
         "kind": KIND,
@@ -580,8 +870,21 @@ def _manifest(plan: ExposurePlan, parts: list[dict[str, Any]]) -> dict[str, Any]
         "arms": [
             {"name": ARM, "text": f"{amount}, {regimen.route}", "injections": regimen.injections}
         ],
-        "site": {"name": model.site, "title": model.title, "condition": model.condition},
+        "site": {
+            "name": model.site,
+            "title": model.title,
+            "condition": model.condition,
+            "joints": list(model.joints),
+        },
         "species": model.species,
+        "subject": {
+            "weight_kg": own_weight if weight is None else magnitude(weight, "kg"),
+            "age": scenario.subject.age,
+            "sex": scenario.subject.sex,
+        },
+        "own": [
+            {"name": each.name, "path": each.path, "hash": each.hash} for each in plan.replaced
+        ],
         "route": regimen.route,
         "fates": list(model.fates),
         "readings": list(model.readings),
@@ -604,6 +907,7 @@ def _manifest(plan: ExposurePlan, parts: list[dict[str, Any]]) -> dict[str, Any]
         "hashes": {
             "model": hashlib.blake2b(model.sbml.encode(), digest_size=16).hexdigest(),
             "rows": hashlib.blake2b(repr(plan.rows).encode(), digest_size=16).hexdigest(),
+            **{f"{each.name}, your own": each.hash for each in plan.replaced},
         },
         "parts": parts,
         "labels": labels,
@@ -616,6 +920,18 @@ def _manifest(plan: ExposurePlan, parts: list[dict[str, Any]]) -> dict[str, Any]
         "rows_file": "rows.csv",
         "status": "complete",
     }
+
+
+def _donor_label(plan: ExposurePlan) -> list[str]:
+    """Whose cells are given, where the site has a host that could refuse them."""
+    if MISMATCH not in plan.values:
+        return []
+    if float(plan.values[MISMATCH].max()) > 0:
+        return ["The cells are another's: the host may come to refuse them"]
+    return [
+        "The cells are taken as the subject's own, or the subject as one that refuses none; for "
+        "another's, set stated.donor: other"
+    ]
 
 
 def _positive(text: str, unit: str) -> str:

@@ -304,7 +304,11 @@ class TestedRecord(_Model):
     dataset: str
     species: str
     condition: str
-    used_for: str = Field(description="prediction tests the model, calibration built it")
+    x: float
+    x_unit: str = Field(description="unit of x; 'parameter' where the number has no time")
+    used_for: str = Field(
+        description="prediction tests the model, calibration built it, shown does neither"
+    )
     observed: float
     predicted: float | None
     low: float | None

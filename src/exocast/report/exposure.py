@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from exocast.patient.exposure import GIVEN
+from exocast.dose import dose_unit
+from exocast.engine.site import HUMAN
+from exocast.patient.exposure import GIVEN, STATED_LABEL
 from exocast.report.figures import (
     BLUE,
     FAINT,
@@ -25,33 +28,82 @@ from exocast.report.figures import (
     sheet,
 )
 from exocast.report.html import render
-from exocast.report.numbers import NBSP, Numbers, days_in_words, large, percent
+from exocast.report.numbers import (
+    NBSP,
+    Numbers,
+    as_given,
+    days_in_words,
+    decimal,
+    large,
+    percent,
+)
 from exocast.report.story import Section, Story, Table, appendix
-from exocast.study.exposure import decides
+from exocast.study.exposure import BETWEEN, decides
 from exocast.study.result import Result
 from exocast.study.sensitivity import Sensitivity
 from exocast.study.tested import Count, Held, count, held_against
+from exocast.units import magnitude
 
 MOMENTS_DAYS = (5 / 1440, 1 / 24, 4 / 24, 1.0, 7.0, 28.0)
 SHOWN_SHARE = 0.005
 MOST_DECIDED = 3
-COLOURS = (
-    "#b8325e",
+MOST_SHOWN = 8
+LEAST_PERCENT = 1e-5
+WIDEST_TITLE = {3: 30, 2: 24}
+# Places of the body behind every site have colours of their own; a site's own places, those below.
+BODY_COLOURS = {
+    "plasma_particles": "#b8325e",
+    "lung_particles": "#8aa4c8",
+    "liver_particles": "#6b4a2b",
+    "spleen_particles": "#2a8c8c",
+    "kidney_particles": "#c98f6a",
+    "brain_particles": "#7b4f9d",
+    "rest_particles": FAINT,
+    "lymph_particles": YELLOW,
+    "digested_particles": INK,
+}
+LOCAL_COLOURS = (
     BLUE,
     ORANGE,
     GREEN,
-    "#7b4f9d",
-    YELLOW,
-    "#2a8c8c",
-    "#6b4a2b",
-    "#8aa4c8",
-    "#c98f6a",
+    "#5b9bd5",
     "#9dbf9e",
+    "#e2a6b8",
     "#c9b458",
-    FAINT,
-    INK,
+    "#a0522d",
+    "#6f8f2f",
+    "#404a8c",
 )
-PREFIX = "given vesicles "
+REST_COLOUR = "#e3e6ea"
+ROUTE_WORDS = {
+    "intravenous": "into a vein",
+    "intra-articular": "into a joint",
+    "intradermal": "into the skin",
+    "topical": "on intact skin",
+    "topical micro-channelled": "on needled skin",
+    "topical after laser": "on lasered skin",
+    "subcutaneous": "under the skin",
+    "peritendinous": "beside a tendon",
+    "wound bed": "onto a wound's bed",
+    "wound dressing": "in a wound's dressing",
+    "wound margin": "into a wound's margin",
+    "intranasal": "into the nose",
+    "intrathecal": "into the spinal fluid",
+    "intraventricular": "into a ventricle of the brain",
+    "bag": "into a bag",
+}
+# Where a dose by this route is meant to go: drawn even where next to nothing arrives.
+MEANT_FOR = {
+    "intranasal": ("nose_olfactory_particles", "brain_particles"),
+    "intrathecal": ("brain_particles",),
+    "intraventricular": ("brain_particles",),
+    "topical": ("skin_tissue_particles", "skin_cell_particles"),
+    "topical micro-channelled": ("skin_tissue_particles", "skin_cell_particles"),
+    "topical after laser": ("skin_tissue_particles", "skin_cell_particles"),
+    "peritendinous": ("tendon_tissue_particles", "tendon_cell_particles"),
+}
+PREFIXES = ("given vesicles ", "given cells ")
+ABOUT_PEOPLE = "people "
 
 
 def tell(result: Result, numbers: Numbers) -> Story:
@@ -60,9 +112,9 @@ def tell(result: Result, numbers: Numbers) -> Story:
     found = _decided(result, numbers)
     return Story(
         title=str(manifest.get("title") or "Exposure"),
-        subtitle=_subtitle(manifest),
+        subtitle=f"{_subtitle(manifest)}. {_tested_line(result)}",
         answer=_answer(result, numbers),
-        labels=tuple(str(label) for label in manifest.get("labels", ())),
+        labels=tuple(label for label in _labels(manifest) if label != STATED_LABEL),
         sections=(
             _whereabouts(result, numbers),
             _readings(result, numbers),
@@ -135,6 +187,8 @@ def record(result: Result, numbers: Numbers) -> dict[str, Any]:
                 "dataset": each.row.dataset,
                 "species": each.row.species,
                 "condition": each.row.condition,
+                "x": each.row.x,
+                "x_unit": each.row.x_unit,
                 "used_for": each.row.used_for,
                 "observed": each.row.observed,
                 "predicted": each.row.predicted,
@@ -167,16 +221,85 @@ def draw(result: Result, numbers: Numbers) -> dict[str, Figure]:
     return {name: figure for name, figure in made.items() if figure is not None}
 
 
+def _labels(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(label) for label in manifest.get("labels", ()))
+
+
 def _subtitle(manifest: Mapping[str, Any]) -> str:
-    arm = manifest["arms"][0]["text"]
-    title = manifest["site"]["title"]
-    return " — ".join((str(manifest["product"]["title"]), f"{arm} ({manifest['species']})", title))
+    """``A woman of 62 years and 70 kg; 1 × 10¹⁰ vesicles of 110 nm, into a vein``."""
+    return f"{_whose(manifest)}; {_dose(manifest)}, {_route_words(manifest)}"
+
+
+def _whose(manifest: Mapping[str, Any]) -> str:
+    subject, species = manifest["subject"], str(manifest["species"])
+    sex = subject["sex"]
+    human = {"female": "A woman", "male": "A man", None: "A person"}[sex]
+    who = human if species == HUMAN else f"A {sex} {species}" if sex else f"A {species}"
+    kg = subject["weight_kg"]
+    known = []
+    if subject["age"] is not None:
+        known.append(f"{as_given(magnitude(subject['age'], 'year'))} years")
+    if kg is not None:
+        known.append(f"{as_given(kg)} kg" if kg >= 1 else f"{as_given(1000 * kg)} g")
+    return who + (f" of {' and '.join(known)}" if known else "")
+
+
+def _dose(manifest: Mapping[str, Any]) -> str:
+    scenario = manifest["scenario"]
+    amount, unit = dose_unit(str(scenario["regimen"]["dose"]))
+    words = {"item": "vesicles", "ug": "µg of protein", "cell": "cells", "mL": "mL", "vial": "vial"}
+    many = "s" if unit == "vial" and amount != 1 else ""
+    text = f"{as_given(amount)} {words[unit]}{many}"
+    if unit == "cell" and manifest.get("vial") is not None:
+        text = f"vesicles of {text}"
+    size = (scenario.get("stated") or {}).get("size_median")
+    if size is not None:
+        text += f" of {as_given(magnitude(size, 'nm'))} nm"
+    number = int(scenario["regimen"]["injections"])
+    every = f" every {scenario['regimen']['interval']}" if number > 1 else ""
+    return (f"{number} times {text}{every}" if number > 1 else text).replace(" ", NBSP, 2)
+
+
+def _route_words(manifest: Mapping[str, Any]) -> str:
+    """``into a vein`` for ``intravenous``; a route of the user's own by its name."""
+    route, joint = _route(manifest)
+    words = ROUTE_WORDS.get(route, f"by the route '{route}'")
+    return f"{words} ({joint})" if joint else words
+
+
+def _route(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """A route and the joint that its name ends in, if it does."""
+    route = str(manifest["route"])
+    for joint in manifest["site"].get("joints", ()):
+        if route.endswith(f" {joint}"):
+            return route.removesuffix(f" {joint}"), str(joint)
+    return route, ""
+
+
+def _cells(result: Result) -> bool:
+    return result.unit(result.manifest["fates"][0]) == "cell"
+
+
+def _places(result: Result) -> tuple[str, ...]:
+    """Places of the dose: the site's own first, since it is given there, then the body's."""
+    fates = [str(name) for name in result.manifest["fates"]]
+    return tuple(sorted(fates, key=lambda name: name in BODY_COLOURS))
+
+
+def _colour(result: Result, name: str) -> str:
+    """The colour of a place: the same on every page for the body's, and in every picture."""
+    if name in BODY_COLOURS:
+        return BODY_COLOURS[name]
+    local = [each for each in _places(result) if each not in BODY_COLOURS]
+    return LOCAL_COLOURS[local.index(name) % len(LOCAL_COLOURS)]
 
 
 def _place(result: Result, name: str) -> str:
     """``plasma`` for an observable with the text ``given vesicles in plasma``."""
     text = str(result.manifest["observables"][name].get("text") or name)
-    return text.removeprefix(PREFIX).removeprefix("in ").removeprefix("the ")
+    for prefix in PREFIXES:
+        text = text.removeprefix(prefix)
+    return text.removeprefix("in ").removeprefix("the ")
 
 
 def _moments(result: Result) -> list[float]:
@@ -193,10 +316,10 @@ def _given_nothing(result: Result, numbers: Numbers) -> bool:
 
 
 def _ranked(result: Result, numbers: Numbers, moment: float) -> list[tuple[str, float]]:
+    """Places by the median of their share, the largest first."""
     arm = result.arms[0]
     found = [
-        (name, exactly(numbers, arm, name, "share_mean", moment))
-        for name in result.manifest["fates"]
+        (name, exactly(numbers, arm, name, "share_median", moment)) for name in _places(result)
     ]
     return sorted(found, key=lambda pair: -pair[1])
 
@@ -204,21 +327,36 @@ def _ranked(result: Result, numbers: Numbers, moment: float) -> list[tuple[str, 
 def _triple(result: Result, numbers: Numbers, name: str, moment: float) -> list[float]:
     arm = result.arms[0]
     return [
-        exactly(numbers, arm, name, f"share_{which}", moment) for which in ("mean", "low", "high")
+        exactly(numbers, arm, name, f"share_{which}", moment) for which in ("median", "low", "high")
     ]
 
 
+def in_percent(share: float) -> str:
+    """A share in per cent, two significant digits however small: ``86``, ``3.1``, ``0.00052``."""
+    value = 100 * share
+    if not math.isfinite(value):
+        return "–"
+    if value == 0 or value == 100:
+        return f"{value:.0f}"
+    if value < LEAST_PERCENT:
+        return f"<{decimal(LEAST_PERCENT, 5)}"
+    if value > 99:
+        return decimal(math.floor(10 * value) / 10)
+    rounded = float(f"{value:.1e}")
+    return decimal(rounded, max(0, 1 - math.floor(math.log10(rounded) + 1e-12)))
+
+
 def _with_band(result: Result, numbers: Numbers, name: str, moment: float) -> str:
-    mean, low, high = _triple(result, numbers, name, moment)
-    return f"{percent(mean)} ({percent(low)} to {percent(high)})"
+    middle, low, high = (in_percent(v) for v in _triple(result, numbers, name, moment))
+    return f"{middle}{NBSP}% ({low} to {high}{NBSP}%)"
 
 
-def _cell(values: list[float]) -> str:
-    """``86 (68 to 97)`` in per cent; one word where all are next to nothing."""
-    texts = [percent(value).replace(f"{NBSP}%", "") for value in values]
-    if set(texts) <= {"<0.1", "0"}:
-        return texts[-1]
-    return f"{texts[0]} ({texts[1]} to {texts[2]})"
+def _cell(values: Sequence[float]) -> str:
+    """``86 (68 to 97)`` in per cent; one number where all are written alike."""
+    texts = [in_percent(value) for value in values]
+    if len(set(texts)) == 1:
+        return texts[0]
+    return f"{texts[0]} ({texts[1]}{NBSP}to{NBSP}{texts[2]})"
 
 
 def _answer(result: Result, numbers: Numbers) -> tuple[str, ...]:
@@ -234,26 +372,31 @@ def _answer(result: Result, numbers: Numbers) -> tuple[str, ...]:
         )
         words.append(f"{_in_words(moment).capitalize()} after the first dose: {listed}.")
     words.append(
-        "Shares are of what was given so far: the mean over worlds, and the 5 to 95 % of worlds, "
-        "each one guess at everything that is not known."
+        "Shares are of what was given so far: the median of worlds, and 5 to 95 % of them, each one "
+        "guess at everything that is not known. A few worlds can pull a mean far from the median."
     )
+    what = "cells" if _cells(result) else "vesicles"
     words.append(
-        "This says where vesicles go. What a patient would notice is not forecast for this place."
+        f"This says where {what} go. What a patient would notice is not forecast for this place."
     )
+    if STATED_LABEL in _labels(result.manifest):
+        words.append(f"{STATED_LABEL}.")
     return tuple(words)
 
 
 def _whereabouts(result: Result, numbers: Numbers) -> Section:
     moments = _moments(result)
-    fates = tuple(result.manifest["fates"])
+    fates = _places(result)
     amounts = Table(
-        caption="Share of the dose by place in per cent: mean, and 5 to 95 % of worlds",
+        caption="Share of the dose by place in per cent: median, and 5 to 95 % of worlds",
         columns=("Place", *(_in_words(m) for m in moments)),
         rows=tuple(
             (_place(result, n), *(_cell(_triple(result, numbers, n, m)) for m in moments))
             for n in fates
         ),
-        note="The places of a column add up to the whole dose given so far.",
+        note="Medians need not add up to the dose, since each place has its own middle world. "
+        "Means do: they are in the picture of areas and in --json.",
+        wraps=True,
     )
     failed = int(exactly(numbers, "all", "runs", "failed", 0.0))
     total = int(exactly(numbers, "all", "runs", "total", 0.0))
@@ -263,7 +406,7 @@ def _whereabouts(result: Result, numbers: Numbers) -> Section:
     ]
     tables = [amounts]
     between = _between_table(result, numbers, moments)
-    if any(" to " in cell for row in between.rows for cell in row[1:]):
+    if any(f"{NBSP}to{NBSP}" in cell for row in between.rows for cell in row[1:]):
         tables.append(between)
     else:
         words.append(
@@ -283,28 +426,34 @@ def _between_table(result: Result, numbers: Numbers, moments: list[float]) -> Ta
 
     def ends(name: str, moment: float) -> str:
         texts = [
-            percent(exactly(numbers, arm, name, f"between_{which}", moment)).replace(f"{NBSP}%", "")
+            in_percent(exactly(numbers, arm, name, f"between_{which}", moment))
             for which in ("low", "high")
         ]
-        return " to ".join(dict.fromkeys(texts))
+        return f"{NBSP}to{NBSP}".join(dict.fromkeys(texts))
 
     return Table(
         caption="Spread between subjects in per cent of the dose: 5 to 95 % of the subjects of a "
         "world, the median of worlds",
         columns=("Place", *(_in_words(m) for m in moments)),
-        rows=tuple(
-            (_place(result, n), *(ends(n, m) for m in moments)) for n in result.manifest["fates"]
-        ),
+        rows=tuple((_place(result, n), *(ends(n, m) for m in moments)) for n in _places(result)),
+        wraps=True,
     )
 
 
 def _peaks(result: Result, numbers: Numbers) -> list[tuple[str, float, float, float, float]]:
-    """Every reading that is no place of the dose: when its median peaks, and its band there."""
+    """Every reading that is no place of the dose: when its median peaks, and its band there.
+
+    A reading that is nothing in every world is off, and what is said of people is for people.
+    """
     arm = result.arms[0]
     found = []
     for name in result.manifest["readings"]:
         times, values = numbers.series(arm, name, "value_median")
-        if not np.isfinite(values).any():
+        ends = [numbers.series(arm, name, f"value_{end}")[1] for end in ("low", "high", "mean")]
+        if not np.isfinite(values).any() or not any(np.any(end != 0) for end in ends):
+            continue
+        text = str(result.manifest["observables"][name]["text"])
+        if text.startswith(ABOUT_PEOPLE) and result.manifest["species"] != HUMAN:
             continue
         at = float(times[int(np.nanargmax(values))])
         median, low, high = (
@@ -317,7 +466,7 @@ def _peaks(result: Result, numbers: Numbers) -> list[tuple[str, float, float, fl
 def _readings(result: Result, numbers: Numbers) -> Section:
     peaks = _peaks(result, numbers)
     if not peaks:
-        words: tuple[str, ...] = ("This site counts vesicles only.",)
+        words: tuple[str, ...] = ("This site has no readings beside the places of the dose.",)
         return Section(key="readings", title="What cells get", words=words)
     table = Table(
         caption="Readings at the peak of their median: median, and 5 to 95 % of worlds",
@@ -338,13 +487,20 @@ def _readings(result: Result, numbers: Numbers) -> Section:
         key="readings",
         title="What cells get",
         words=(
-            (
-                "A vesicle in a tissue is not yet cargo in a cell: what is bound, taken up and "
-                "opened stands apart."
-            ),
+            "A cell in a tissue is not yet an effect: what it releases and touches stands apart."
+            if _cells(result)
+            else "A vesicle in a tissue is not yet cargo in a cell: what is bound, taken up and "
+            "opened stands apart.",
+            *_soluble_unknown(result),
         ),
         tables=(table,),
     )
+
+
+def _soluble_unknown(result: Result) -> tuple[str, ...]:
+    if result.manifest.get("vial") is not None or _cells(result):
+        return ()
+    return ("What was co-isolated with stated particles is not known, and is not shown.",)
 
 
 def _decided(result: Result, numbers: Numbers) -> dict[str, Sensitivity]:
@@ -399,13 +555,29 @@ def _weakest(result: Result, found: Mapping[str, Sensitivity]) -> Section:
 
 
 def held(result: Result) -> tuple[Held, ...]:
-    """Numbers of the scoreboard for the route of an exposure."""
-    cells = result.unit(result.manifest["fates"][0]) == "cell"
-    return held_against(
-        str(result.manifest["route"]),
-        str(result.manifest["species"]),
-        "cells" if cells else "vesicles",
+    """Numbers of the scoreboard for the route of an exposure and for what is given."""
+    return _held(result, "cells" if _cells(result) else "vesicles")
+
+
+def _held(result: Result, given: str) -> tuple[Held, ...]:
+    manifest = result.manifest
+    return held_against(_route(manifest)[0], str(manifest["species"]), given)
+
+
+def _tested_line(result: Result) -> str:
+    """One line on what tests this route in this species."""
+    own = count(held(result), "prediction", near=True)
+    start = f"Tested after this route in the {result.manifest['species']}"
+    if not own.numbers:
+        return f"{start}: by no number that no part was built from"
+    return (
+        f"{start}: by {_many(own.numbers)} that no part was built from; {own.within_twofold} within "
+        f"twofold, {own.covered} inside the band"
     )
+
+
+def _many(number: int) -> str:
+    return f"{number} number" + ("" if number == 1 else "s")
 
 
 def _tested(result: Result) -> Section:
@@ -424,45 +596,117 @@ def _tested(result: Result) -> Section:
         words.append(_how_tested(others, "of this route in other species"))
     if built:
         words.append(
-            f"{built} more {'number' if built == 1 else 'numbers'} of this route built the model; "
-            "that they come out is no test."
+            f"{_many(built)} of this route built the model; that "
+            f"{'it comes' if built == 1 else 'they come'} out is no test."
         )
+    shown = [each for each in numbers if each.row.used_for == "shown"]
+    if shown:
+        words.append(_only_shown(numbers))
     if not numbers:
         words.append(
             f"Nothing measured after a dose by this route ({route}) built or tests the model: all "
             "of it is carried over from other routes, or assumed."
         )
-    table = Table(
-        caption="Measured after this route, beside what the model says",
-        columns=("Data set", "species", "what", "observed", "predicted", "band", "unit", "verdict"),
+    if soluble := len(_held(result, "soluble")):
+        words.append(
+            f"{_many(soluble)} of dissolved substances after this route "
+            f"{'is' if soluble == 1 else 'are'} left out: how these leave is no test of particles."
+        )
+    if changed := _changed(result):
+        words.append(
+            f"The numbers are of the model as it is shipped, and not of this one, with {changed}."
+        )
+    first = [each for each in numbers if each.row.used_for != "shown"]
+    worst = sorted(shown, key=lambda each: -each.row.fold_error)[:MOST_SHOWN]
+    tables = []
+    if first:
+        tables.append(_held_table("Measured after this route, beside what the model says", first))
+    if worst:
+        caption = "Only shown: " + (
+            f"the {len(worst)} furthest off of {len(shown)}" if len(shown) > MOST_SHOWN else "all"
+        )
+        tables.append(_held_table(caption, worst))
+    return Section(
+        key="tested",
+        title="What this was held against",
+        words=tuple(words),
+        tables=tuple(tables),
+    )
+
+
+def _only_shown(numbers: Sequence[Held]) -> str:
+    """One sentence on numbers that neither build nor test: surrogates, bounds, second hand."""
+    both = [count(numbers, "shown", near=near) for near in (True, False)]
+    total = sum(each.numbers for each in both)
+    within = sum(each.within_twofold for each in both)
+    worst = max(each.worst_fold for each in both)
+    far = f"{as_given(float(f'{worst:.1e}'))}-fold off" if math.isfinite(worst) else "without bound"
+    return (
+        f"{_many(total)} after this route {'is' if total == 1 else 'are'} only shown (surrogates, "
+        f"bounds, second-hand or unverified): {within} within twofold, the worst {far}."
+    )
+
+
+def _changed(result: Result) -> str:
+    """What of this run is not the shipped model, in words; empty where all of it is."""
+    parts = [str(each["name"]) for each in result.manifest.get("own", ())]
+    text = f"{', '.join(parts)} of your own" if parts else ""
+    rows = ", ".join(result.manifest["scenario"].get("rows") or ())
+    return " and ".join(part for part in (text, f"{rows} as you set it" if rows else "") if part)
+
+
+def _held_table(caption: str, numbers: Sequence[Held]) -> Table:
+    return Table(
+        caption=caption,
+        columns=(
+            "Data set",
+            "species",
+            "what",
+            "at",
+            "observed",
+            "predicted",
+            "band",
+            "unit",
+            "verdict",
+        ),
         rows=tuple(
             (
-                each.row.dataset,
+                each.row.dataset.replace("_", " "),
                 each.row.species,
                 each.row.condition,
-                large(each.row.observed),
-                large(each.row.predicted),
-                f"{large(each.row.low)} to {large(each.row.high)}",
+                ""
+                if each.row.x_unit == "parameter"
+                else f"{as_given(each.row.x)} {each.row.x_unit}",
+                _fixed(each.row.observed),
+                _fixed(each.row.predicted),
+                f"{_fixed(each.row.low)} to {_fixed(each.row.high)}",
                 "" if each.row.unit == "1" else each.row.unit,
-                each.row.verdict if each.row.used_for == "prediction" else "built the model",
+                _verdict(each),
             )
             for each in numbers
         ),
         note="All numbers, with their sources: exocast validate. These are of the model as it is "
         "shipped, with its own experiments.",
+        wraps=True,
     )
-    return Section(
-        key="tested",
-        title="What this was held against",
-        words=tuple(words),
-        tables=(table,) if numbers else (),
-    )
+
+
+def _fixed(value: float) -> str:
+    """A number that is not broken over lines."""
+    return large(value).replace(" ", NBSP)
+
+
+def _verdict(each: Held) -> str:
+    if each.row.used_for == "calibration":
+        return "built the model"
+    if each.row.used_for == "shown":
+        return f"{as_given(float(f'{each.row.fold_error:.1e}'))}-fold off"
+    return each.row.verdict
 
 
 def _how_tested(counted: Count, whose: str) -> str:
-    many = counted.numbers > 1
     text = (
-        f"{counted.numbers} {'numbers' if many else 'number'} {whose} {'test' if many else 'tests'}"
+        f"{_many(counted.numbers)} {whose} {'tests' if counted.numbers == 1 else 'test'}"
         f" the model: {counted.within_twofold} within twofold, {counted.covered} inside the band"
     )
     if counted.no_prediction:
@@ -480,7 +724,7 @@ def _left_open(result: Result) -> Section:
             "the page of each mechanism."
         ),
     ]
-    if species == "human":
+    if species == HUMAN and not _cells(result):
         words.insert(
             0,
             "No plasma curve of a vesicle product in people was found; transfused platelet "
@@ -491,7 +735,7 @@ def _left_open(result: Result) -> Section:
 
 def _stacked(result: Result, numbers: Numbers, size: tuple[float, float]) -> Figure | None:
     arm = result.arms[0]
-    fates = tuple(result.manifest["fates"])
+    fates = _places(result)
     if _given_nothing(result, numbers):
         return None
     series = {}
@@ -507,11 +751,11 @@ def _stacked(result: Result, numbers: Numbers, size: tuple[float, float]) -> Fig
         days = series[shown[0]][0]
         stack = [100 * series[name][1] for name in shown]
         names = [_place(result, name) for name in shown]
-        colours = list(COLOURS[: len(shown)])
+        colours = [_colour(result, name) for name in shown]
         if rest:
             stack.append(100 * np.sum([series[name][1] for name in rest], axis=0))
             names.append("elsewhere (together)")
-            colours.append("#e3e6ea")
+            colours.append(REST_COLOUR)
         axes.stackplot(days, stack, labels=names, colors=colours, linewidth=0)
         axes.set_xscale("log")
         axes.set_xlim(days[0], days[-1])
@@ -529,8 +773,8 @@ def _stacked(result: Result, numbers: Numbers, size: tuple[float, float]) -> Fig
         svg=svg,
         alt="Stacked areas of the share of the dose by place over time, time logarithmic; the "
         "table below gives the numbers with their bands.",
-        caption="Where the dose is, from the first minute to the end (mean of all worlds; time "
-        "logarithmic). Bands stand below.",
+        caption="Where the dose is, from the first minute to the end (mean of all worlds, since "
+        "means add up to the dose; time logarithmic). Medians with their bands stand below.",
     )
 
 
@@ -552,43 +796,67 @@ def _time_axis(axes: Any, last_days: float) -> None:
 
 def _panels(result: Result, numbers: Numbers, *, columns: int) -> Figure | None:
     """A panel a place: median, the band over worlds, and subjects' spread as a fine line."""
-    arm = result.arms[0]
     if _given_nothing(result, numbers):
         return None
-    shown = [
-        name
-        for name in result.manifest["fates"]
-        if np.nanmax(numbers.series(arm, name, "share_high")[1]) > SHOWN_SHARE
-    ]
+    shown = [name for name in _places(result) if _drawn(result, numbers, name)]
+    titles = [textwrap.fill(_place(result, name), WIDEST_TITLE[columns]) for name in shown]
     lines = math.ceil(len(shown) / columns)
     width = WIDE[0] if columns > 2 else NARROW[0]
-    with sheet((width, 0.4 + 1.75 * lines), f"places-{columns}") as drawing:
-        for number, name in enumerate(shown, start=1):
+    deepest = max(title.count("\n") for title in titles)
+    height = 0.4 + (1.75 + 0.14 * deepest) * lines
+    with sheet((width, height), f"places-{columns}") as drawing:
+        for number, (name, title) in enumerate(zip(shown, titles, strict=True), start=1):
             axes = drawing.add_subplot(lines, columns, number)
-            days, median = numbers.series(arm, name, "share_median")
-            keep = days > 0
-            low, high, between_low, between_high = (
-                100 * numbers.series(arm, name, statistic)[1][keep]
-                for statistic in ("share_low", "share_high", "between_low", "between_high")
-            )
-            axes.fill_between(days[keep], low, high, color=BLUE, alpha=0.22, linewidth=0)
-            axes.plot(days[keep], 100 * median[keep], color=BLUE, linewidth=1.8)
-            for edge in (between_low, between_high):
-                axes.plot(days[keep], edge, color=FAINT, linewidth=0.8, linestyle=":")
-            axes.set_xscale("log")
-            axes.set_ylim(bottom=0)
-            axes.set_title(_place(result, name), fontsize=9.5, color=INK)
-            marks = ((1 / 1440, "1 min"), (1 / 24, "1 h"), (1.0, "1 d"), (28.0, "4 w"))
-            kept = [(at, text) for at, text in marks if at <= days[-1] * 1.001]
-            axes.set_xticks([at for at, _ in kept], [text for _, text in kept], fontsize=8)
-            axes.set_xticks([], minor=True)
-            axes.tick_params(axis="y", labelsize=8)
-            axes.grid(axis="y")
+            _panel(axes, result, numbers, name)
+            axes.set_title(title, fontsize=9.5, color=INK)
         svg = finished(drawing, f"places-{columns}")
     return Figure(
         svg=svg,
         alt="A panel a place with the share of the dose in per cent over time, its band over "
         "worlds and the spread between subjects; the tables below give the numbers.",
         caption="Share of the dose in per cent by place (line: median world; band: 5 to 95 % of "
-        "worlds; dotted: 5 to 95 % of subjects; time logarithmic).",
+        "worlds; dotted: 5 to 95 % of subjects; time logarithmic; places that the dose is meant "
+        "for and hardly reaches on a logarithmic scale).",
     )
+
+
+def _most(result: Result, numbers: Numbers, name: str, statistic: str) -> float:
+    return float(np.nanmax(numbers.series(result.arms[0], name, statistic)[1]))
+
+
+def _drawn(result: Result, numbers: Numbers, name: str) -> bool:
+    """Whether a place gets a panel: some of the dose is there, or is meant to be."""
+    most = _most(result, numbers, name, "share_high")
+    meant = name in MEANT_FOR.get(_route(result.manifest)[0], ())
+    return most > SHOWN_SHARE or (meant and most > 0)
+
+
+def _panel(axes: Any, result: Result, numbers: Numbers, name: str) -> None:
+    arm = result.arms[0]
+    days = numbers.series(arm, name, "share_median")[0]
+    keep = days > 0
+    meant = name in MEANT_FOR.get(_route(result.manifest)[0], ())
+    little = meant and _most(result, numbers, name, "share_median") < SHOWN_SHARE
+    low, high, between_low, between_high, middle = (
+        100 * numbers.series(arm, name, statistic)[1][keep]
+        for statistic in ("share_low", "share_high", *BETWEEN, "share_median")
+    )
+    days = days[keep]
+    if little:  # nothing at all has no place on a logarithmic scale
+        least = LEAST_PERCENT
+        low, high, middle = (np.maximum(each, least) for each in (low, high, middle))
+        between_low, between_high = (np.maximum(e, least) for e in (between_low, between_high))
+        axes.set_yscale("log")
+    axes.fill_between(days, low, high, color=BLUE, alpha=0.22, linewidth=0)
+    axes.plot(days, middle, color=BLUE, linewidth=1.8)
+    for edge in (between_low, between_high):
+        axes.plot(days, edge, color=FAINT, linewidth=0.8, linestyle=":")
+    axes.set_xscale("log")
+    if not little:
+        axes.set_ylim(bottom=0)
+    marks = ((1 / 1440, "1 min"), (1 / 24, "1 h"), (1.0, "1 d"), (28.0, "4 w"))
+    kept = [(at, text) for at, text in marks if at <= days[-1] * 1.001]
+    axes.set_xticks([at for at, _ in kept], [text for _, text in kept], fontsize=8)
+    axes.set_xticks([], minor=True)
+    axes.tick_params(axis="y", labelsize=8)
+    axes.grid(axis="y")

@@ -89,6 +89,7 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+    wraps: bool = False  # cells may break at their plain spaces, where columns are many
 
     def numeric(self, column: int) -> bool:
         """Whether a column holds figures, so that it is set to the right."""

@@ -40,12 +40,14 @@ def known_runs(result: Result) -> NDArray[np.bool_]:
 def shares(result: Result, observable: str) -> Array:
     """An amount as a share of what was given so far, ``(worlds, subjects, times)``.
 
-    Zero where nothing was given; ``nan`` for a run that stopped early.
+    Zero where nothing was given; ``nan`` for a run that stopped early. What the solver leaves
+    below zero is nothing.
     """
     given = result.values(GIVEN)[0]
     amount = result.values(observable)[0]
     nothing = np.where(np.isfinite(amount), 0.0, np.nan)
-    return np.asarray(np.divide(amount, given, out=nothing, where=given > 0))
+    share = np.divide(amount, given, out=nothing, where=given > 0)
+    return np.asarray(np.where(share <= 0, 0.0, share))
 
 
 def summarise(result: Result) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from pathlib import Path
 from exocast.study.validate import TWOFOLD, Scored, read_csv
 
 BOARD = Path(__file__).with_name("scoreboard.csv")
-USES = ("prediction", "calibration")
+USES = ("prediction", "calibration", "shown")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +28,14 @@ class Count:
     within_twofold: int
     covered: int
     no_prediction: int
+    worst_fold: float
 
 
 def held_against(route: str, species: str, given: str, board: Path = BOARD) -> tuple[Held, ...]:
     """Numbers of the scoreboard that were measured after the same route.
 
-    Those that test the model come before those that built it, and the same species before others.
-    What is only shown (surrogates, second-hand numbers) is left out.
+    Those that test the model come before those that built it, and these before what is only shown
+    (surrogates, second-hand numbers); the same species before others.
 
     Parameters
     ----------
@@ -43,17 +44,15 @@ def held_against(route: str, species: str, given: str, board: Path = BOARD) -> t
     species
         Whose body it is.
     given
-        ``vesicles`` or ``cells``: vesicles are held against vesicles and what is soluble, cells
-        against cells.
+        ``vesicles``, ``cells`` or ``soluble``: each is held against its own kind. How a protein
+        leaves a joint is no test of how a vesicle does.
     board
         A ``scoreboard.csv`` of the package's own model.
     """
     found = [
         Held(row=row, near=species in row.species.split(" and "))
         for row in read_csv(board)
-        if row.used_for in USES
-        and route in row.route.split(", ")
-        and (row.given == "cells") == (given == "cells")
+        if row.used_for in USES and route in row.route.split(", ") and row.given == given
     ]
     return tuple(sorted(found, key=lambda held: (USES.index(held.row.used_for), not held.near)))
 
@@ -66,4 +65,5 @@ def count(held: Sequence[Held], use: str, *, near: bool) -> Count:
         within_twofold=sum(row.fold_error <= TWOFOLD for row in rows),
         covered=sum(row.covered for row in rows),
         no_prediction=sum(not row.useful for row in rows),
+        worst_fold=max((row.fold_error for row in rows), default=1.0),
     )
