@@ -90,6 +90,13 @@ DAYS = (1, 1.5, 2, 3, 4, 5, 6)
 STATED_LABEL = (
     "The dose is taken as stated, at the needle: no vial was measured, no loss is counted"
 )
+DONOR_OWN = (
+    "The cells are taken as the subject's own, or the subject as one that refuses none; for "
+    "another's, set stated.donor: other"
+)
+DONOR_OTHER = "The cells are another's: the host may come to refuse them"
+NO_LABEL = "No label is given: what this site follows of labels stays empty"
+SAID_ONCE = (STATED_LABEL, DONOR_OWN, DONOR_OTHER, NO_LABEL)
 BODY = "organism"
 SEX = {"female": 0.0, "male": 1.0}
 
@@ -843,12 +850,12 @@ def _manifest(plan: ExposurePlan, parts: list[dict[str, Any]]) -> dict[str, Any]
         }
         for name in (vial.filled if vial else ())
     ]
-    warnings += plan.warnings
+    warnings += [dict(each) for each in plan.warnings]
     labels = [vial.label] if vial is not None and vial.label else []
     labels += [STATED_LABEL] if vial is None else []
     labels += _donor_label(plan)
     if LABELLED in "".join(model.routes[regimen.route]):
-        labels.append("No label is given: what this site follows of labels stays empty")
+        labels.append(NO_LABEL)
     if scenario.rows:
         labels.append(f"Rows set by the scenario: {', '.join(scenario.rows)}")
     if plan.replaced:
@@ -926,12 +933,7 @@ def _donor_label(plan: ExposurePlan) -> list[str]:
     """Whose cells are given, where the site has a host that could refuse them."""
     if MISMATCH not in plan.values:
         return []
-    if float(plan.values[MISMATCH].max()) > 0:
-        return ["The cells are another's: the host may come to refuse them"]
-    return [
-        "The cells are taken as the subject's own, or the subject as one that refuses none; for "
-        "another's, set stated.donor: other"
-    ]
+    return [DONOR_OTHER if float(plan.values[MISMATCH].max()) > 0 else DONOR_OWN]
 
 
 def _positive(text: str, unit: str) -> str:
