@@ -498,7 +498,8 @@ def observed_names(model: engine.AssembledModel) -> tuple[str, ...]:
 
 def _routes(site: Site, cells: bool) -> tuple[str, ...]:
     """Routes that take cells, or vesicles, at a site whose places add up to a dose of these."""
-    if not site.fates or (site.observables[site.fates[0]].unit == "cell") != cells:
+    counts_cells = bool(site.fates) and site.observables[site.fates[0]].unit == "cell"
+    if not site.fates or (counts_cells and not cells):
         return ()
     parts = set(CELLS if cells else CLASSES)
     return tuple(route for route, to in site.routes.items() if parts <= set(to))
@@ -516,9 +517,10 @@ def _known_site(scenario: ExposureScenario, libraries: Sequence[str | Path]) -> 
         ) from None
     species, known = scenario.subject.species, species_names(libraries)
     if species not in known:
+        close = nearest(species, known).partition(" Known:")[0]
         raise UnknownName(
-            f"There is no species '{species}'. Species: {', '.join(known)}; a table of your own "
-            "in a library's body/species adds one.",
+            f"There is no species '{species}'.{close} Species: {', '.join(known)}; "
+            "a table of your own in a library's body/species adds one.",
             where="subject.species",
         )
     if scenario.condition is not None and not site.conditions:

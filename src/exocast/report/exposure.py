@@ -38,6 +38,7 @@ from exocast.report.numbers import (
     percent,
 )
 from exocast.report.story import Section, Story, Table, appendix
+from exocast.report.text import grid
 from exocast.study.exposure import BETWEEN, decides
 from exocast.study.result import Result
 from exocast.study.sensitivity import Sensitivity
@@ -201,6 +202,24 @@ def record(result: Result, numbers: Numbers) -> dict[str, Any]:
         ],
         "versions": {k: str(v) for k, v in result.manifest.get("versions", {}).items()},
     }
+
+
+def sites_text(found: Mapping[str, Any]) -> str:
+    """The sites and species as text for a terminal."""
+    table = Table(
+        caption="Sites",
+        columns=("site", "takes", "routes", "conditions, the usual one first"),
+        rows=tuple(
+            (
+                str(site["name"]),
+                str(site["takes"]),
+                ", ".join(site["routes"]),
+                ", ".join(sorted(site["conditions"], key=lambda c: c != site["default_condition"])),
+            )
+            for site in found["sites"]
+        ),
+    )
+    return "\n".join((*grid(table), "", f"Species: {', '.join(found['species'])}.")) + "\n"
 
 
 def exactly(numbers: Numbers, arm: str, observable: str, statistic: str, days: float) -> float:
