@@ -728,9 +728,8 @@ def schema(name: str) -> dict[str, Any]:
     files = _file_models()
     if name in files:
         return dict(files[name]().model_json_schema(by_alias=True))
-    raise UnknownName(
-        f"There is no schema '{name}'. Schemas: {', '.join(schema_names())}.", where="schema"
-    )
+    close = nearest(name, schema_names()) or f" Known: {', '.join(schema_names())}."
+    raise UnknownName(f"There is no schema '{name}'.{close}")
 
 
 def schema_names() -> tuple[str, ...]:

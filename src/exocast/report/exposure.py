@@ -383,7 +383,7 @@ def _banded(texts: Sequence[str]) -> str:
     """``86 (68 to 97)``; one number where all are written alike."""
     if len(set(texts)) == 1:
         return texts[0]
-    return f"{texts[0]} ({texts[1]}{NBSP}to{NBSP}{texts[2]})"
+    return f"{texts[0]} ({texts[1]}{NBSP}to {texts[2]})"
 
 
 def _answer(result: Result, numbers: Numbers) -> tuple[str, ...]:
@@ -437,7 +437,7 @@ def _whereabouts(result: Result, numbers: Numbers) -> Section:
     ]
     tables = [amounts]
     between = _between_table(result, numbers, moments)
-    if any(f"{NBSP}to{NBSP}" in cell for row in between.rows for cell in row[1:]):
+    if any(f"{NBSP}to " in cell for row in between.rows for cell in row[1:]):
         tables.append(between)
     else:
         words.append(
@@ -460,7 +460,7 @@ def _between_table(result: Result, numbers: Numbers, moments: list[float]) -> Ta
             in_percent(exactly(numbers, arm, name, f"between_{which}", moment))
             for which in ("low", "high")
         ]
-        return f"{NBSP}to{NBSP}".join(dict.fromkeys(texts))
+        return f"{NBSP}to ".join(dict.fromkeys(texts))
 
     return Table(
         caption="Spread between subjects in per cent of the dose: 5 to 95 % of the subjects of a "
