@@ -47,6 +47,10 @@ Progress = Callable[[int, int], None]
 Library = str | Path | Sequence[str | Path]
 # In a wheel the example travels inside the package; in a checkout it stands once, at the top.
 EXAMPLES = (Path(__file__).parent / "example", Path(__file__).parents[2] / "examples" / "knee")
+EXPOSURES = (
+    Path(__file__).parent / "example_exposure",
+    Path(__file__).parents[2] / "examples" / "exposure",
+)
 REPORT = "report.html"
 
 
@@ -216,6 +220,11 @@ class Exposure:
     def evidence(self) -> pd.DataFrame:
         """Every number behind the exposure, with unit, spread, source and grade."""
         return self.result.rows
+
+    def __repr__(self) -> str:
+        about = self.result.manifest
+        site, species = about["site"]["name"], about["species"]
+        return f"Exposure({about['route']} at {site} of a {species}, in {str(self.directory)!r})"
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -633,22 +642,60 @@ def inspect_vial(
     return dict(inspect([_existing(p) for p in several], dilution=dilution, sample=sample))
 
 
-def init(directory: str | Path) -> tuple[Path, ...]:
+def sites(library: Library = ()) -> dict[str, Any]:
+    """Sites that an exposure can be about, with routes and conditions; and the species.
+
+    Parameters
+    ----------
+    library
+        Folders with sites and species of your own.
+
+    Returns
+    -------
+    ``{"sites": [{"name", "title", "takes", "routes", "conditions", "default_condition"}],
+    "species": [...]}``, as the schema ``sites`` says.
+    """
+    from exocast.engine.site import species_names
+    from exocast.patient.exposure import exposure_places
+
+    folders = (library,) if isinstance(library, str | Path) else tuple(library)
+    return {
+        "sites": [
+            {
+                "name": place.name,
+                "title": place.title,
+                "takes": takes,
+                "routes": list(routes),
+                "conditions": list(place.conditions),
+                "default_condition": place.default_condition,
+            }
+            for place in exposure_places(folders)
+            for takes, routes in (("vesicles", place.vesicles), ("cells", place.cells))
+            if routes
+        ],
+        "species": list(species_names(folders)),
+    }
+
+
+def init(directory: str | Path, *, exposure: bool = False) -> tuple[Path, ...]:
     """Write a commented scenario and an example vial file that run as they are.
 
     Parameters
     ----------
     directory
         Where they go; made when it is not there.
+    exposure
+        Write an exposure (where a dose goes) in place of a forecast of outcomes.
 
     Returns
     -------
     The files written. Nothing is written over.
     """
     target = Path(directory)
-    example = next((folder for folder in EXAMPLES if folder.is_dir()), None)
+    wanted = EXPOSURES if exposure else EXAMPLES
+    example = next((folder for folder in wanted if folder.is_dir()), None)
     if example is None:
-        raise NotFound("The example is missing from this installation.", where=str(EXAMPLES[0]))
+        raise NotFound("The example is missing from this installation.", where=str(wanted[0]))
     names = sorted(p.name for p in example.iterdir() if p.is_file())
     there = [name for name in names if (target / name).exists()]
     if there:
@@ -681,7 +728,8 @@ def schema(name: str) -> dict[str, Any]:
     files = _file_models()
     if name in files:
         return dict(files[name]().model_json_schema(by_alias=True))
-    raise UnknownName(f"There is no schema '{name}'." + nearest(name, schema_names()))
+    close = nearest(name, schema_names()) or f" Known: {', '.join(schema_names())}."
+    raise UnknownName(f"There is no schema '{name}'.{close}")
 
 
 def schema_names() -> tuple[str, ...]:
@@ -1688,6 +1736,12 @@ def _scenario(
         raise InvalidInput(
             "this scenario names a 'subject', so it asks where a dose goes: exocast.exposure runs "
             "it, and so does 'exocast forecast'. A forecast of outcomes needs a 'patient'.",
+            where=where,
+        )
+    if "stated" in changed:
+        raise InvalidInput(
+            "the scenario gives 'stated' particles and names no 'subject': an exposure names one, "
+            "such as 'subject: {species: human}'; a forecast of outcomes needs a measured 'vial'.",
             where=where,
         )
     return room.parse_scenario(changed, where=where, options=options), base

@@ -226,17 +226,41 @@ def vial_inspect(
 @app.command()
 def init(
     directory: Annotated[Path, typer.Argument(help="Directory for the scenario; may be new.")],
+    exposure: Annotated[
+        bool, typer.Option("--exposure", help="A scenario of where a dose goes: a subject.")
+    ] = False,
 ) -> None:
-    """Write a commented scenario and an example vial that run as they are."""
+    """Write a commented scenario (and an example vial) that runs as it is."""
     with _door("init", as_json=False):
         from exocast import api
 
-        for path in api.init(directory):
+        for path in api.init(directory, exposure=exposure):
             typer.echo(str(path))
         typer.echo(
             f"Now: exocast forecast {directory / 'scenario.yaml'} --out {directory / 'result'}",
             err=True,
         )
+
+
+@app.command()
+def sites(
+    library: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder with sites and species of your own; repeatable."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List sites where a dose can be followed: routes, conditions, and the species."""
+    with _door("sites", as_json):
+        from exocast import api
+        from exocast.report.envelopes import envelope
+        from exocast.report.exposure import sites_text
+
+        found = api.sites(library or ())
+        if as_json:
+            _print_json(envelope("sites", result=found))
+        else:
+            typer.echo(sites_text(found), nl=False)
 
 
 @app.command()

@@ -63,6 +63,12 @@ def test_a_report_prints_what_its_schema_says(tmp_path: Path) -> None:
     assert {o["arm"] for o in printed["result"]["outcomes"]} == {"vial", "no injection"}
 
 
+def test_sites_print_what_their_schema_says() -> None:
+    printed = _json("sites", "--json")
+    _promised("sites", printed)
+    assert {"human", "mouse"} <= set(printed["result"]["species"])
+
+
 def test_an_exposure_prints_what_its_schema_says(tmp_path: Path) -> None:
     site = tmp_path / "library" / "tissue" / "joint_only.yaml"
     site.parent.mkdir(parents=True)

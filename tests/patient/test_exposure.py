@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 import exocast
-from exocast.errors import InvalidInput, UnknownName
+from exocast import api
+from exocast.errors import InvalidInput, OutsideEvidence, RunsFailed, UnknownName
 from exocast.evidence.rows import COLUMNS
 from exocast.patient.exposure import GIVEN, output_times, parse_exposure
+from exocast.report.exposure import in_percent
+from exocast.study.tested import count, held_against
 
 HEADER = ",".join(COLUMNS)
 K = 2.0  # 1/day, from the toy's plasma into its liver
@@ -177,6 +180,9 @@ def test_what_it_says_and_shows(library: Path, tmp_path: Path) -> None:
     assert "Where the dose went" in page and page.count("<svg") == 4
     text = made.summary()
     assert "1 hour after the first dose: plasma" in text
+    assert text.startswith("EXPOSURE\nA person of 70 kg; 1 × 10¹⁰ vesicles of 100 nm, into a vein.")
+    assert text.count("no vial was measured") == 1
+    assert "\n" not in repr(made)
     assert "toy.k_leave" in text  # what decides it
     again = exocast.open_exposure(tmp_path / "r")
     assert again.record() == made.record()
@@ -250,3 +256,212 @@ def test_times_follow_every_dose() -> None:
     for start in (0.0, 3.0):
         assert np.abs(times - (start + 5 / 1440)).min() < 1e-8
     assert np.all(np.diff(times) > 0)
+
+
+def test_the_headline_is_the_median_of_worlds(library: Path) -> None:
+    made = exocast.exposure(scenario(patients=1), library=library)
+    shares = {
+        each["observable"]: each for each in made.record()["shares"] if each["time_days"] == 1.0
+    }
+    plasma = shares["plasma_particles"]
+    assert abs(plasma["mean"] - plasma["median"]) > 0.005
+    shown = [in_percent(plasma[which]) for which in ("median", "low", "high")]
+    table = made.story.sections[0].tables[0]
+    cell = next(row for row in table.rows if row[0] == "plasma")[table.columns.index("1 day")]
+    assert cell.replace("\u00a0", " ") == "{} ({} to {})".format(*shown)
+    means = [each["mean"] for each in shares.values()]
+    assert sum(means) == pytest.approx(1.0, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "0"),
+        (1.0, "100"),
+        (0.9999, "99.9"),
+        (0.31, "31"),
+        (0.0314, "3.1"),
+        (5.2e-6, "0.00052"),
+        (1e-9, "<0.0001"),
+        (0.0996, "10"),
+    ],
+)
+def test_small_shares_keep_two_digits(share: float, text: str) -> None:
+    assert in_percent(share) == text
+
+
+def test_a_fragment_of_ones_own_is_named_with_its_hash(library: Path) -> None:
+    made = exocast.exposure(scenario(worlds=2, patients=1), library=library)
+    own = {each["name"]: each for each in made.result.manifest["own"]}
+    assert {"site toy_body", "body/toy", "body/organism"} <= set(own)
+    file = library / "body/toy.csv"
+    file.write_text(file.read_text().replace(f",{K},", ",2.5,"), encoding="utf-8")
+    again = exocast.exposure(scenario(worlds=2, patients=1), library=library)
+    changed = {each["name"]: each for each in again.result.manifest["own"]}
+    assert changed["body/toy"]["hash"] != own["body/toy"]["hash"]
+    assert changed["body/organism"]["hash"] == own["body/organism"]["hash"]
+    text = again.summary()
+    assert f"body/toy ({library.resolve()}" in text.replace("\n", " ")
+    assert "and not of this one" in text.replace("\n", " ")
+
+
+def test_nothing_is_written_when_every_run_fails(library: Path, tmp_path: Path) -> None:
+    broken = scenario(rows={"toy.k_leave": "1e300 1/day"}, worlds=2, patients=1)
+    with pytest.raises(RunsFailed, match=r"all 2 runs failed .*toy\.k_leave"):
+        exocast.exposure(broken, library=library, out=tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_row_above_zero_is_never_set_below_it(library: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"toy\.k_leave \(leave\) is never below zero"):
+        exocast.exposure(scenario(rows={"toy.k_leave": -1}), library=library)
+
+
+def test_rows_are_taken_by_key_or_as_blocks() -> None:
+    parsed = parse_exposure(scenario(rows={"lung": {"small": {"size_factor": 1}}, "toy.a": 2}))
+    assert parsed.rows == {"lung.small.size_factor": 1, "toy.a": 2}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"subject": {"species": "human", "weight": "20 g"}}, "a weight of 20 g is none of people"),
+        ({"subject": {"species": "human", "age": "500 year"}}, "an age of 500 year"),
+        ({"subject": {"species": "mouse", "weight": "70 kg"}}, "none of mice"),
+        ({"stated": {"size_median": "5 nm"}}, "a size of 5 nm"),
+    ],
+)
+def test_what_cannot_be_is_refused(library: Path, change: Any, message: str) -> None:
+    with pytest.raises(OutsideEvidence, match=message):
+        exocast.exposure(scenario(**change), library=library)
+
+
+def test_what_is_unusual_is_warned_of(library: Path) -> None:
+    unusual = scenario(
+        subject={"species": "human", "age": "12 year"},
+        stated={"size_median": "400 nm"},
+        worlds=2,
+        patients=1,
+    )
+    made = exocast.exposure(unusual, library=library)
+    warned = {w["where"]: w["code"] for w in made.result.manifest["warnings"]}
+    assert warned == {
+        "subject.age": "OUTSIDE_EVIDENCE",
+        "stated.size_median": "OUTSIDE_EVIDENCE",
+    }
+
+
+def test_a_dose_beyond_the_bodys_own_particles_is_warned_of() -> None:
+    def warned(dose: str) -> list[str]:
+        asked = scenario(
+            site="whole_body",
+            regimen={"dose": dose, "route": "intravenous"},
+            subject={"species": "mouse"},
+            worlds=4,
+            patients=1,
+            horizon="1 day",
+        )
+        return [w["where"] for w in exocast.exposure(asked).result.manifest["warnings"]]
+
+    assert warned("1e16 particle") == ["regimen.dose"]
+    assert warned("1e8 particle") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"condition": "knee_oa"}, r"'toy_body' has no conditions"),
+        ({"regimen": {"dose": "1e9 particle"}}, r"regimen.route is missing; 'toy_body' has: intr"),
+        ({"site": "nowhere"}, r"no site 'nowhere'\..*csf.*toy_body.*wound"),
+        ({"subject": {"species": "rabbit"}}, r"human, macaque, mouse, rat, toad"),
+        (
+            {"site": "skin", "regimen": {"dose": "1e9 particle", "route": "intranasal"}},
+            r"'skin' has: .*topical.*; 'nose' has it",
+        ),
+        ({"site": "cells_iv"}, r"takes no vesicles; .*stated\.product: msc_cells"),
+        ({"patient": {"age": "60 year"}}, r"'subject' .* and a 'patient'"),
+        ({"label": "dye"}, r"'label' is no field here"),
+        ({"stated": {"product": "nothing"}}, r"stated\.product: There is no product 'nothing'"),
+        ({"stated": {"size_median": "100 nm", "donor": "own"}}, r"donor is about whole cells"),
+    ],
+)
+def test_a_message_says_what_to_do(library: Path, change: Any, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        exocast.exposure(scenario(**change), library=library)
+
+
+def test_stated_particles_without_a_subject_are_told_what_is_missing() -> None:
+    asked = {key: value for key, value in scenario().items() if key != "subject"}
+    with pytest.raises(InvalidInput, match="an exposure names one"):
+        exocast.forecast(asked)
+
+
+def test_whose_cells_they_are_is_said_and_what_is_off_is_not_shown() -> None:
+    def said(donor: dict[str, str], species: str) -> str:
+        cells = scenario(
+            stated={"product": "msc_cells", **donor},
+            regimen={"dose": "5e5 cell", "route": "intravenous"},
+            subject={"species": species},
+            site="cells_iv",
+            horizon="1 day",
+            worlds=2,
+            patients=1,
+        )
+        return exocast.exposure(cells).summary().replace("\n", " ")
+
+    own = said({}, "human")
+    assert "the subject's own" in own and "antibodies" not in own
+    assert "This says where cells go" in own and "Cells by place" in own
+    other = said({"donor": "other"}, "human")
+    assert "The cells are another's" in other and "antibodies" in other
+    assert "antibodies" not in said({"donor": "other"}, "mouse")
+
+
+BOARD = """
+dataset,condition,x,observed,predicted,low,high,fold_error,covered,interval_score,used_for,grade,unit,x_unit,verdict,informed_by,species,route,given,failed_worlds,unread_worlds
+a,plasma,2,10,12,5,20,1.2,true,1,prediction,B,percent,min,good,,mouse,intravenous,vesicles,0,0
+b,liver,2,10,60,50,70,6,false,1,shown,B,percent,min,shown only,,mouse,intravenous,vesicles,0,0
+c,liver,2,0,0,0,0,nan,true,0,shown,B,percent,min,shown only,,rat,intravenous,vesicles,0,0
+d,albumin,0,1,1,1,1,1,true,0,prediction,B,L/h,parameter,good,,mouse,intravenous,soluble,0,0
+e,lungs,0,1,1,1,1,1,true,0,calibration,B,percent,h,good,,mouse,intravenous,cells,0,0
+"""
+
+
+def test_a_route_is_held_against_its_own_kind(tmp_path: Path) -> None:
+    board = tmp_path / "scoreboard.csv"
+    board.write_text(BOARD.lstrip(), encoding="utf-8")
+    found = held_against("intravenous", "mouse", "vesicles", board)
+    assert [each.row.dataset for each in found] == ["a", "b", "c"]
+    tests = count(found, "prediction", near=True)
+    assert (tests.numbers, tests.within_twofold) == (1, 1)
+    shown = [count(found, "shown", near=near) for near in (True, False)]
+    assert [each.within_twofold for each in shown] == [0, 1]
+    assert shown[0].worst_fold == 6
+    for given, name in (("soluble", "d"), ("cells", "e")):
+        kind = held_against("intravenous", "mouse", given, board)
+        assert [each.row.dataset for each in kind] == [name]
+
+
+def test_the_page_on_exposures_lists_every_site() -> None:
+    page = (Path(__file__).parents[2] / "docs/howto-exposure.md").read_text(encoding="utf-8")
+    listed = [line for line in page.splitlines() if line.startswith("| `")]
+    wanted = []
+    for site in api.sites()["sites"]:
+        usual = site["default_condition"]
+        conditions = sorted(site["conditions"], key=lambda name: name != usual)
+        cells = (
+            f"`{site['name']}`",
+            site["takes"],
+            ", ".join(f"`{name}`" for name in site["routes"]),
+            ", ".join(f"`{name}`" for name in conditions) or "none",
+        )
+        wanted.append(f"| {' | '.join(cells)} |")
+    assert listed == wanted
+    assert all(f"`{name}`" in page for name in api.sites()["species"])
+    assert {site["name"] for site in api.sites()["sites"]} >= {"whole_body", "knees", "cells_iv"}
+
+
+def test_an_exposure_to_start_from_runs(tmp_path: Path) -> None:
+    (written,) = exocast.init(tmp_path / "new", exposure=True)
+    made = exocast.exposure(written, worlds=2, patients=1)
+    assert "into a vein" in made.summary()

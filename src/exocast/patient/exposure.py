@@ -90,6 +90,13 @@ DAYS = (1, 1.5, 2, 3, 4, 5, 6)
 STATED_LABEL = (
     "The dose is taken as stated, at the needle: no vial was measured, no loss is counted"
 )
+DONOR_OWN = (
+    "The cells are taken as the subject's own, or the subject as one that refuses none; for "
+    "another's, set stated.donor: other"
+)
+DONOR_OTHER = "The cells are another's: the host may come to refuse them"
+NO_LABEL = "No label is given: what this site follows of labels stays empty"
+SAID_ONCE = (STATED_LABEL, DONOR_OWN, DONOR_OTHER, NO_LABEL)
 BODY = "organism"
 SEX = {"female": 0.0, "male": 1.0}
 
@@ -491,7 +498,8 @@ def observed_names(model: engine.AssembledModel) -> tuple[str, ...]:
 
 def _routes(site: Site, cells: bool) -> tuple[str, ...]:
     """Routes that take cells, or vesicles, at a site whose places add up to a dose of these."""
-    if not site.fates or (site.observables[site.fates[0]].unit == "cell") != cells:
+    counts_cells = bool(site.fates) and site.observables[site.fates[0]].unit == "cell"
+    if not site.fates or (counts_cells and not cells):
         return ()
     parts = set(CELLS if cells else CLASSES)
     return tuple(route for route, to in site.routes.items() if parts <= set(to))
@@ -509,9 +517,10 @@ def _known_site(scenario: ExposureScenario, libraries: Sequence[str | Path]) -> 
         ) from None
     species, known = scenario.subject.species, species_names(libraries)
     if species not in known:
+        close = nearest(species, known).partition(" Known:")[0]
         raise UnknownName(
-            f"There is no species '{species}'. Species: {', '.join(known)}; a table of your own "
-            "in a library's body/species adds one.",
+            f"There is no species '{species}'.{close} Species: {', '.join(known)}; "
+            "a table of your own in a library's body/species adds one.",
             where="subject.species",
         )
     if scenario.condition is not None and not site.conditions:
@@ -843,12 +852,12 @@ def _manifest(plan: ExposurePlan, parts: list[dict[str, Any]]) -> dict[str, Any]
         }
         for name in (vial.filled if vial else ())
     ]
-    warnings += plan.warnings
+    warnings += [dict(each) for each in plan.warnings]
     labels = [vial.label] if vial is not None and vial.label else []
     labels += [STATED_LABEL] if vial is None else []
     labels += _donor_label(plan)
     if LABELLED in "".join(model.routes[regimen.route]):
-        labels.append("No label is given: what this site follows of labels stays empty")
+        labels.append(NO_LABEL)
     if scenario.rows:
         labels.append(f"Rows set by the scenario: {', '.join(scenario.rows)}")
     if plan.replaced:
@@ -926,12 +935,7 @@ def _donor_label(plan: ExposurePlan) -> list[str]:
     """Whose cells are given, where the site has a host that could refuse them."""
     if MISMATCH not in plan.values:
         return []
-    if float(plan.values[MISMATCH].max()) > 0:
-        return ["The cells are another's: the host may come to refuse them"]
-    return [
-        "The cells are taken as the subject's own, or the subject as one that refuses none; for "
-        "another's, set stated.donor: other"
-    ]
+    return [DONOR_OTHER if float(plan.values[MISMATCH].max()) > 0 else DONOR_OWN]
 
 
 def _positive(text: str, unit: str) -> str:

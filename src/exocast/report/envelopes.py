@@ -337,6 +337,24 @@ class ExposureRecord(_Model):
     versions: dict[str, str]
 
 
+class SiteRecord(_Model):
+    """A site where a dose can be followed; a site that takes both stands twice."""
+
+    name: str
+    title: str
+    takes: str = Field(description="vesicles or cells")
+    routes: list[str]
+    conditions: list[str]
+    default_condition: str | None
+
+
+class SitesRecord(_Model):
+    """Result of ``sites``."""
+
+    sites: list[SiteRecord]
+    species: list[str]
+
+
 class Finding(_Model):
     """One finding of ``evidence check``."""
 
@@ -1019,6 +1037,7 @@ class Written(_Model):
 ENVELOPES: dict[str, type[BaseModel]] = {
     "forecast": Envelope[ForecastRecord],
     "exposure": Envelope[ExposureRecord],
+    "sites": Envelope[SitesRecord],
     "validate": Envelope[ValidationRecord],
     "report": Envelope[ForecastRecord],
     "vial-inspect": Envelope[VialInspection],

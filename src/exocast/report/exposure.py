@@ -12,7 +12,7 @@ import numpy as np
 
 from exocast.dose import dose_unit
 from exocast.engine.site import HUMAN
-from exocast.patient.exposure import GIVEN, STATED_LABEL
+from exocast.patient.exposure import GIVEN, SAID_ONCE
 from exocast.report.figures import (
     BLUE,
     FAINT,
@@ -38,6 +38,7 @@ from exocast.report.numbers import (
     percent,
 )
 from exocast.report.story import Section, Story, Table, appendix
+from exocast.report.text import grid
 from exocast.study.exposure import BETWEEN, decides
 from exocast.study.result import Result
 from exocast.study.sensitivity import Sensitivity
@@ -48,8 +49,8 @@ MOMENTS_DAYS = (5 / 1440, 1 / 24, 4 / 24, 1.0, 7.0, 28.0)
 SHOWN_SHARE = 0.005
 MOST_DECIDED = 3
 MOST_SHOWN = 8
-LEAST_PERCENT = 1e-5
-WIDEST_TITLE = {3: 30, 2: 24}
+LEAST_PERCENT = 1e-4
+WIDEST_TITLE = {3: 24, 2: 20}
 # Places of the body behind every site have colours of their own; a site's own places, those below.
 BODY_COLOURS = {
     "plasma_particles": "#b8325e",
@@ -114,7 +115,7 @@ def tell(result: Result, numbers: Numbers) -> Story:
         title=str(manifest.get("title") or "Exposure"),
         subtitle=f"{_subtitle(manifest)}. {_tested_line(result)}",
         answer=_answer(result, numbers),
-        labels=tuple(label for label in _labels(manifest) if label != STATED_LABEL),
+        labels=tuple(label for label in _labels(manifest) if label not in SAID_ONCE),
         sections=(
             _whereabouts(result, numbers),
             _readings(result, numbers),
@@ -201,6 +202,24 @@ def record(result: Result, numbers: Numbers) -> dict[str, Any]:
         ],
         "versions": {k: str(v) for k, v in result.manifest.get("versions", {}).items()},
     }
+
+
+def sites_text(found: Mapping[str, Any]) -> str:
+    """The sites and species as text for a terminal."""
+    table = Table(
+        caption="Sites",
+        columns=("site", "takes", "routes", "conditions, the usual one first"),
+        rows=tuple(
+            (
+                str(site["name"]),
+                str(site["takes"]),
+                ", ".join(site["routes"]),
+                ", ".join(sorted(site["conditions"], key=lambda c: c != site["default_condition"])),
+            )
+            for site in found["sites"]
+        ),
+    )
+    return "\n".join((*grid(table), "", f"Species: {', '.join(found['species'])}.")) + "\n"
 
 
 def exactly(numbers: Numbers, arm: str, observable: str, statistic: str, days: float) -> float:
@@ -336,10 +355,10 @@ def in_percent(share: float) -> str:
     value = 100 * share
     if not math.isfinite(value):
         return "–"
-    if value == 0 or value == 100:
+    if value in {0, 100}:
         return f"{value:.0f}"
     if value < LEAST_PERCENT:
-        return f"<{decimal(LEAST_PERCENT, 5)}"
+        return f"<{decimal(LEAST_PERCENT, 4)}"
     if value > 99:
         return decimal(math.floor(10 * value) / 10)
     rounded = float(f"{value:.1e}")
@@ -351,12 +370,20 @@ def _with_band(result: Result, numbers: Numbers, name: str, moment: float) -> st
     return f"{middle}{NBSP}% ({low} to {high}{NBSP}%)"
 
 
-def _cell(values: Sequence[float]) -> str:
-    """``86 (68 to 97)`` in per cent; one number where all are written alike."""
-    texts = [in_percent(value) for value in values]
+def _amounts(result: Result, numbers: Numbers, name: str, moment: float) -> list[float]:
+    """Median and band of an amount; less than one cell is none."""
+    arm = result.arms[0]
+    found = (
+        exactly(numbers, arm, name, f"value_{which}", moment) for which in ("median", "low", "high")
+    )
+    return [0.0 if value < 1 else value for value in found]
+
+
+def _banded(texts: Sequence[str]) -> str:
+    """``86 (68 to 97)``; one number where all are written alike."""
     if len(set(texts)) == 1:
         return texts[0]
-    return f"{texts[0]} ({texts[1]}{NBSP}to{NBSP}{texts[2]})"
+    return f"{texts[0]} ({texts[1]}{NBSP}to {texts[2]})"
 
 
 def _answer(result: Result, numbers: Numbers) -> tuple[str, ...]:
@@ -372,28 +399,32 @@ def _answer(result: Result, numbers: Numbers) -> tuple[str, ...]:
         )
         words.append(f"{_in_words(moment).capitalize()} after the first dose: {listed}.")
     words.append(
-        "Shares are of what was given so far: the median of worlds, and 5 to 95 % of them, each one "
-        "guess at everything that is not known. A few worlds can pull a mean far from the median."
+        "Shares are of what was given so far: the median of worlds, and 5 to 95 % of them, each "
+        "one guess at all that is not known. A few worlds can pull a mean far from the median."
     )
     what = "cells" if _cells(result) else "vesicles"
     words.append(
         f"This says where {what} go. What a patient would notice is not forecast for this place."
     )
-    if STATED_LABEL in _labels(result.manifest):
-        words.append(f"{STATED_LABEL}.")
+    words += [f"{label}." for label in _labels(result.manifest) if label in SAID_ONCE]
     return tuple(words)
 
 
 def _whereabouts(result: Result, numbers: Numbers) -> Section:
     moments = _moments(result)
     fates = _places(result)
+    cells = _cells(result)
+
+    def cell(name: str, moment: float) -> str:
+        if cells:
+            return _banded([_fixed(v) for v in _amounts(result, numbers, name, moment)])
+        return _banded([in_percent(v) for v in _triple(result, numbers, name, moment)])
+
+    what = "Cells by place" if cells else "Share of the dose by place in per cent"
     amounts = Table(
-        caption="Share of the dose by place in per cent: median, and 5 to 95 % of worlds",
+        caption=f"{what}: median, and 5 to 95 % of worlds",
         columns=("Place", *(_in_words(m) for m in moments)),
-        rows=tuple(
-            (_place(result, n), *(_cell(_triple(result, numbers, n, m)) for m in moments))
-            for n in fates
-        ),
+        rows=tuple((_place(result, n), *(cell(n, m) for m in moments)) for n in fates),
         note="Medians need not add up to the dose, since each place has its own middle world. "
         "Means do: they are in the picture of areas and in --json.",
         wraps=True,
@@ -406,7 +437,7 @@ def _whereabouts(result: Result, numbers: Numbers) -> Section:
     ]
     tables = [amounts]
     between = _between_table(result, numbers, moments)
-    if any(f"{NBSP}to{NBSP}" in cell for row in between.rows for cell in row[1:]):
+    if any(f"{NBSP}to " in cell for row in between.rows for cell in row[1:]):
         tables.append(between)
     else:
         words.append(
@@ -429,7 +460,7 @@ def _between_table(result: Result, numbers: Numbers, moments: list[float]) -> Ta
             in_percent(exactly(numbers, arm, name, f"between_{which}", moment))
             for which in ("low", "high")
         ]
-        return f"{NBSP}to{NBSP}".join(dict.fromkeys(texts))
+        return f"{NBSP}to ".join(dict.fromkeys(texts))
 
     return Table(
         caption="Spread between subjects in per cent of the dose: 5 to 95 % of the subjects of a "
@@ -571,8 +602,8 @@ def _tested_line(result: Result) -> str:
     if not own.numbers:
         return f"{start}: by no number that no part was built from"
     return (
-        f"{start}: by {_many(own.numbers)} that no part was built from; {own.within_twofold} within "
-        f"twofold, {own.covered} inside the band"
+        f"{start}: by {_many(own.numbers)} that no part was built from; "
+        f"{own.within_twofold} within twofold, {own.covered} inside the band"
     )
 
 
@@ -617,7 +648,7 @@ def _tested(result: Result) -> Section:
             f"The numbers are of the model as it is shipped, and not of this one, with {changed}."
         )
     first = [each for each in numbers if each.row.used_for != "shown"]
-    worst = sorted(shown, key=lambda each: -each.row.fold_error)[:MOST_SHOWN]
+    worst = sorted(shown, key=lambda each: -each.fold)[:MOST_SHOWN]
     tables = []
     if first:
         tables.append(_held_table("Measured after this route, beside what the model says", first))
@@ -640,7 +671,11 @@ def _only_shown(numbers: Sequence[Held]) -> str:
     total = sum(each.numbers for each in both)
     within = sum(each.within_twofold for each in both)
     worst = max(each.worst_fold for each in both)
-    far = f"{as_given(float(f'{worst:.1e}'))}-fold off" if math.isfinite(worst) else "without bound"
+    far = (
+        f"{_round(worst)}-fold off"
+        if math.isfinite(worst)
+        else "something seen or predicted where the other is nothing"
+    )
     return (
         f"{_many(total)} after this route {'is' if total == 1 else 'are'} only shown (surrogates, "
         f"bounds, second-hand or unverified): {within} within twofold, the worst {far}."
@@ -674,9 +709,7 @@ def _held_table(caption: str, numbers: Sequence[Held]) -> Table:
                 each.row.dataset.replace("_", " "),
                 each.row.species,
                 each.row.condition,
-                ""
-                if each.row.x_unit == "parameter"
-                else f"{as_given(each.row.x)} {each.row.x_unit}",
+                _when(each),
                 _fixed(each.row.observed),
                 _fixed(each.row.predicted),
                 f"{_fixed(each.row.low)} to {_fixed(each.row.high)}",
@@ -691,6 +724,16 @@ def _held_table(caption: str, numbers: Sequence[Held]) -> Table:
     )
 
 
+def _round(fold: float) -> str:
+    return as_given(float(f"{fold:.1e}"))
+
+
+def _when(each: Held) -> str:
+    return (
+        "" if each.row.x_unit == "parameter" else f"{as_given(each.row.x)}{NBSP}{each.row.x_unit}"
+    )
+
+
 def _fixed(value: float) -> str:
     """A number that is not broken over lines."""
     return large(value).replace(" ", NBSP)
@@ -700,7 +743,7 @@ def _verdict(each: Held) -> str:
     if each.row.used_for == "calibration":
         return "built the model"
     if each.row.used_for == "shown":
-        return f"{as_given(float(f'{each.row.fold_error:.1e}'))}-fold off"
+        return f"{_round(each.fold)}-fold off" if math.isfinite(each.fold) else "missed"
     return each.row.verdict
 
 
@@ -847,6 +890,8 @@ def _panel(axes: Any, result: Result, numbers: Numbers, name: str) -> None:
         low, high, middle = (np.maximum(each, least) for each in (low, high, middle))
         between_low, between_high = (np.maximum(e, least) for e in (between_low, between_high))
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, _: in_percent(value / 100))
+        axes.set_yticks([], minor=True)
     axes.fill_between(days, low, high, color=BLUE, alpha=0.22, linewidth=0)
     axes.plot(days, middle, color=BLUE, linewidth=1.8)
     for edge in (between_low, between_high):

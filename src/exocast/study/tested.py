@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,13 @@ class Held:
 
     row: Scored
     near: bool
+
+    @property
+    def fold(self) -> float:
+        """How far off: 1 where nothing was seen and predicted, infinite where only one of them."""
+        if math.isfinite(self.row.fold_error):
+            return self.row.fold_error
+        return 1.0 if self.row.observed == self.row.predicted else math.inf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +67,12 @@ def held_against(route: str, species: str, given: str, board: Path = BOARD) -> t
 
 def count(held: Sequence[Held], use: str, *, near: bool) -> Count:
     """What the numbers of one use come to, in the species asked for or in the others."""
-    rows = [each.row for each in held if each.row.used_for == use and each.near == near]
+    chosen = [each for each in held if each.row.used_for == use and each.near == near]
+    rows = [each.row for each in chosen]
     return Count(
         numbers=len(rows),
-        within_twofold=sum(row.fold_error <= TWOFOLD for row in rows),
+        within_twofold=sum(each.fold <= TWOFOLD for each in chosen),
         covered=sum(row.covered for row in rows),
         no_prediction=sum(not row.useful for row in rows),
-        worst_fold=max((row.fold_error for row in rows), default=1.0),
+        worst_fold=max((each.fold for each in chosen), default=1.0),
     )
