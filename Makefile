@@ -16,7 +16,7 @@ WORKERS ?= 2
 SPREAD := -n $(WORKERS) --dist loadfile
 RESULT := results/knee-demo
 
-.PHONY: help setup demo test check format lint types imports evidence fast literature fuzz \
+.PHONY: help setup demo test check format lint types imports units evidence fast full literature fuzz \
 	mutants baselines bench scoreboard docs figure constraints clean
 .DEFAULT_GOAL := help
 
@@ -76,12 +76,17 @@ types: $(VENV)/.dev
 imports: $(VENV)/.dev
 	@$(BIN)/lint-imports
 
-evidence: $(VENV)/.dev ## tables complete; every site assembled without a unit warning
+units: $(VENV)/.dev ## every site assembled without a unit warning
 	@$(BIN)/python scripts/unit_check.py
+
+evidence: units ## tables complete as well
 	@$(BIN)/exocast evidence check
 
 fast: $(VENV)/.dev
 	@$(BIN)/python -m pytest -q $(SPREAD) -m "not slow and not literature"
+
+full: $(VENV)/.dev ## every test at its full size, before a release
+	@EXOCAST_FULL=1 $(BIN)/python -m pytest -q $(SPREAD)
 
 literature: $(VENV)/.dev ## published studies, in full size
 	@EXOCAST_FULL=1 $(BIN)/python -m pytest -q $(SPREAD) tests/literature

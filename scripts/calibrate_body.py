@@ -8,9 +8,9 @@
 Every uncertain row of the models of these sets is moved, in standard scores of its own prior: what
 is not fitted would get its whole doubt back in a prediction. The prior of a row that was fitted
 before stands in ``body/priors.csv``; of any other it is the row itself, and is copied there when
-the fit moves it, and back when it no longer does. Data sets kept for prediction are never read here. A set whose study built
-one of the rows that it responds to by hand is left out: data count once. A row that the data do not
-inform keeps its prior.
+the fit moves it, and back when it no longer does. Data sets kept for prediction are never read
+here. A set whose study built one of the rows that it responds to by hand is left out: data count
+once. A row that the data do not inform keeps its prior.
 """
 
 from __future__ import annotations

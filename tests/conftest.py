@@ -24,12 +24,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "slow: takes more than a few seconds; left out of make check"
     )
+    config.addinivalue_line(
+        "markers", "full: repeats at length what a shorter test holds; run by make full"
+    )
     for room in ROOMS:
         if room != "__pycache__":
             config.addinivalue_line("markers", f"{room}: tests of the folder tests/{room}")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not os.environ.get("EXOCAST_FULL"):
+        left = [item for item in items if item.get_closest_marker("full")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
     for item in items:
         inside = Path(item.path).resolve().relative_to(TESTS.resolve()).parts
         if len(inside) > 1:

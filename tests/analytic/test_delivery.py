@@ -127,7 +127,7 @@ def test_empty_vesicles_bring_no_rna() -> None:
 
 def test_a_fusogen_opens_its_own_share() -> None:
     names = ("cytosol_particles", "uptake_medium_cytosol", "endocytosed_particles")
-    late = np.array([60.0])
+    late = np.array([240.0])
     off = {**each("k_recycle", 0.0), **each("fusogen", 1.0)}
     found = observed(1e5, *names, times=late, **off)
     share = found["cytosol_particles"] / found["endocytosed_particles"]

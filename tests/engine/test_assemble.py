@@ -12,8 +12,16 @@ from exocast.evidence.rows import COLUMNS
 
 HEADER = ",".join(COLUMNS)
 
+# One of each site here, the others by scripts/unit_check.py and in the full run.
 CASES = [
-    (site, condition, prior)
+    pytest.param(
+        site,
+        condition,
+        prior,
+        marks=[]
+        if (condition, prior) == (load_site(site).default_condition, "default")
+        else pytest.mark.full,
+    )
     for site in site_names()
     for condition in load_site(site).conditions
     for prior in ("default", "literature")

@@ -390,7 +390,7 @@ def test_impossible_visits_are_refused() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("structure", ["CS", "CAR"])
+@pytest.mark.parametrize("structure", ["CS", pytest.param("CAR", marks=pytest.mark.full)])
 def test_intervals_of_simulated_courses_cover(structure) -> None:
     # Seven arms with 2 to 4 of six visits and one with all; 4 means of each of 150 courses, which
     # are correlated, so the Monte Carlo error is a little above 1 %. Over 800 courses on another

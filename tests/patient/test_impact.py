@@ -118,6 +118,7 @@ def test_a_printed_difference_moves_the_row_too() -> None:
     assert any("divided by 24" in note for note in found.notes)
 
 
+@pytest.mark.full
 def test_the_order_of_lines_does_not_matter() -> None:
     whole = with_study("ha_rct_altman2", "VAS pain change", year="2026")
     second = [

@@ -259,11 +259,12 @@ def test_a_study_is_found_in_source_place_and_note(script: ModuleType) -> None:
 
 def test_all_of_a_percentage_is_read_inside_its_range(script: ModuleType) -> None:
     datum = room_datum(100.0, (95.0, 100.0))
-    value, sd = script.read_off(datum)
     low, high = np.log(0.95 / 0.05), np.log(0.999 / 0.001)
-    assert value == pytest.approx((low + high) / 2)
-    assert sd == pytest.approx((high - low) / 3.29)
-    assert script.read_off(replace(datum, y=97.0))[1] is None
+    middle = (low + high) / 2
+    assert script.read_off(datum) == pytest.approx(middle)
+    assert script.read_off(replace(datum, y=97.0)) == pytest.approx(np.log(0.97 / 0.03))
+    # More of all is no misfit, less is one.
+    assert script.censored(datum, np.array([30.0, 1.0])) == pytest.approx([middle, 1.0])
 
 
 def room_datum(y: float, spread: tuple[float, ...]):
