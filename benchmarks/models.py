@@ -201,9 +201,9 @@ def write(how: Settings) -> None:
     before, _, rest = page.partition(HEADING)
     after = rest.partition("\n## ")[2]
     made = (
-        f"{HEADING}\n\nMeasured on {dt.datetime.now(tz=dt.UTC):%Y-%m-%d}, {how.rounds} rounds in turn "
-        "with libRoadRunner at the same relative tolerance on one core; both errors are against a "
-        "run a thousand times finer. Four weeks, one dose, twenty numbers varied.\n\n"
+        f"{HEADING}\n\nMeasured on {dt.datetime.now(tz=dt.UTC):%Y-%m-%d}, {how.rounds} rounds in "
+        "turn with libRoadRunner at the same relative tolerance on one core; both errors are "
+        "against a run a thousand times finer. Four weeks, one dose, twenty numbers varied.\n\n"
         f"{text(measure(how))}\n\nWhich fragment costs it, as the share of the vector operations "
         f"of a step that go away without its rates (`--fragments`):\n\n{_shares_text(SHOWN)}"
     )
