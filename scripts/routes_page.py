@@ -32,6 +32,7 @@ WORLDS = 100
 MOMENTS = ((1 / 24, "1 hour"), (1.0, "1 day"), (7.0, "7 days"))
 SHOWN = 3
 LEAST = 0.02
+EXPERIMENTS = ("whole_body_labelled", "culture")
 HEAD = """# Where a dose goes, by route and species
 
 **Where are given vesicles after an hour, a day and a week, by each route, in a person, a macaque,
@@ -55,7 +56,8 @@ def sites() -> list[tuple[str, str]]:
     found = []
     for name in site_names():
         site = load_site(name)
-        if not site.fates or len(site.joints) > 1:
+        cells = site.fates and site.observables[site.fates[0]].unit == "cell"
+        if not site.fates or cells or len(site.joints) > 1 or name in EXPERIMENTS:
             continue
         found += [
             (name, route)

@@ -598,11 +598,11 @@ def _held(result: Result, given: str) -> tuple[Held, ...]:
 def _tested_line(result: Result) -> str:
     """One line on what tests this route in this species."""
     own = count(held(result), "prediction", near=True)
-    start = f"Tested after this route in the {result.manifest['species']}"
+    where = f"after this route in the {result.manifest['species']}"
     if not own.numbers:
-        return f"{start}: by no number that no part was built from"
+        return f"Not tested: no independent measurement {where}"
     return (
-        f"{start}: by {_many(own.numbers)} that no part was built from; "
+        f"Tested against {_many(own.numbers)} {where} that no part was built from: "
         f"{own.within_twofold} within twofold, {own.covered} inside the band"
     )
 
