@@ -335,6 +335,48 @@ MUTANTS = (
         new="        elif False:\n",
         test="tests/patient/test_impact.py::test_a_study_kept_for_testing_moves_no_row",
     ),
+    Mutant(
+        name="body: what macrophages took is not taken from plasma",
+        file="src/exocast/body/liver.ant",
+        old="take_macrophages: plasma => macrophages;",
+        new="take_macrophages: => macrophages;",
+        test="tests/laws/test_body_laws.py::test_the_liver_alone_is_one_exponential_of_its_clearance",
+    ),
+    Mutant(
+        name="scoreboard: a percentage is of one, not of the dose",
+        file="src/exocast/study/readings.py",
+        old="return 100 * found / dose_of(reading, run), PERCENT",
+        new="return 100 * found, PERCENT",
+        test="tests/study/test_validate.py::test_predictions_are_the_closed_form",
+    ),
+    Mutant(
+        name="scoreboard: a study tests the rows it built",
+        file="src/exocast/study/experiment.py",
+        old="if triplet.origin.source in named:",
+        new="if False:",
+        test="tests/study/test_validate.py::test_a_source_of_the_model_is_no_test_of_it",
+    ),
+    Mutant(
+        name="scoreboard: a band of any width is a prediction",
+        file="src/exocast/study/validate.py",
+        old="wide = not (low > 0 and high / low <= WIDEST)",
+        new="wide = False",
+        test="tests/study/test_validate.py::test_a_band_wider_than_tenfold_is_no_prediction",
+    ),
+    Mutant(
+        name="scoreboard: the solver's error is a tail",
+        file="src/exocast/study/statistics.py",
+        old="return np.where(over, 0.0, course)",
+        new="return course",
+        test="tests/study/test_statistics.py::test_a_course_that_has_ended_has_no_tail_of_noise",
+    ),
+    Mutant(
+        name="fit: rows of one study count as if nothing were shared",
+        file="src/exocast/study/fit.py",
+        old="shared**2 * (rows - 1) * correlation)",
+        new="shared**2 * 0 * correlation)",
+        test="tests/study/test_fit.py::test_rows_of_one_study_say_what_their_correlated_errors_would",
+    ),
 )
 
 

@@ -62,7 +62,7 @@ def sites() -> list[tuple[str, str]]:
         found += [
             (name, route)
             for route, targets in site.routes.items()
-            if set(CLASSES) <= targets.keys() and "label_small" not in targets
+            if set(CLASSES) <= targets.keys() and (name == "whole_body" or route != "intravenous")
         ]
     return found
 
