@@ -201,7 +201,7 @@ def write(how: Settings) -> None:
     before, _, rest = page.partition(HEADING)
     after = rest.partition("\n## ")[2]
     made = (
-        f"{HEADING}\n\nMeasured on {dt.datetime.now(tz=dt.UTC):%Y-%m-%d}, {how.rounds} rounds in "
+        f"{HEADING}\n\nMeasured on {dt.datetime.now(tz=dt.UTC):%Y-%m-%d}, rounds: {how.rounds}, in "
         "turn with libRoadRunner at the same relative tolerance on one core; both errors are "
         "against a run a thousand times finer. Four weeks, one dose, twenty numbers varied.\n\n"
         f"{text(measure(how))}\n\nWhich fragment costs it, as the share of the vector operations "
