@@ -240,9 +240,24 @@ def test_statistics_of_a_whole_course(
     scenario = samples + scenario.partition("conditions:")[0] + "conditions:\n"
     scenario += f"  c: {{arm: pot, observe: inside_particles, statistic: {statistic}{per}}}\n"
     triplet(tmp_path / "data", scenario=scenario, csv=DATA + f"c,,,1,{unit},,,\n")
+    if statistic == "peak" and samples:  # the first sample is an hour after the dose
+        expected *= math.exp(-K / 24)
     row = board(tmp_path).rows[0]
     assert row.unread_worlds == 0
     assert row.predicted == pytest.approx(expected, rel=2e-3)
+
+
+def test_a_peak_is_one_that_was_sampled(tmp_path: Path) -> None:
+    scenario = (
+        "samples: [6 h, 12 h, 24 h]\n"
+        + (triplet(tmp_path / "data") / "toy.scenario.yaml").read_text().partition("conditions:")[0]
+    )
+    scenario += "conditions:\n  c: {arm: pot, observe: inside_particles, statistic: peak}\n"
+    scenario += "  t: {arm: pot, observe: inside_particles, statistic: peak_time}\n"
+    triplet(tmp_path / "data", scenario=scenario, csv=DATA + "c,,,1,percent,,,\nt,,,1,h,,,\n")
+    rows = board(tmp_path).rows
+    assert rows[0].predicted == pytest.approx(100 * math.exp(-K / 4), rel=1e-3)
+    assert rows[1].predicted == pytest.approx(6.0)
 
 
 def test_label_of_several_doses_is_shared_by_their_particles() -> None:

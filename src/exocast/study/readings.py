@@ -8,7 +8,6 @@ beside one in mass) it takes the place of the conversion.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -17,13 +16,12 @@ from numpy.typing import NDArray
 
 from exocast.errors import InvalidInput, UnknownName, nearest
 from exocast.study import statistics as of_course
-from exocast.study.experiment import Run
+from exocast.study.experiment import WINDOW_POINTS, Run
 from exocast.study.triplets import (
     LADDER,
     PHASES,
     RATIOS,
     TIMED,
-    WHOLE_COURSE,
     Datum,
     Reading,
     days,
@@ -36,7 +34,7 @@ LOW, HIGH = 0.05, 0.95
 PERCENT = "percent"
 AMOUNTS = {"item": "particles", "cell": "cells", "pg": "soluble"}
 GIVEN = "given_particles"
-WINDOW_POINTS = 41
+AREAS = ("auc", "mrt", "clearance", "volume")
 
 
 def predict(datum: Datum, reading: Reading, runs: Mapping[str, Run]) -> Array:
@@ -176,7 +174,8 @@ def _statistic(datum: Datum, reading: Reading, run: Run, kind: str) -> tuple[Arr
         return _timed(datum, reading, run, kind, values, unit)
     if kind == "half_life" or kind in PHASES:
         return _half_life(reading, run, kind, values), "day"
-    times, whole = _sampled(run, values, from_zero=kind in WHOLE_COURSE)
+    # Areas begin at the dose; a peak is one that was sampled.
+    times, whole = _sampled(run, values, from_zero=kind in AREAS)
     if kind == "peak":
         return timed_value(datum, reading, run, of_course.peak(whole), unit)
     if kind == "peak_time":
@@ -280,4 +279,4 @@ def finite(values: Array) -> Array:
 
 def mostly_known(values: Array) -> bool:
     """Whether more than half of the worlds have a reading."""
-    return len(finite(values)) > len(values) / 2 and math.isfinite(float(np.nanmedian(values)))
+    return len(finite(values)) > len(values) / 2

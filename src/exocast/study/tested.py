@@ -60,7 +60,7 @@ def held_against(route: str, species: str, given: str, board: Path = BOARD) -> t
     found = [
         Held(row=row, near=species in row.species.split(" and "))
         for row in read_csv(board)
-        if row.used_for in USES and route in row.route.split(", ") and row.given == given
+        if route in row.route.split(", ") and row.given == given
     ]
     return tuple(sorted(found, key=lambda held: (USES.index(held.row.used_for), not held.near)))
 

@@ -396,7 +396,7 @@ def _scored(
     use, doses = triplet.origin.used_for, triplet.experiment.arms[reading.arm].plan
     reached = predicted[~failed]
     known = finite(reached)
-    read = len(reached) > 0 and mostly_known(reached)
+    read = mostly_known(reached)
     middle = float(np.median(known)) if read else math.nan
     low, high = _band(datum, known, noise[:, : len(known)], error_sd(datum, reading, given(doses)))
     fold = _fold(datum, middle)
