@@ -201,8 +201,8 @@ MUTANTS = (
     Mutant(
         name="arm: saline gets the vesicles too",
         file="src/exocast/patient/forecast.py",
-        old='_dose_table(plan, worlds) if arm == "vial" else None',
-        new="_dose_table(plan, worlds)",
+        old='doses=_doses(plan, worlds) if arm == "vial" else None',
+        new="doses=_doses(plan, worlds)",
         test="tests/laws/test_forecast_laws.py::test_only_the_vial_arm_brings_vesicles",
     ),
     Mutant(

@@ -422,7 +422,7 @@ def _informed_section() -> Section:
         for name, lines in _profile_lines().items()
     ]
     table = Table(
-        caption="Fitted numbers of the body: prior and posterior",
+        caption="Fitted numbers that the data inform: prior and posterior",
         columns=("Number", "prior", "posterior", "prior log SD", "posterior log SD"),
         rows=tuple(rows),
         note="Priors: body/priors.csv. A number that the data hardly inform keeps its prior.",
@@ -432,8 +432,9 @@ def _informed_section() -> Section:
         title="What the data say of the numbers",
         words=(
             (
-                "A few numbers of the body are fitted to the calibration sets under their priors; "
-                "a profile that stays low says that the data do not know that number."
+                "Every uncertain number that the calibration sets respond to is fitted to them under "
+                "its prior, all together; those that the data inform stand here. A profile that "
+                "stays low says that the data do not know that number."
             ),
         ),
         figures=("profiles",),
@@ -468,8 +469,8 @@ def _how(board: Scoreboard) -> Section:
             "band on the scale of odds."
         ),
         (
-            "Data that built a number never test it: a study that is the source of a row is "
-            "refused for prediction."
+            "Data that built a number never test it: a study that is the source of a row, or that "
+            "a row was fitted to, is refused for prediction."
         ),
     )
     return Section(key="how", title="How it is scored", words=words)
