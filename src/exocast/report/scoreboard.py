@@ -432,9 +432,9 @@ def _informed_section() -> Section:
         title="What the data say of the numbers",
         words=(
             (
-                "Every uncertain number that the calibration sets respond to is fitted to them under "
-                "its prior, all together; those that the data inform stand here. A profile that "
-                "stays low says that the data do not know that number."
+                "Every uncertain number that the calibration sets respond to is fitted to them "
+                "under its prior, all together; those that the data inform stand here. A profile "
+                "that stays low says that the data do not know that number."
             ),
         ),
         figures=("profiles",),
