@@ -1,0 +1,656 @@
+"""From a measured curve to the numbers of the cell model: what an assay teaches, and carries on.
+
+The steps, in plain words: a laboratory's points become logarithms of the response over that
+without vesicles, each with its error; the assay's own model predicts them from the scores of all
+numbers that they respond to, from a factor on the whole plate, and from the day's shift of the
+dose; for every structure that the site weighs, a fit gives the most probable scores, the Laplace
+approximation and with it the structure's evidence; a sampler started from the approximation walks
+the posterior itself, so that the two can be held against each other; what a forecast needs, dose at
+half effect and largest fall, is read off the samples.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exocast.documents import utf8_text
+from exocast.errors import InvalidInput, NotFound, nearest
+from exocast.evidence.chance import spread_on_scale, value_of
+from exocast.evidence.rows import COLUMNS, Row, package_table
+from exocast.study.assay import Assay, Batch, Plate, prepare, run_wells, typical_batch
+from exocast.study.curves import Curve, fit_curve
+from exocast.study.fit import Fit, Part, fit, response
+
+Array = NDArray[np.float64]
+DOSE, VALUE, ASSAY, READOUT = "vesicles_per_cell", "response", "assay", "readout"
+PLATE, DAY = "plate", "day"
+PLATE_SD = 3.0  # of the logarithm: a plate's units and cells are its own
+HEARD = 0.05  # of a datum's error a score: below it a number is left at its prior
+MOST = 24  # numbers of a fit; the posterior of the others is their prior
+WALKERS, STEPS, KEPT = 64, 60, 0.5
+CONFLICT = -math.log(10.0)
+RNG = "potency"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One assay's curve as a laboratory has it: means of logarithms by dose, and their errors."""
+
+    assay: str
+    readout: str
+    file: str
+    doses: Array
+    logs: Array
+    sd: Array
+    wells: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Structure:
+    """One combination of structural alternatives: prior and posterior weight, and its fit."""
+
+    switches: Mapping[str, float]
+    prior: float
+    weight: float
+    fit: Fit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learnt:
+    """What curves teach.
+
+    Attributes
+    ----------
+    measured
+        The curves, in their order.
+    names
+        Rows that moved, by key; ``plate.<assay>`` and ``day.<assay>`` are the laboratory's own.
+    structures
+        Sorted by weight, the heaviest first.
+    samples
+        Scores of the sampler, all structures by their weight, ``(samples, names)``.
+    sampled
+        Which structure each sample is of, ``(samples,)``.
+    acceptance
+        Of the sampler's steps; 0.2 to 0.5 is healthy.
+    predicted
+        By assay, quantiles 0.05, 0.5, 0.95 of the logarithm over the control at the doses of the
+        assay, before and after: ``(2, 3, doses)``.
+    ec50, span
+        Of the posterior's curves: vesicles per cell, and the logarithm; NaN where nothing moves.
+    conflict
+        Logarithm of how much better the curves are explained apart than together; None for one
+        curve. Above 2.3 (tenfold) they contradict each other.
+    rows
+        Of the model, by key.
+    """
+
+    measured: tuple[Measured, ...]
+    assays: Mapping[str, Assay]
+    names: tuple[str, ...]
+    rows: Mapping[str, Row]
+    structures: tuple[Structure, ...]
+    samples: Array
+    sampled: NDArray[np.int64]
+    acceptance: float
+    predicted: Mapping[str, Array]
+    ec50: Mapping[str, Array]
+    span: Mapping[str, Array]
+    conflict: float | None
+    seed: int
+
+    @property
+    def active(self) -> float:
+        """Posterior chance that the product acts in the first assay at all."""
+        found = self.ec50[self.measured[0].assay]
+        return float(np.isfinite(found).mean())
+
+
+def read_curve(path: Path, known: Mapping[str, Assay], default: str) -> tuple[Measured, ...]:
+    """Curves of a table with ``vesicles_per_cell`` and ``response``, a line a well or a mean.
+
+    Further columns: ``assay`` and ``readout`` (the assay's main one when left out), ``sd`` (of the
+    response) and ``n`` for means. A dose of 0 is the stimulated control and has to be there.
+
+    Raises
+    ------
+    InvalidInput
+        With all findings: columns, numbers, a missing control, fewer than four doses.
+    """
+    if not path.is_file():
+        raise NotFound("There is no such table of a curve.", where=str(path))
+    reader = csv.DictReader(io.StringIO(utf8_text(path), newline=""))
+    columns = tuple(reader.fieldnames or ())
+    lacking = [name for name in (DOSE, VALUE) if name not in columns]
+    if lacking:
+        raise InvalidInput(
+            f"the column {' and '.join(lacking)} is missing; there are: {', '.join(columns)}."
+            + nearest(lacking[0], columns),
+            where=str(path),
+        )
+    problems: list[str] = []
+    points: dict[tuple[str, str], dict[float, list[tuple[float, float, float]]]] = {}
+    for line in reader:
+        name = (line.get(ASSAY) or default).strip()
+        if name not in known:
+            problems.append(
+                f"line {reader.line_num}: there is no assay '{name}'." + nearest(name, tuple(known))
+            )
+            continue
+        readout = (line.get(READOUT) or known[name].main).strip()
+        if readout not in known[name].readouts:
+            problems.append(
+                f"line {reader.line_num}: '{name}' has no read-out '{readout}'."
+                + nearest(readout, tuple(known[name].readouts))
+            )
+            continue
+        try:
+            dose, value = float(line[DOSE]), float(line[VALUE])
+            sd = float(line.get("sd") or "nan")
+            n = float(line.get("n") or "1")
+        except ValueError:
+            problems.append(f"line {reader.line_num}: not all of it are numbers")
+            continue
+        if dose < 0 or value <= 0 or not math.isfinite(dose + value) or sd <= 0 or n < 1:
+            problems.append(
+                f"line {reader.line_num}: doses are 0 or more, responses and sd above 0, n from 1"
+            )
+            continue
+        points.setdefault((name, readout), {}).setdefault(dose, []).append((value, sd, n))
+    found = []
+    for (name, readout), by_dose in points.items():
+        if 0.0 not in by_dose:
+            problems.append(f"{name}: no line with {DOSE} 0, the control without vesicles")
+        elif len(by_dose) < 5:
+            problems.append(f"{name}: a curve has a control and four or more doses")
+        else:
+            found.append(_measured(name, readout, path, by_dose, known[name]))
+    if problems or not found:
+        raise InvalidInput("; ".join(problems) or "there is no line.", where=str(path))
+    return tuple(found)
+
+
+def _measured(
+    name: str,
+    readout: str,
+    path: Path,
+    by_dose: Mapping[float, Sequence[tuple[float, float, float]]],
+    assay: Assay,
+) -> Measured:
+    """Means of logarithms; wells scatter as they do here where they are repeated, else as a row."""
+    doses = sorted(by_dose)
+    noise = package_table("study", "assays")[f"{assay.readouts[readout].noise}_well"].value
+    logs, counts, within, free = [], [], 0.0, 0.0
+    for dose in doses:
+        lines = by_dose[dose]
+        values = np.log([value for value, _, _ in lines])
+        logs.append(float(np.average(values, weights=[n for *_, n in lines])))
+        counts.append(sum(n for *_, n in lines))
+        if len(lines) > 1:
+            within += float(((values - values.mean()) ** 2).sum())
+            free += len(lines) - 1
+        for value, sd, n in lines:
+            if math.isfinite(sd) and n > 1:
+                within += (n - 1) * math.log1p((sd / value) ** 2)
+                free += n - 1
+    # Few repeats know their scatter badly: the row stands for four of them.
+    well = math.sqrt((within + 4 * noise**2) / (free + 4))
+    return Measured(
+        assay=name,
+        readout=readout,
+        file=path.name,
+        doses=np.array(doses),
+        logs=np.array(logs),
+        sd=well / np.sqrt(np.array(counts)),
+        wells=np.array(counts, dtype=np.int64),
+    )
+
+
+def learn(
+    measured: Sequence[Measured],
+    assays: Mapping[str, Assay],
+    *,
+    batch: Batch | None = None,
+    libraries: Sequence[str | Path] = (),
+    seed: int = 1,
+    prior: str = "default",
+    progress: Callable[[int, int], None] | None = None,
+) -> Learnt:
+    """What measured curves teach about the cell model.
+
+    Parameters
+    ----------
+    measured
+        One or more curves of one batch, each of another assay.
+    assays
+        By name.
+    batch
+        What was in the wells; a typical preparation when not given.
+    libraries
+        Folders with fragments and tables in place of the package's.
+    seed
+        Of the sampler.
+    prior
+        ``default`` or ``literature``.
+    progress
+        Called with (steps done, steps in all).
+
+    Raises
+    ------
+    InvalidInput
+        When two curves are of one assay.
+
+    References
+    ----------
+    Evidence by Laplace: Tierney and Kadane (1986), doi:10.1080/01621459.1986.10478240. Sampler:
+    Goodman and Weare (2010), doi:10.2140/camcos.2010.5.65, as in emcee.
+    """
+    doubled = {m.assay for m in measured if sum(o.assay == m.assay for o in measured) > 1}
+    if doubled:
+        raise InvalidInput(
+            f"there are two curves of '{doubled.pop()}'; put their wells into one, or learn from "
+            "one at a time."
+        )
+    batch = batch or typical_batch()
+    benches = [
+        _Bench(
+            measured=m,
+            plate=prepare(
+                assays[m.assay], batch, libraries=libraries, worlds=2, seed=seed, prior=prior
+            ),
+            batch=batch,
+        )
+        for m in measured
+    ]
+    together = _fit_all(benches)
+    conflict = None
+    if len(benches) > 1:
+        apart = sum(_log_evidence(_fit_all([each])) for each in benches)
+        conflict = apart - _log_evidence(together)
+    names, structures = together
+    samples, sampled, acceptance = _sample(benches, names, structures, seed, progress)
+    return _told(benches, assays, names, structures, samples, sampled, acceptance, conflict, seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Bench:
+    """One curve and the plate that predicts it."""
+
+    measured: Measured
+    plate: Plate
+    batch: Batch
+
+    @property
+    def rows(self) -> dict[str, Row]:
+        """Rows that may move, the batch's own among them, and the laboratory's two."""
+        rows = {
+            key: row
+            for key, row in self.plate.rows.items()
+            if row.varies == "uncertain" and spread_on_scale(row)[1] > 0
+        }
+        rows |= {row.key: row for row in self.batch.rows if spread_on_scale(row)[1] > 0}
+        noise = package_table("study", "assays")
+        readout = self.plate.assay.readouts[self.measured.readout]
+        day = noise[f"{readout.noise}_run"]
+        name = self.measured.assay
+        rows[f"{PLATE}.{name}"] = _own(f"{PLATE}.{name}", "factor of this plate", PLATE_SD)
+        rows[f"{DAY}.{name}"] = _own(f"{DAY}.{name}", "shift of potency on this day", day.value)
+        return rows
+
+    @property
+    def switches(self) -> dict[str, Row]:
+        """Structure rows that the site weighs."""
+        return {key: self.plate.rows[key] for key in self.plate.switches}
+
+    def predict(
+        self,
+        names: Sequence[str],
+        scores: Array,
+        switches: Mapping[str, float],
+        doses: Array | None = None,
+    ) -> Array:
+        """Logarithms of the response at the curve's doses, ``(k, doses)``, at scores ``(k, n)``."""
+        count = len(scores)
+        rows = self.rows
+        values = {
+            name: value_of(rows[name], scores[:, i]) for i, name in enumerate(names) if name in rows
+        }
+        given = self.measured.doses if doses is None else doses
+        day = values.pop(f"{DAY}.{self.measured.assay}", np.ones(count))
+        factor = values.pop(f"{PLATE}.{self.measured.assay}", np.ones(count))
+        plate = self._set(values, switches, count)
+        wells = (given[None, :] * day[:, None]).ravel()
+        found, failed = run_wells(
+            plate,
+            per_cell=wells,
+            worlds=np.repeat(np.arange(count), len(given)),
+            numbers={},
+            processes=None if count > 64 else 1,
+        )
+        read = np.where(failed, np.nan, found[self.measured.readout]).reshape(count, -1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.log(read) + np.log(factor)[:, None])
+
+    def _set(self, values: Mapping[str, Array], switches: Mapping[str, float], count: int) -> Plate:
+        """The plate with rows at given values, all others at their centre."""
+        rows = self.plate.rows
+        drawn = {key: np.full(count, self._centre(key)) for key in self.plate.drawn}
+        drawn |= {key: np.full(count, on) for key, on in switches.items() if key in rows}
+        drawn |= {key: value for key, value in values.items() if key in drawn}
+        own = {row.id: drawn[row.key] for row in self.batch.rows}
+        if "protein" in own and self.batch.concentration_per_ml:
+            per_ug = self.batch.concentration_per_ml / own["protein"]
+        else:
+            per_ug = own["purity"]
+        return replace(
+            self.plate,
+            drawn=drawn,
+            soluble_per_particle=own["coisolated_share"] * 1e6 / per_ug,
+            potency=own["potency_relative"],
+        )
+
+    def _centre(self, key: str) -> float:
+        """A row's centre, or what the assay sets in its place."""
+        first = self.plate.drawn[key]
+        if key in self.plate.rows:
+            row = self.plate.rows[key]
+            if row.varies == "structure":
+                return float(row.value >= 0.5)
+            return float(row.value) if row.varies == "uncertain" else float(first[0])
+        return next(row.value for row in self.batch.rows if row.key == key)
+
+
+def _own(key: str, meaning: str, sd: float) -> Row:
+    return Row(
+        id=key.partition(".")[2],
+        meaning=meaning,
+        value=1.0,
+        unit="1",
+        spread=(sd,),
+        spread_kind="log_sd",
+        varies="uncertain",
+        system="this laboratory",
+        source="assumption",
+        place="",
+        grade="A",  # its spread is stated as it is meant: nothing widens it
+        table=key.partition(".")[0],
+    )
+
+
+def _structures(benches: Sequence[_Bench]) -> Iterator[tuple[dict[str, float], float]]:
+    """Every combination of switches that are not settled, and its prior weight."""
+    rows: dict[str, Row] = {}
+    for bench in benches:
+        rows |= bench.switches
+    choices = [
+        [(key, on, weight) for on, weight in ((1.0, row.value), (0.0, 1 - row.value)) if weight > 0]
+        for key, row in rows.items()
+    ]
+    for combination in itertools.product(*choices):
+        yield (
+            {key: on for key, on, _ in combination},
+            math.prod(weight for *_, weight in combination),
+        )
+
+
+def _fit_all(benches: Sequence[_Bench]) -> tuple[tuple[str, ...], list[Structure]]:
+    """One fit a structure, over the numbers that the curves respond to in any of them."""
+    observed = np.concatenate([b.measured.logs for b in benches])
+    sd = np.concatenate([b.measured.sd for b in benches])
+    chosen = list(_structures(benches))
+    names = _heard(benches, [switches for switches, _ in chosen], sd)
+    found = []
+    for switches, weight in chosen:
+        fitted = fit(names, _parts(benches, names, switches), observed, sd)
+        found.append((switches, weight, fitted, _evidence(fitted)))
+    best = max(evidence for *_, evidence in found)
+    relative = [weight * math.exp(evidence - best) for _, weight, _, evidence in found]
+    structures = [
+        Structure(switches=switches, prior=weight, weight=each / sum(relative), fit=fitted)
+        for (switches, weight, fitted, _), each in zip(found, relative, strict=True)
+    ]
+    return names, sorted(structures, key=lambda s: -s.weight)
+
+
+def _parts(
+    benches: Sequence[_Bench], names: Sequence[str], switches: Mapping[str, float]
+) -> list[Part]:
+    parts = []
+    for bench in benches:
+        own = tuple(i for i, name in enumerate(names) if name in bench.rows)
+        mine = [names[i] for i in own]
+
+        def predict(scores: Array, bench: _Bench = bench, mine: list[str] = mine) -> Array:
+            return bench.predict(mine, scores, switches)
+
+        parts.append(Part(own=own, predict=predict))
+    return parts
+
+
+def _heard(
+    benches: Sequence[_Bench], structures: Sequence[Mapping[str, float]], sd: Array
+) -> tuple[str, ...]:
+    """Numbers that move a curve against its control, the loudest first, in any structure."""
+    from exocast.study.fit import linear
+
+    names = tuple(dict.fromkeys(name for bench in benches for name in bench.rows))
+    loud = np.zeros(len(names))
+    for switches in structures:
+        jacobian = linear(
+            _parts(benches, names, switches), np.zeros(len(names)), np.zeros(len(sd)), sd
+        )
+        start = 0
+        for bench in benches:
+            block = slice(start, start + len(bench.measured.logs))
+            # A number that lifts all wells alike is the plate's factor, and not told apart.
+            jacobian[block] -= jacobian[block].mean(axis=0)
+            start = block.stop
+        loud = np.maximum(loud, response(jacobian))
+    own = [i for i, name in enumerate(names) if name.partition(".")[0] in (PLATE, DAY)]
+    order = [i for i in np.argsort(-loud) if loud[i] > HEARD and i not in own][:MOST]
+    return tuple(names[i] for i in (*order, *own))
+
+
+def _evidence(fitted: Fit) -> float:
+    """Logarithm of the evidence by Laplace, but for what all structures share."""
+    cost = fitted.misfit + float(fitted.mode @ fitted.mode)
+    return -0.5 * cost + 0.5 * float(np.linalg.slogdet(fitted.covariance)[1])
+
+
+def _log_evidence(found: tuple[tuple[str, ...], Sequence[Structure]]) -> float:
+    terms = np.array([math.log(s.prior) + _evidence(s.fit) for s in found[1]])
+    top = float(terms.max())
+    return top + math.log(float(np.exp(terms - top).sum()))
+
+
+def _sample(
+    benches: Sequence[_Bench],
+    names: Sequence[str],
+    structures: Sequence[Structure],
+    seed: int,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[Array, NDArray[np.int64], float]:
+    """The sampler in every structure of some weight, its samples drawn by that weight."""
+    import emcee
+
+    rng = np.random.default_rng(seed)
+    observed = np.concatenate([b.measured.logs for b in benches])
+    sd = np.concatenate([b.measured.sd for b in benches])
+    heavy = [i for i, s in enumerate(structures) if s.weight > 0.02]
+    total, done = len(heavy) * STEPS, 0
+    kept, of, accepted = [], [], []
+    walkers = max(WALKERS, 2 * len(names) + 2)
+    whole = sum(structures[i].weight for i in heavy)
+    for i in heavy:
+        structure = structures[i]
+        parts = _parts(benches, names, structure.switches)
+
+        def log_posterior(scores: Array, parts: list[Part] = parts) -> Array:
+            said = np.concatenate([p.predict(scores[:, list(p.own)]) for p in parts], axis=1)
+            miss = np.square((said - observed) / sd).sum(axis=1)
+            cost = miss + np.square(scores).sum(axis=1)
+            return np.where(np.isfinite(cost), -0.5 * cost, -np.inf)
+
+        start = rng.multivariate_normal(
+            structure.fit.mode, structure.fit.covariance, size=walkers, method="cholesky"
+        )
+        sampler = emcee.EnsembleSampler(
+            walkers, len(names), log_posterior, vectorize=True, moves=emcee.moves.DEMove()
+        )
+        state = emcee.State(
+            start, random_state=np.random.RandomState(int(rng.integers(2**31))).get_state()
+        )
+        for _ in sampler.sample(state, iterations=STEPS):
+            done += 1
+            if progress:
+                progress(done, total)
+        chain = sampler.get_chain(discard=int(STEPS * KEPT), flat=True)
+        share = max(1, round(2000 * structure.weight / whole))
+        kept.append(chain[rng.choice(len(chain), share, replace=share > len(chain))])
+        of.append(np.full(share, i))
+        accepted.append(float(np.mean(sampler.acceptance_fraction)))
+    return np.concatenate(kept), np.concatenate(of), float(np.mean(accepted))
+
+
+def _told(
+    benches: Sequence[_Bench],
+    assays: Mapping[str, Assay],
+    names: Sequence[str],
+    structures: Sequence[Structure],
+    samples: Array,
+    sampled: NDArray[np.int64],
+    acceptance: float,
+    conflict: float | None,
+    seed: int,
+) -> Learnt:
+    rng = np.random.default_rng(seed)
+    predicted, ec50, span = {}, {}, {}
+    weights = np.array([s.prior for s in structures])
+    for bench in benches:
+        name = bench.measured.assay
+        doses = np.array(assays[name].per_cell, dtype=np.float64)
+        # The plate's factor and the day's shift belong to that day, not to the batch.
+        free = [i for i, n in enumerate(names) if n.partition(".")[0] not in (PLATE, DAY)]
+        some = rng.choice(len(samples), min(400, len(samples)), replace=False)
+        after = _curves_at(bench, names, free, samples[some], sampled[some], structures, doses)
+        blank = rng.standard_normal((400, len(names)))
+        which = rng.choice(len(structures), 400, p=weights / weights.sum())
+        before = _curves_at(bench, names, free, blank, which, structures, doses)
+        predicted[name] = np.stack(
+            [np.nanquantile(each, [0.05, 0.5, 0.95], axis=0) for each in (before, after)]
+        )
+        curves = [_curve(doses, each) for each in after]
+        ec50[name] = np.array([np.nan if c is None else c.ec50 for c in curves])
+        span[name] = np.array([np.nan if c is None else c.span for c in curves])
+    rows: dict[str, Row] = {}
+    for bench in benches:
+        rows |= bench.rows
+    return Learnt(
+        measured=tuple(b.measured for b in benches),
+        assays=assays,
+        names=tuple(names),
+        rows={name: rows[name] for name in names},
+        structures=tuple(structures),
+        samples=samples,
+        sampled=sampled,
+        acceptance=acceptance,
+        predicted=predicted,
+        ec50=ec50,
+        span=span,
+        conflict=conflict,
+        seed=seed,
+    )
+
+
+def _curve(doses: Array, logs: Array) -> Curve | None:
+    return fit_curve(doses, logs) if np.ptp(logs) > 0.02 else None
+
+
+def _curves_at(
+    bench: _Bench,
+    names: Sequence[str],
+    free: Sequence[int],
+    scores: Array,
+    which: NDArray[np.int64],
+    structures: Sequence[Structure],
+    doses: Array,
+) -> Array:
+    """Logarithms over the control at some scores and structures, ``(k, doses)``."""
+    found = np.full((len(scores), len(doses)), np.nan)
+    used = [names[i] for i in free]
+    for i in np.unique(which):
+        mine = which == i
+        logs = bench.predict(used, scores[mine][:, free], structures[i].switches, doses)
+        found[mine] = logs - logs[:, :1]
+    return found
+
+
+def forecast_rows(learnt: Learnt) -> tuple[Row, ...]:
+    """Rows of the forecast's chain that an inflammatory assay sets: dose at half, largest fall.
+
+    Raises
+    ------
+    InvalidInput
+        When no curve is of an assay that informs a forecast, or the curve shows no effect.
+    """
+    chosen = next((m for m in learnt.measured if learnt.assays[m.assay].informs != "none"), None)
+    if chosen is None:
+        raise InvalidInput(
+            f"no forecast rests on '{learnt.measured[0].assay}': its chain to people has not been "
+            "built, and a guess would look like a measurement."
+        )
+    ec50, span = learnt.ec50[chosen.assay], learnt.span[chosen.assay]
+    acts = np.isfinite(ec50) & (span < 0)
+    share = float(acts.mean())
+    if share < 0.5:
+        raise InvalidInput(
+            f"the curve of '{chosen.assay}' shows no fall in {1 - share:.0%} of what it allows: "
+            "there is no potency to carry into a forecast."
+        )
+    place = f"{chosen.file}, {chosen.readout} of {chosen.assay}, {len(learnt.samples)} samples"
+    made = []
+    for name, meaning, values in (
+        ("assay.ec50_per_cell", "vesicles offered per cell for half the effect", ec50[acts]),
+        ("assay.max_ln_fall", "largest fall of the logarithm of the read-out", -span[acts]),
+    ):
+        logs = np.log(values)
+        made.append(
+            Row(
+                id=name,
+                meaning=f"{meaning}, this batch",
+                value=float(np.exp(np.median(logs))),
+                unit="1",
+                spread=(max(float(np.subtract(*np.quantile(logs, [0.75, 0.25]))) / 1.349, 0.02),),
+                spread_kind="log_sd",
+                varies="uncertain",
+                system=learnt.assays[chosen.assay].cells.text,
+                source="measured",
+                place=place,
+                grade="B",
+                note=f"acts in {share:.0%} of the posterior; wells of one laboratory",
+                table="effect",
+            )
+        )
+    return tuple(made)
+
+
+def write_rows(rows: Sequence[Row], path: Path) -> Path:
+    """A table of rows as everywhere; returns the path."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            line = {name: getattr(row, name) for name in COLUMNS}
+            line["spread"] = "..".join(f"{s:.6g}" for s in row.spread)
+            line["value"] = f"{row.value:.6g}"
+            writer.writerow(line)
+    return path
