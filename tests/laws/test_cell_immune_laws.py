@@ -27,12 +27,12 @@ COMMON = (
     "acting_with_soluble", "cargo_rna_copies",
 )  # fmt: skip
 SET = {
-    T_CELL: (*COMMON, SWITCH[T_CELL], "t_cell_action_most_repression"),
+    T_CELL: (*COMMON, SWITCH[T_CELL], "t_cell_action_most_repression", "t_cell_action_gain"),
     NEURON: (
         *COMMON, SWITCH[NEURON], "neuron_most_repression", "neuron_deprivation", "neuron_trophic",
     ),
 }  # fmt: skip
-MORE = {T_CELL: ("t_cell_action_division", "t_cell_action_apoptosis"), NEURON: ()}
+MORE = {T_CELL: ("t_cell_action_division", "t_cell_action_further_death"), NEURON: ()}
 # Copies as no native vesicle has, so that miRNA shows.
 LOADED = {"cargo_rna_copies": 1e4, "acting_acts": 0.0}
 
@@ -147,7 +147,7 @@ def test_more_vesicles_never_let_more_t_cells_divide(by: str) -> None:
 
 
 def test_a_product_that_spares_division_raises_death_and_regulatory_cells() -> None:
-    names = ("apoptotic_percent", "regulatory_ratio", "t_cell_action_apoptosis", "live_cells")
+    names = ("apoptotic_percent", "regulatory_ratio", "t_cell_action_further_death", "live_cells")
     spares = {"t_cell_action_on_division": 0.0, **ACTS}
     courses = [after(T_CELL, dose, *names, **spares) for dose in DOSES]
     untreated, most = courses[0], courses[-1]
@@ -155,8 +155,20 @@ def test_a_product_that_spares_division_raises_death_and_regulatory_cells() -> N
     assert most["regulatory_ratio"][-1] > untreated["regulatory_ratio"][-1]
     assert most["apoptotic_percent"][-1] > untreated["apoptotic_percent"][-1]
     assert most["live_cells"][-1] < untreated["live_cells"][-1]
-    limit = next(r.value for r in assembled(T_CELL).rows if r.key == "t_cell_action.most_apoptosis")
-    assert np.all(most["t_cell_action_apoptosis"] <= 1 + limit)
+    limit = next(
+        r.value for r in assembled(T_CELL).rows if r.key == "t_cell_action.most_further_death"
+    )
+    assert np.all(most["t_cell_action_further_death"] <= limit)
+
+
+def test_death_alone_leaves_the_share_that_divides_as_it_is() -> None:
+    """What delfattore2015 saw needs further death of all T cells alike."""
+    spares = {"t_cell_action_on_division": 0.0, "t_cell_action_gain": 0.0, **ACTS}
+    treated = after(T_CELL, 1e12, acting_with_mirna=0.0, **spares)
+    untreated = after(T_CELL, 0.0, acting_with_mirna=0.0, **spares)
+    assert treated["live_cells"][-1] < 0.9 * untreated["live_cells"][-1]
+    for name in ("percent_divided", "division_index"):
+        assert treated[name] == pytest.approx(untreated[name], rel=1e-5)
 
 
 def test_more_vesicles_never_kill_more_neurons() -> None:
