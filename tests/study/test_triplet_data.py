@@ -205,6 +205,7 @@ COPIED = {
     "kim2019_mouse_depleted_area": ("kim_2019_iv_pk_parameters", {}),
     "oussoren1997_rat_drained": ("oussoren_sc_liposome_size_site", {}),
     "elkhoury2022_fibroblasts": ("elkhoury_2022_hybrid_ev_delivery", {}),
+    "uv_lysate2017_whole_cells": ("msc_tcell_inhibition_ratio", {}),
     "elife84391_delivery": ("zhang_2023_exosome_functional_delivery", {}),
 }
 PARAMETERS = {
