@@ -29,6 +29,11 @@ def site(name: str) -> engine.AssembledModel:
     return engine.assemble(name)
 
 
+@functools.cache
+def compiled(name: str, rows: tuple[str, ...], observe: tuple[str, ...]) -> engine.Model:
+    return engine.compile(site(name).sbml, varied=rows, observe=observe)
+
+
 def run(
     name: str, observe: tuple[str, ...], particles: float = 0.0, soluble: float = 0.0, **rows: float
 ) -> np.ndarray:
@@ -42,7 +47,7 @@ def run(
         ]
     )
     rows = STIMULUS | rows
-    runs = engine.compile(model.sbml, varied=tuple(rows), observe=observe).run(
+    runs = compiled(name, tuple(rows), observe).run(
         TIMES,
         np.array([list(rows.values())]),
         doses=table if len(table) else None,
