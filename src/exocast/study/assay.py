@@ -386,8 +386,8 @@ def set_rows(
 ) -> dict[str, float]:
     """Rows an assay sets, by key and in their unit, the well's own cells and medium among them."""
     whole: dict[str, float | str] = {
-        "culture.recipient_cells": magnitude(assay.cells.amount, "cell"),
-        "culture.medium_volume": assay.medium,
+        _well_row("recipient_cells", rows): magnitude(assay.cells.amount, "cell"),
+        _well_row("medium_volume", rows): assay.medium,
         **given,
     }
     found = {}
@@ -403,6 +403,14 @@ def set_rows(
             else float(value)
         )
     return found
+
+
+def _well_row(name: str, rows: Mapping[str, Row]) -> str:
+    """Key of a row of the well, whatever variant of ``cell/culture`` the site takes."""
+    for key in rows:
+        if key.startswith("culture.") and key.rpartition(".")[2] == name:
+            return key
+    return f"culture.{name}"
 
 
 def _known_names(assay: Assay, model: engine.AssembledModel) -> None:

@@ -83,11 +83,10 @@ def fit_curve(doses: Array, logs: Array) -> Curve | None:
     if not np.isfinite(logs).all() or np.ptp(logs) < FLAT:
         return None
     given = np.log(doses[doses > 0])
-    limits = (
-        (given.min() - BEYOND, given.max() + BEYOND),
+    ends = [
+        (float(given.min()) - BEYOND, float(given.max()) + BEYOND),
         (math.log(FLATTEST), math.log(STEEPEST)),
-    )
-    ends = limits
+    ]
     for _ in range(REFINED):
         halves, slopes = (np.linspace(low, high, GRID) for low, high in ends)
         half, slope = (m.ravel() for m in np.meshgrid(halves, slopes, indexing="ij"))

@@ -34,11 +34,13 @@ Array = NDArray[np.float64]
 DOSE, VALUE, ASSAY, READOUT = "vesicles_per_cell", "response", "assay", "readout"
 PLATE, DAY = "plate", "day"
 PLATE_SD = 3.0  # of the logarithm: a plate's units and cells are its own
-HEARD = 0.05  # of a datum's error a score: below it a number is left at its prior
-MOST = 24  # numbers of a fit; the posterior of the others is their prior
-WALKERS, STEPS, KEPT = 64, 60, 0.5
-CONFLICT = -math.log(10.0)
-RNG = "potency"
+HEARD = 0.3  # of the data's error, a score, in all: below it a number is left at its prior
+MOST = 10  # numbers of a fit, the loudest; what the others do is within the error of the wells
+SAME = 0.1  # of a datum's error: structures that differ by less are told as one
+ENOUGH = 1e-3  # of the cost: the solver's error is felt below it
+WALKERS, STEPS, KEPT = 48, 60, 0.5
+LIGHT = 0.02  # weight of a structure below which it is not sampled
+DRAWS = 400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +58,14 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Structure:
-    """One combination of structural alternatives: prior and posterior weight, and its fit."""
+    """Combinations of structural alternatives that say the same: their weights, and their fit.
+
+    ``switches`` is the likeliest of them; ``also`` are rows on which they differ without a
+    difference to the curves.
+    """
 
     switches: Mapping[str, float]
+    also: tuple[str, ...]
     prior: float
     weight: float
     fit: Fit
@@ -406,19 +413,45 @@ def _fit_all(benches: Sequence[_Bench]) -> tuple[tuple[str, ...], list[Structure
     """One fit a structure, over the numbers that the curves respond to in any of them."""
     observed = np.concatenate([b.measured.logs for b in benches])
     sd = np.concatenate([b.measured.sd for b in benches])
-    chosen = list(_structures(benches))
-    names = _heard(benches, [switches for switches, _ in chosen], sd)
-    found = []
-    for switches, weight in chosen:
-        fitted = fit(names, _parts(benches, names, switches), observed, sd)
-        found.append((switches, weight, fitted, _evidence(fitted)))
-    best = max(evidence for *_, evidence in found)
-    relative = [weight * math.exp(evidence - best) for _, weight, _, evidence in found]
+    chosen = _told_apart(benches, list(_structures(benches)), sd)
+    names = _heard(benches, [switches for switches, *_ in chosen], sd)
+    fits = [
+        fit(names, _parts(benches, names, switches), observed, sd, enough=ENOUGH)
+        for switches, *_ in chosen
+    ]
+    evidence = np.array([_evidence(each) for each in fits])
+    weights = np.array([weight for _, weight, _ in chosen]) * np.exp(evidence - evidence.max())
     structures = [
-        Structure(switches=switches, prior=weight, weight=each / sum(relative), fit=fitted)
-        for (switches, weight, fitted, _), each in zip(found, relative, strict=True)
+        Structure(switches=switches, also=also, prior=prior, weight=float(weight), fit=fitted)
+        for (switches, prior, also), weight, fitted in zip(
+            chosen, weights / weights.sum(), fits, strict=True
+        )
     ]
     return names, sorted(structures, key=lambda s: -s.weight)
+
+
+def _told_apart(
+    benches: Sequence[_Bench], chosen: Sequence[tuple[dict[str, float], float]], sd: Array
+) -> list[tuple[dict[str, float], float, tuple[str, ...]]]:
+    """Structures whose curves differ; those that say the same, at the centre, put together."""
+    curves = []
+    for switches, _ in chosen:
+        logs = [b.predict((), np.zeros((1, 0)), switches)[0] for b in benches]
+        curves.append(np.concatenate([each - each[0] for each in logs]) / sd)
+    groups: list[list[int]] = []
+    for i, curve in enumerate(curves):
+        home = next((g for g in groups if np.abs(curves[g[0]] - curve).max() < SAME), None)
+        if home is None:
+            groups.append([i])
+        else:
+            home.append(i)
+    found = []
+    for group in groups:
+        first = max(group, key=lambda i: chosen[i][1])
+        switches = chosen[first][0]
+        also = tuple(k for k in switches if len({chosen[i][0][k] for i in group}) > 1)
+        found.append((switches, math.fsum(chosen[i][1] for i in group), also))
+    return found
 
 
 def _parts(
@@ -485,7 +518,7 @@ def _sample(
     rng = np.random.default_rng(seed)
     observed = np.concatenate([b.measured.logs for b in benches])
     sd = np.concatenate([b.measured.sd for b in benches])
-    heavy = [i for i, s in enumerate(structures) if s.weight > 0.02]
+    heavy = [i for i, s in enumerate(structures) if s.weight > LIGHT]
     total, done = len(heavy) * STEPS, 0
     kept, of, accepted = [], [], []
     walkers = max(WALKERS, 2 * len(names) + 2)
@@ -503,9 +536,7 @@ def _sample(
         start = rng.multivariate_normal(
             structure.fit.mode, structure.fit.covariance, size=walkers, method="cholesky"
         )
-        sampler = emcee.EnsembleSampler(
-            walkers, len(names), log_posterior, vectorize=True, moves=emcee.moves.DEMove()
-        )
+        sampler = emcee.EnsembleSampler(walkers, len(names), log_posterior, vectorize=True)
         state = emcee.State(
             start, random_state=np.random.RandomState(int(rng.integers(2**31))).get_state()
         )
@@ -540,10 +571,10 @@ def _told(
         doses = np.array(assays[name].per_cell, dtype=np.float64)
         # The plate's factor and the day's shift belong to that day, not to the batch.
         free = [i for i, n in enumerate(names) if n.partition(".")[0] not in (PLATE, DAY)]
-        some = rng.choice(len(samples), min(400, len(samples)), replace=False)
+        some = rng.choice(len(samples), min(DRAWS, len(samples)), replace=False)
         after = _curves_at(bench, names, free, samples[some], sampled[some], structures, doses)
-        blank = rng.standard_normal((400, len(names)))
-        which = rng.choice(len(structures), 400, p=weights / weights.sum())
+        blank = rng.standard_normal((DRAWS, len(names)))
+        which = rng.choice(len(structures), DRAWS, p=weights / weights.sum())
         before = _curves_at(bench, names, free, blank, which, structures, doses)
         predicted[name] = np.stack(
             [np.nanquantile(each, [0.05, 0.5, 0.95], axis=0) for each in (before, after)]
