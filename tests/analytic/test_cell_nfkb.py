@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 from nfkb_wells import IL10, LPS, PG_PER_NG_ML, course, number
 
 SITE = "well_macrophage"

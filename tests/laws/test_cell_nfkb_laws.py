@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
+
 from nfkb_wells import LPS, PG_PER_NG_ML, TNF, course, well
 
 SITE, REPORTER = "well_macrophage", "well_reporter"
@@ -87,7 +90,7 @@ def test_more_copies_and_more_drive_never_leave_more_tnf() -> None:
     for ladder in (copies, drives[:4], drives[4:]):
         for name in ("tnf_pg_per_ml", "nitrite_um"):
             last = [found[name][-1] for found in ladder]
-            assert all(b <= a * (1 + 1e-5) for a, b in zip(last, last[1:], strict=False)), name
+            assert all(b <= a * (1 + 1e-5) for a, b in itertools.pairwise(last)), name
     for i, ladder in enumerate((drives[:4], drives[4:])):
         assert ladder[-1]["nitrite_um"][-1] < 0.95 * ladder[0]["nitrite_um"][-1], i
 
@@ -121,17 +124,15 @@ def test_more_lps_gives_more_of_every_output_over_a_day() -> None:
     found = [macrophage(doses=[(LPS, d * PG_PER_NG_ML)]) for d in doses]
     for name in (*OUTPUTS, "il10_pg_per_ml"):
         last = [each[name][-1] for each in found]
-        assert all(b >= a * (1 - 1e-3) for a, b in zip(last, last[1:], strict=False)), name
+        assert all(b >= a * (1 - 1e-3) for a, b in itertools.pairwise(last)), name
 
 
 def test_a_reporter_at_rest_reads_one_and_rises_with_tnf() -> None:
     ng = ("given_tnf", PG_PER_NG_ML)
-    folds = [
-        reporter(doses=[(ng[0], d * ng[1])])["reporter_fold"] for d in (0.0, 0.1, 1.0, 10.0)
-    ]
+    folds = [reporter(doses=[(ng[0], d * ng[1])])["reporter_fold"] for d in (0.0, 0.1, 1.0, 10.0)]
     assert folds[0] == pytest.approx(np.ones(len(TIMES)), rel=1e-9)
     top = [fold.max() for fold in folds]
-    assert all(b > a for a, b in zip(top, top[1:], strict=False))
+    assert all(b > a for a, b in itertools.pairwise(top))
 
 
 def test_mirna_touches_a_reporter_under_il1_and_not_under_tnf() -> None:

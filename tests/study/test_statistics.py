@@ -91,7 +91,7 @@ WAVE_TIMES = np.linspace(0.0, 10.0, 241)
 
 
 def test_peaks_of_a_damped_wave_are_where_its_formula_has_them() -> None:
-    """``exp(-a t) (1 + sin w t)`` peaks once a cycle, one cycle apart, lower by ``exp(-2 pi a/w)``."""
+    """``exp(-a t) (1 + sin w t)`` peaks once a cycle, lower by ``exp(-2 pi a/w)``."""
     w = np.array([2.0, 3.0])[:, None]
     course = np.exp(-0.1 * WAVE_TIMES) * (1 + np.sin(w * WAVE_TIMES))
     cycle = 2 * np.pi / w[:, 0]

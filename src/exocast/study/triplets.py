@@ -373,9 +373,7 @@ def _names_in(experiment: Experiment) -> list[str]:
         if reading.window is not None and days(reading.window[0]) >= days(reading.window[1]):
             problems.append(f"condition '{name}': the window ends before it begins")
         if experiment.arms.get(reading.arm, Arm()).doses_of and reading.statistic not in LADDERS:
-            problems.append(
-                f"condition '{name}' reads a ladder of doses: say {', '.join(LADDERS)}"
-            )
+            problems.append(f"condition '{name}' reads a ladder of doses: say {', '.join(LADDERS)}")
         if reading.statistic in WAVES and reading.window is None:
             problems.append(f"condition '{name}' looks for peaks and has no 'window'")
         if reading.statistic == "half_life_of_rate" and reading.row is None:
