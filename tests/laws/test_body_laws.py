@@ -85,6 +85,8 @@ def test_all_of_a_dose_is_somewhere_by_every_route_in_every_species(
     for route in model.routes:
         if site == "cells_local" and route == "intravenous":
             continue  # vesicles by the vein beside a site whose fates count cells
+        if set(model.routes[route]) == {"soluble"}:
+            continue  # what an assay adds beside vesicles
         found = run(model, model.fates, route=route)
         assert np.abs(found.sum(axis=1) / 1e9 - 1).max() < 1e-9, route
         assert found.min() >= -1e-9 * 1e9, route

@@ -85,3 +85,39 @@ def test_half_saturation_of_a_ladder() -> None:
 def test_a_value_outside_the_times_is_not_known() -> None:
     assert np.isnan(of_course.value_at(SAMPLES, SAMPLES[None], 5.0)[0])
     assert of_course.value_at(SAMPLES, SAMPLES[None], 3.0)[0] == pytest.approx(3.0)
+
+
+WAVE_TIMES = np.linspace(0.0, 10.0, 241)
+
+
+def test_peaks_of_a_damped_wave_are_where_its_formula_has_them() -> None:
+    """``exp(-a t) (1 + sin w t)`` peaks once a cycle, lower by ``exp(-2 pi a/w)``."""
+    w = np.array([2.0, 3.0])[:, None]
+    course = np.exp(-0.1 * WAVE_TIMES) * (1 + np.sin(w * WAVE_TIMES))
+    cycle = 2 * np.pi / w[:, 0]
+    assert of_course.period(WAVE_TIMES, course) == pytest.approx(cycle, rel=2e-3)
+    assert of_course.second_over_first(WAVE_TIMES, course) == (
+        pytest.approx(np.exp(-0.1 * cycle), rel=2e-3)
+    )
+    # The top lies where w cos = a (1 + sin), a little before a quarter of a cycle.
+    first = of_course.first_peak_time(WAVE_TIMES, course)
+    slope = w[:, 0] * np.cos(w[:, 0] * first) - 0.1 * (1 + np.sin(w[:, 0] * first))
+    assert slope == pytest.approx(np.zeros(2), abs=0.01)
+
+
+def test_what_only_rises_has_no_peak_and_one_peak_has_no_period() -> None:
+    one = np.exp(-((WAVE_TIMES - 3.0) ** 2))[None]
+    assert of_course.first_peak_time(WAVE_TIMES, one) == pytest.approx([3.0], abs=1e-3)
+    assert np.isnan(of_course.period(WAVE_TIMES, one)[0])
+    assert np.isnan(of_course.second_over_first(WAVE_TIMES, one)[0])
+    assert np.isnan(of_course.first_peak_time(WAVE_TIMES, WAVE_TIMES[None])[0])
+
+
+def test_hill_curve_of_a_ladder() -> None:
+    doses = np.array([10.0, 50.0, 100.0, 250.0, 500.0, 1000.0])
+    k, h = np.array([93.0, 40.0])[:, None], np.array([2.0, 3.0])[:, None]
+    answers = 50 + 432 * doses**h / (k**h + doses**h)
+    half, hill = of_course.hill_curve(doses, answers)
+    assert half == pytest.approx([93.0, 40.0], rel=0.02)
+    assert hill == pytest.approx([2.0, 3.0], rel=0.05)
+    assert np.isnan(of_course.hill_curve(doses, np.ones((1, 6)))[0][0])

@@ -24,7 +24,7 @@ GRADES = "ABCDE"
 USES = ("calibration", "prediction", "shown")
 STATISTICS = (
     "value ratio one_minus_ratio share half_life half_life_1 half_life_2 auc mrt clearance volume"
-    " peak_time peak half_saturation"
+    " peak_time peak half_saturation first_peak_time period second_over_first ec50 hill"
 ).split()
 # Beyond the agreed list, and only in sets that are shown.
 WISHES = "present first_time band_fold half_life_of_rate".split()
@@ -118,7 +118,7 @@ def test_what_counts_asks_for_agreed_statistics_at_known_times(name: str) -> Non
     if about(name)["used_for"] == "shown":
         return
     told = scenario(name)
-    timed = {"value", "ratio", "one_minus_ratio", "share", "half_saturation"}
+    timed = {"value", "ratio", "one_minus_ratio", "share", "half_saturation", "ec50", "hill"}
     for row in rows(name):
         what = told["conditions"][row["condition"]]
         statistic = what.get("statistic", "value")

@@ -27,8 +27,8 @@ from exocast.evidence.chance import BETWEEN, PATIENT_LEVELS, draw
 from exocast.evidence.correlations import package_correlations
 from exocast.evidence.rows import Row
 from exocast.evidence.sources import sources
-from exocast.study.triplets import WHOLE_COURSE, Arm, Dose, Triplet, days, reading_time
-from exocast.units import magnitude
+from exocast.study.triplets import WAVES, WHOLE_COURSE, Arm, Dose, Triplet, days, reading_time
+from exocast.units import magnitude, quantity, same_dimension
 from exocast.vial import class_fractions
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ RTOL = 1e-5
 HORIZON_DAYS = 60.0
 GRID = 240
 WINDOW_POINTS = 41  # evenly spaced, so that a half-life weighs a window's hours alike
+WAVE_POINTS = 241  # of a window in which peaks are looked for
 EARLIEST = 0.5 / 1440
 SMALLEST_NM = 1.0
 LABEL = "label_"
@@ -67,8 +68,8 @@ class Run:
         Rows of the model by key, and what was drawn of each, ``(worlds,)``.
     samples
         Times at which the laboratory took samples, in days; empty when not said.
-    ladder
-        Amounts of a ladder of doses; empty when there is none.
+    ladder, ladder_unit
+        Amounts of a ladder of doses, in items or pg; empty when there is none.
     failed
         Worlds with a run that did not reach its end, ``(worlds,)``.
     """
@@ -81,6 +82,7 @@ class Run:
     drawn: Mapping[str, Array]
     samples: Array
     ladder: Array
+    ladder_unit: str
     failed: NDArray[np.bool_]
 
 
@@ -158,6 +160,7 @@ def _simulate_arm(
         first = next(iter(model.origins))
         numbers = {first: np.full(worlds, rows[model.origins[first]].value)}
     ladder = arm.doses_of or ("",)
+    unit = "pg" if arm.doses_of and _is_mass(arm.doses_of[0]) else "item"
     places = _places(model.sbml)
     observe = (*model.observables, *places)
     tables, given = _dose_table(triplet, arm, model, worlds, ladder)
@@ -179,7 +182,8 @@ def _simulate_arm(
         rows=rows,
         drawn=drawn,
         samples=np.array([days(t) for t in (arm.samples or experiment.samples)]),
-        ladder=np.array([magnitude(amount, "item") for amount in arm.doses_of]),
+        ladder=np.array([magnitude(amount, unit) for amount in arm.doses_of]),
+        ladder_unit=unit,
         failed=np.asarray((runs.status != 0).reshape(len(ladder), worlds).any(axis=0)),
     )
 
@@ -301,6 +305,11 @@ def _kind(target: str) -> str:
     return "soluble" if target == "soluble" else "particles"
 
 
+def _is_mass(amount: str) -> bool:
+    """Whether an amount is a mass: of what is soluble, such as a stimulus of an assay."""
+    return same_dimension(str(quantity(amount).units), "pg")
+
+
 def _particles(doses: Sequence[Dose], amount: str) -> float:
     """Particles of all doses, which share one label of 100."""
     return math.fsum(
@@ -324,6 +333,9 @@ def _parts(
         found["cells"] = cells * dose.live_share
         if "dead" in targets:
             found["dead"] = cells * (1 - dose.live_share)
+        return found
+    if tuple(targets) == ("soluble",) and _is_mass(amount):
+        found["soluble"] = magnitude(amount, "pg", where=where)
         return found
     particles = magnitude(amount, "item", where=where)
     if dose.size_median is None:
@@ -352,7 +364,8 @@ def _times(triplet: Triplet) -> dict[str, Array]:
                 wanted[name].add(at)
             if reading.window is not None:
                 low, high = (days(end) for end in reading.window)
-                wanted[name] |= set(np.linspace(low, high, WINDOW_POINTS).tolist())
+                points = WAVE_POINTS if reading.statistic in WAVES else WINDOW_POINTS
+                wanted[name] |= set(np.linspace(low, high, points).tolist())
             kinds = {reading.statistic, reading.each}
             if kinds & set(WHOLE_COURSE) and not samples:
                 whole.add(name)

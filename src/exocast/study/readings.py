@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from exocast.errors import InvalidInput, UnknownName, nearest
 from exocast.study import statistics as of_course
-from exocast.study.experiment import WINDOW_POINTS, Run
+from exocast.study.experiment import WAVE_POINTS, WINDOW_POINTS, Run
 from exocast.study.triplets import (
-    LADDER,
+    LADDERS,
     PHASES,
     RATIOS,
     TIMED,
+    WAVES,
     Datum,
     Reading,
     days,
@@ -55,8 +56,8 @@ def predict(datum: Datum, reading: Reading, runs: Mapping[str, Run]) -> Array:
         found, unit = _ratio(datum, reading, runs), "1"
     elif reading.statistic == "half_life_of_rate":
         found, unit = _half_life_of_rate(reading, run)
-    elif reading.statistic == LADDER:
-        found, unit = _half_saturation(datum, reading, run), "item"
+    elif reading.statistic in LADDERS:
+        found, unit = _of_ladder(datum, reading, run)
     else:
         found, unit = _statistic(datum, reading, run, reading.statistic)
     return found * factor(unit, datum, reading)
@@ -157,14 +158,32 @@ def _half_life_of_rate(reading: Reading, run: Run) -> tuple[Array, str]:
     return np.log(2) / (run.drawn[name] * convert(1.0, run.rows[name].unit, "1/day")), "day"
 
 
-def _half_saturation(datum: Datum, reading: Reading, run: Run) -> Array:
-    """Dose of a ladder at half of the largest answer, in particles."""
+def _of_ladder(datum: Datum, reading: Reading, run: Run) -> tuple[Array, str]:
+    """Dose of a ladder at half effect, in the ladder's unit, or the steepness of its curve."""
     if len(run.ladder) < 3:
-        raise InvalidInput("a half-saturation needs three or more 'doses_of'.", where="doses_of")
+        raise InvalidInput(
+            f"'{datum.condition}': '{reading.statistic}' needs three or more 'doses_of'.",
+            where="doses_of",
+        )
     values, _ = course(reading, run)
     at = reading_time(datum, reading)
-    answers = of_course.value_at(run.times, values, float(run.times[-1]) if at is None else at)
-    return of_course.half_saturation(run.ladder, answers.reshape(len(run.ladder), -1).T)
+    last = of_course.value_at(run.times, values, float(run.times[-1]) if at is None else at)
+    answers = last.reshape(len(run.ladder), -1).T
+    if reading.statistic == "half_saturation":
+        return of_course.half_saturation(run.ladder, answers), run.ladder_unit
+    half, hill = of_course.hill_curve(run.ladder, answers)
+    return (half, run.ladder_unit) if reading.statistic == "ec50" else (hill, "1")
+
+
+def _of_waves(reading: Reading, run: Run, kind: str, values: Array) -> tuple[Array, str]:
+    low, high = (days(end) for end in reading.window or ("0 h", "0 h"))
+    times = np.linspace(low, high, WAVE_POINTS)
+    even = of_course.sampled(run.times, values, times)
+    if kind == "first_peak_time":
+        return of_course.first_peak_time(times, even), "day"
+    if kind == "period":
+        return of_course.period(times, even), "day"
+    return of_course.second_over_first(times, even), "1"
 
 
 def _statistic(datum: Datum, reading: Reading, run: Run, kind: str) -> tuple[Array, str]:
@@ -174,6 +193,8 @@ def _statistic(datum: Datum, reading: Reading, run: Run, kind: str) -> tuple[Arr
         return _timed(datum, reading, run, kind, values, unit)
     if kind == "half_life" or kind in PHASES:
         return _half_life(reading, run, kind, values), "day"
+    if kind in WAVES:
+        return _of_waves(reading, run, kind, values)
     # Areas begin at the dose; a peak is one that was sampled.
     times, whole = _sampled(run, values, from_zero=kind in AREAS)
     if kind == "peak":

@@ -14,6 +14,9 @@ TAIL_POINTS = 3
 FLOOR = 1e-7  # of the peak: what lies below is the solver's error, and no tail
 SHORTEST, LONGEST, SMALLEST = 0.25, 10.0, 0.01
 PHASE_STEPS = 60
+PROMINENCE = 0.05  # of the largest value: what rises less above its valleys is no peak
+HILL_STEPS = np.linspace(0.3, 8.0, 155)
+HALF_STEPS = 321
 
 
 def value_at(times: Array, course: Array, at: float) -> Array:
@@ -166,6 +169,75 @@ def half_saturation(doses: Array, answers: Array) -> Array:
         best = int(error.argmin())
         found[world] = grid[best] if 0 < best < len(grid) - 1 else np.nan
     return found
+
+
+def peaks(times: Array, course: Array) -> list[tuple[Array, Array]]:
+    """Times and heights of the peaks of each world, in order, from evenly spaced values.
+
+    A peak stands above its valleys by a twentieth of the largest value; its top is that of the
+    parabola through three values.
+    """
+    from scipy.signal import find_peaks
+
+    found = []
+    for values in course:
+        if not np.isfinite(values).all():
+            found.append((np.empty(0), np.empty(0)))
+            continue
+        at = find_peaks(values, prominence=PROMINENCE * float(np.abs(values).max()))[0]
+        before, top, after = values[at - 1], values[at], values[at + 1]
+        bend = before - 2 * top + after
+        shift = np.divide(before - after, 2 * bend, out=np.zeros(len(at)), where=bend < 0)
+        step = times[1] - times[0] if len(times) > 1 else 0.0
+        found.append((times[at] + shift * step, top - (before - after) * shift / 4))
+    return found
+
+
+def first_peak_time(times: Array, course: Array) -> Array:
+    """Time of the first peak; ``nan`` where there is none."""
+    return np.array([t[0] if len(t) else np.nan for t, _ in peaks(times, course)])
+
+
+def period(times: Array, course: Array) -> Array:
+    """Mean time between a peak and the next; ``nan`` with fewer than two."""
+    found = peaks(times, course)
+    return np.array([np.diff(t).mean() if len(t) > 1 else np.nan for t, _ in found])
+
+
+def second_over_first(times: Array, course: Array) -> Array:
+    """Height of the second peak over that of the first; ``nan`` with fewer than two."""
+    found = peaks(times, course)
+    return np.array([h[1] / h[0] if len(h) > 1 else np.nan for _, h in found])
+
+
+def hill_curve(doses: Array, answers: Array) -> tuple[Array, Array]:
+    """Dose at half effect and Hill coefficient of ``b + s d^h/(k^h + d^h)``, fitted to a ladder.
+
+    Least squares: for every half and coefficient of a grid, bottom and span are a straight line.
+    ``nan`` where the answers do not change, or the best lies at the edge of the grid.
+
+    Parameters
+    ----------
+    doses
+        ``(steps,)``, above zero.
+    answers
+        ``(worlds, steps)``.
+    """
+    halves = np.exp(np.linspace(np.log(doses.min() / 10), np.log(doses.max() * 10), HALF_STEPS))
+    k, h = (each.ravel() for each in np.meshgrid(halves, HILL_STEPS, indexing="ij"))
+    shape = 1 / (1 + np.exp(h[:, None] * (np.log(k)[:, None] - np.log(doses)[None])))
+    shape = shape - shape.mean(axis=1, keepdims=True)
+    square = (shape**2).sum(axis=1)
+    half, hill = np.full(len(answers), np.nan), np.full(len(answers), np.nan)
+    for world, values in enumerate(answers):
+        centred = values - values.mean()
+        if not np.isfinite(values).all() or not np.ptp(values) > FLOOR * np.abs(values).max():
+            continue
+        fit = np.divide((shape @ centred) ** 2, square, out=np.zeros_like(k), where=square > 0)
+        best = int(fit.argmax())
+        if halves[0] < k[best] < halves[-1] and HILL_STEPS[0] < h[best] < HILL_STEPS[-1]:
+            half[world], hill[world] = k[best], h[best]
+    return half, hill
 
 
 def _slope(times: Array, course: Array) -> Array:

@@ -44,12 +44,19 @@ STATISTICS = (
     "half_saturation",
     "half_life_of_rate",
     "band_fold",
+    "first_peak_time",
+    "period",
+    "second_over_first",
+    "ec50",
+    "hill",
 )
 NO_TIME = "parameter"
 RATIOS = ("ratio", "one_minus_ratio")
 TIMED = ("value", "share", "present", "band_fold")
 WHOLE_COURSE = ("auc", "mrt", "clearance", "volume", "peak", "peak_time", "first_time")
 LADDER = "half_saturation"
+LADDERS = (LADDER, "ec50", "hill")
+WAVES = ("first_peak_time", "period", "second_over_first")
 PHASES = ("half_life_1", "half_life_2")
 Statistic = Literal[
     "value",
@@ -70,6 +77,11 @@ Statistic = Literal[
     "half_saturation",
     "half_life_of_rate",
     "band_fold",
+    "first_peak_time",
+    "period",
+    "second_over_first",
+    "ec50",
+    "hill",
 ]
 
 
@@ -360,8 +372,10 @@ def _names_in(experiment: Experiment) -> list[str]:
             problems.append(f"condition '{name}' is a half-life and has no 'samples' or 'window'")
         if reading.window is not None and days(reading.window[0]) >= days(reading.window[1]):
             problems.append(f"condition '{name}': the window ends before it begins")
-        if experiment.arms.get(reading.arm, Arm()).doses_of and reading.statistic != LADDER:
-            problems.append(f"condition '{name}' reads a ladder of doses: say {LADDER}")
+        if experiment.arms.get(reading.arm, Arm()).doses_of and reading.statistic not in LADDERS:
+            problems.append(f"condition '{name}' reads a ladder of doses: say {', '.join(LADDERS)}")
+        if reading.statistic in WAVES and reading.window is None:
+            problems.append(f"condition '{name}' looks for peaks and has no 'window'")
         if reading.statistic == "half_life_of_rate" and reading.row is None:
             problems.append(f"condition '{name}' does not say of which row")
         elif reading.statistic != "half_life_of_rate" and reading.observe is None:
