@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from exocast import engine
+from exocast.engine.site import load_site
 from exocast.evidence.chance import spread_on_scale, value_of
 from exocast.evidence.correlations import COLUMNS as PAIR_COLUMNS
 from exocast.evidence.correlations import correlations_of
@@ -102,7 +103,7 @@ def calibration_sets() -> tuple[tuple[Set, ...], dict[str, Number]]:
     sets: list[Set] = []
     numbers: dict[str, Number] = {}
     for triplet in read_all():
-        if triplet.origin.used_for != "calibration":
+        if triplet.origin.used_for != "calibration" or _is_assay(triplet):
             continue
         rows: dict[str, Row] = {}
         for run in simulate(triplet, worlds=1, central=True).values():
@@ -120,6 +121,12 @@ def calibration_sets() -> tuple[tuple[Set, ...], dict[str, Number]]:
             )
         )
     return tuple(sets), numbers
+
+
+def _is_assay(triplet: Triplet) -> bool:
+    """Whether it is of what cells do in a well: these numbers are set row by row, not fitted."""
+    own = triplet.folder / f"{triplet.experiment.site}.yaml"
+    return not own.is_file() and "acting" in load_site(triplet.experiment.site).instances
 
 
 def _spreads(row: Row) -> bool:

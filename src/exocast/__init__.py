@@ -13,9 +13,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from exocast.api import Assayed as Assayed
     from exocast.api import Exposure as Exposure
     from exocast.api import Forecast as Forecast
     from exocast.api import Validation as Validation
+    from exocast.api import assay as assay
+    from exocast.api import assays as assays
     from exocast.api import evidence_check as evidence_check
     from exocast.api import export_sbml as export_sbml
     from exocast.api import exposure as exposure
@@ -45,9 +48,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _FROM_API = (
+    "Assayed",
     "Exposure",
     "Forecast",
     "Validation",
+    "assay",
+    "assays",
     "evidence_check",
     "export_sbml",
     "exposure",

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from exocast.report.figures import Figure
     from exocast.report.numbers import Numbers
     from exocast.report.story import Story
+    from exocast.study.assay import Assayed as AssayedRoom
+    from exocast.study.potency import Learnt
     from exocast.study.result import Result
     from exocast.study.validate import Scoreboard, Scored
 
@@ -467,6 +469,148 @@ def asks_for_exposure(scenario: str | Path) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Assayed:
+    """A simulated assay, and what measured curves teach where they were given.
+
+    Attributes
+    ----------
+    made
+        Doses, responses of every world, curves, designs, shares by cargo.
+    learnt
+        Prior and posterior of a measured curve; None without one.
+    """
+
+    made: AssayedRoom
+    learnt: Learnt | None = None
+
+    @functools.cached_property
+    def story(self) -> Story:
+        """Everything the assay says, in order: words, and tables of text."""
+        from exocast.report.assay import tell
+
+        return tell(self.made, self.learnt)
+
+    def summary(self) -> str:
+        """What the assay says, as text for a terminal."""
+        from exocast.report.text import plain
+
+        return plain(self.story)
+
+    def record(self) -> dict[str, Any]:
+        """The content of ``exocast assay --json``."""
+        from exocast.report.assay import record
+
+        return record(self.made, self.learnt)
+
+    def plot(self, which: str = "curve") -> Figure:
+        """A figure: ``curve``, ``plate`` or ``cargo``; with a curve ``learnt`` or ``posterior``."""
+        from exocast.report.assay import draw
+
+        figures = draw(self.made, self.learnt)
+        if which not in figures:
+            raise UnknownName(f"There is no figure '{which}'." + nearest(which, tuple(figures)))
+        return figures[which]
+
+    def __repr__(self) -> str:
+        return f"<{self.story.title}, {self.made.worlds} worlds>"
+
+    def _repr_html_(self) -> str:
+        from exocast.report.assay import page
+
+        return page(self.made, self.learnt)
+
+
+def assay(
+    name: str | Path,
+    *,
+    batch: str | Path | None = None,
+    measured: str | Path | Sequence[str | Path] = (),
+    library: Library = (),
+    out: str | Path | None = None,
+    worlds: int | None = None,
+    seed: int | None = None,
+    prior: str = "default",
+    progress: Progress | None = None,
+) -> Assayed:
+    """Simulate a potency assay as a laboratory runs it; with measured curves, learn from them.
+
+    Parameters
+    ----------
+    name
+        Of an assay (:func:`assays` lists them), or an assay file of one's own.
+    batch
+        A YAML file with a block ``vial`` as in a scenario: its file, volume, protein assay and
+        potency; a typical preparation when not given.
+    measured
+        Tables with columns ``vesicles_per_cell`` and ``response``, a line a well, with a control
+        at dose 0; a column ``assay`` names another assay of the same batch.
+    library
+        Folders with sites, fragments, tables and ``study/assays`` in place of the package's.
+    out
+        Directory for ``report.html``, ``assay.json`` and, of a curve, ``potency.csv``.
+    worlds, seed
+        Draws of what is not known, 100 when not given, and the seed of all chance.
+    prior
+        ``default`` or ``literature``.
+    progress
+        Called with (steps of the sampler done, steps in all).
+
+    Raises
+    ------
+    ExocastError
+        For an assay, batch or curve that cannot be used, with the file and what to do.
+    """
+    from exocast.report.assay import write
+    from exocast.study import assay as room
+    from exocast.study.potency import learn, read_curve
+
+    folders = (library,) if isinstance(library, str | Path) else tuple(library)
+    chosen = room.load(name, folders)
+    content = None if batch is None else room.read_batch(_existing(batch))
+    how: dict[str, Any] = {
+        "batch": content,
+        "libraries": folders,
+        "seed": room.SEED if seed is None else seed,
+        "prior": prior,
+    }
+    made = room.assay(chosen, worlds=room.WORLDS if worlds is None else worlds, **how)
+    learnt = None
+    tables = [measured] if isinstance(measured, str | Path) else list(measured)
+    if tables:
+        known = {each: room.load(each, folders) for each in room.names(folders)}
+        known[chosen.name] = chosen
+        curves = [m for t in tables for m in read_curve(Path(t), known, chosen.name)]
+        curves.sort(key=lambda m: m.assay != chosen.name)
+        learnt = learn(curves, known, progress=progress, **how)
+    if out is not None:
+        write(made, Path(out), learnt)
+    return Assayed(made=made, learnt=learnt)
+
+
+def assays(library: Library = ()) -> dict[str, Any]:
+    """Assays by name.
+
+    Parameters
+    ----------
+    library
+        Folders with ``study/assays`` of one's own.
+
+    Returns
+    -------
+    ``{"assays": [{"name", "title", "site", "main"}]}``, as the schema ``assays`` says.
+    """
+    from exocast.study.assay import load, names
+
+    folders = (library,) if isinstance(library, str | Path) else tuple(library)
+    found = [load(name, folders) for name in names(folders)]
+    return {
+        "assays": [
+            {"name": a.name, "title": a.title, "site": a.site, "main": a.main} for a in found
+        ]
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
 class Validation:
     """A scoreboard: what was predicted beside what was measured.
 
@@ -765,12 +909,18 @@ def _file_models() -> dict[str, Callable[[], Any]]:
 
         return Condition
 
+    def assay_file() -> Any:
+        from exocast.study.assay import Assay
+
+        return Assay
+
     def product() -> Any:
         from exocast.vial import Product
 
         return Product
 
     return {
+        "assay-file": assay_file,
         "condition": condition,
         "exposure-scenario": exposure_scenario,
         "product": product,

@@ -136,6 +136,65 @@ def forecast(
 
 
 @app.command()
+def assay(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Name of an assay, or an assay file; all are listed when left out."),
+    ] = None,
+    batch: Annotated[
+        Path | None, typer.Option(help="YAML file with a block 'vial': what is put into the wells.")
+    ] = None,
+    measured: Annotated[
+        list[Path] | None,
+        typer.Option(help="Table of a measured curve, to learn from; repeatable."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory for report.html, assay.json and potency.csv.")
+    ] = None,
+    library: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder with fragments or assays of your own; repeatable."),
+    ] = None,
+    prior: Annotated[str, typer.Option(help="Prior: default or literature.")] = "default",
+    worlds: Annotated[int | None, typer.Option(min=2, help="Draws of what is not known.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of all chance.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Simulate a potency assay, design its plates, and learn from a measured curve."""
+    with _door("assay" if name else "assays", as_json):
+        from exocast import api
+        from exocast.report.envelopes import envelope
+
+        if name is None:
+            found = api.assays(library or ())
+            if as_json:
+                _print_json(envelope("assays", result=found))
+                return
+            width = max(len(each["name"]) for each in found["assays"])
+            for each in found["assays"]:
+                typer.echo(f"{each['name']:<{width}}  {each['title']}")
+            return
+        with _progress() as progress:
+            made = api.assay(
+                name,
+                batch=batch,
+                measured=measured or (),
+                library=library or (),
+                out=out,
+                worlds=worlds,
+                seed=seed,
+                prior=prior,
+                progress=progress,
+            )
+        if as_json:
+            _print_json(envelope("assay", result=made.record()))
+            return
+        typer.echo(made.summary())
+        if out is not None:
+            typer.echo(str(out / "report.html"))
+
+
+@app.command()
 def validate(
     data: Annotated[
         Path | None, typer.Option(help="Folder of triplets; the package's own when left out.")

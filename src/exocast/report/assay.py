@@ -123,8 +123,10 @@ def _answer(made: Assayed) -> tuple[str, ...]:
     active = main.active
     top = large(made.doses[-1])
     words = [
-        f"In {percent(float(active.mean()))} of worlds {top} vesicles a cell move the read-out "
-        f"({readout.text}) by more than 2 %; in the others nothing would be seen."
+        (
+            f"In {percent(float(active.mean()))} of worlds {top} vesicles a cell move the read-out "
+            f"({readout.text}) by more than 2 %; in the others nothing would be seen."
+        )
     ]
     if active.any():
         change = 100 * (np.exp(main.effect[active, -1]) - 1)
@@ -159,8 +161,8 @@ def _threshold_words(made: Assayed) -> str:
     copies, needed = made.threshold
     reached = float(np.nanmean(copies[:, -1] > needed))
     return (
-        f"miRNA mechanism: at the highest dose {_range(copies[:, -1])} copies are loaded in a cell, "
-        f"and {large(float(np.median(needed)))} are needed ({made.assay.mirna.text}): "  # type: ignore[union-attr]
+        f"miRNA mechanism: at the highest dose {_range(copies[:, -1])} copies are loaded in a "
+        f"cell, and {large(float(np.median(needed)))} are needed ({made.assay.mirna.text}): "  # type: ignore[union-attr]
         + (
             "not reached in any world."
             if reached == 0
@@ -219,8 +221,11 @@ def _curve_section(made: Assayed) -> Section:
         key="curve",
         title="What would be seen",
         words=(
-            "Every line is one world: one draw of all that is not known of cells, vesicles and how "
-            "they act. A flat line is a world in which this product does not act.",
+            (
+                "Every line is one world: one draw of all that is not known "
+                "of cells, vesicles and how "
+                "they act. A flat line is a world in which this product does not act."
+            ),
         ),
         figures=("curve",),
         tables=(table, *([beside] if controls else [])),
@@ -238,13 +243,15 @@ def _plate_section(made: Assayed) -> Section:
         top = made.doses[-1] * cells / made.batch.concentration_per_ml
         share = top / magnitude(assay.medium, "mL")
         words.append(
-            f"This batch has {large(made.batch.concentration_per_ml)} particles per mL: the highest "
-            f"dose is {large(1000 * top)} µL a well, {percent(share)} of the medium"
+            f"This batch has {large(made.batch.concentration_per_ml)} particles per mL: the "
+            f"highest dose is {large(1000 * top)} µL a well, {percent(share)} of the medium"
             + (
                 "."
                 if share <= MOST_VOLUME
-                else f"; more than {percent(MOST_VOLUME)} changes the medium itself, so concentrate "
-                f"the batch or stop at {large(MOST_VOLUME / share * made.doses[-1])} vesicles a cell."
+                else f"; more than {percent(MOST_VOLUME)} changes the medium itself, so "
+                "concentrate the batch or stop at "
+                f"{large(MOST_VOLUME / share * made.doses[-1])} vesicles "
+                "a cell."
             )
         )
     table = Table(
@@ -275,8 +282,11 @@ def _cargo_section(made: Assayed) -> Section:
         key="cargo",
         title="Which cargo acts",
         words=(
-            "Each class is taken away, alone and with others, at the highest dose; its share is "
-            "what it adds on average (Shapley's), over worlds with an effect.",
+            (
+                "Each class is taken away, alone and with others, at the "
+                "highest dose; its share is "
+                "what it adds on average (Shapley's), over worlds with an effect."
+            ),
             _threshold_words(made),
         ),
         figures=("cargo",),
@@ -313,11 +323,15 @@ def _design_section(made: Assayed) -> Section:
         key="design",
         title=f"How many wells tell a loss of {percent(_loss(made))}",
         words=(
-            "Reference and sample stand on each plate at the same doses with a control; one curve "
-            "is fitted to both with a shift along the dose, and the mean over runs is held against "
-            "none, one-sided at 5 %, with a power of 90 %. Wells scatter by "
-            f"{percent(well.value)} ({well.note}), runs by {percent(run.value)} of potency "
-            f"(grade {well.grade}): put in your own where you know them.",
+            (
+                "Reference and sample stand on each plate at the same doses "
+                "with a control; one curve "
+                "is fitted to both with a shift along the dose, and the mean "
+                "over runs is held against "
+                "none, one-sided at 5 %, with a power of 90 %. Wells scatter by "
+                f"{percent(well.value)} ({well.note}), runs by {percent(run.value)} of potency "
+                f"(grade {well.grade}): put in your own where you know them."
+            ),
             "More wells a dose help little where days differ more than wells do.",
         ),
         tables=(
@@ -432,9 +446,12 @@ def _learnt_answer(learnt: Learnt) -> tuple[str, ...]:
     if not np.isfinite(ec50).any():
         return ("The measured curve shows no effect.",)
     words = [
-        f"The measured curve ({first.file}): the product acts with a chance of "
-        f"{percent(learnt.active)}; half effect at {_range(ec50)} vesicles a cell, largest change "
-        f"{_range(100 * (np.exp(span) - 1))} %."
+        (
+            f"The measured curve ({first.file}): the product acts with a chance of "
+            f"{percent(learnt.active)}; half effect at {_range(ec50)} "
+            "vesicles a cell, largest change "
+            f"{_range(100 * (np.exp(span) - 1))} %."
+        )
     ]
     if learnt.conflict is not None:
         words.append(_conflict_words(learnt.conflict))
@@ -486,9 +503,11 @@ def _learnt_section(learnt: Learnt) -> Section:
     ]
     found, why_not = carried(learnt)
     words = [
-        f"{sum(len(m.doses) for m in learnt.measured)} doses, "
-        f"{sum(int(m.wells.sum()) for m in learnt.measured)} wells. The sampler accepted "
-        f"{percent(learnt.acceptance)} of its steps.",
+        (
+            f"{sum(len(m.doses) for m in learnt.measured)} doses, "
+            f"{sum(int(m.wells.sum()) for m in learnt.measured)} wells. The sampler accepted "
+            f"{percent(learnt.acceptance)} of its steps."
+        ),
         "A forecast takes potency.csv (--potency): "
         + ", ".join(f"{r.id} {large(r.value)} (log SD {r.spread[0]:.2f})" for r in found)
         + "."
@@ -771,8 +790,8 @@ def _posterior(learnt: Learnt) -> Figure:
     return Figure(
         svg=svg,
         alt="Prior and posterior of each number with its 90 % interval; the table gives them.",
-        caption="90 % intervals before and after, in the likeliest structure. Where Laplace and the "
-        "sampler part, trust the sampler.",
+        caption="90 % intervals before and after, in the likeliest structure. Where Laplace and "
+        "the sampler part, trust the sampler.",
     )
 
 

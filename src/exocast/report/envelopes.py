@@ -274,6 +274,111 @@ class ValidationRecord(_Model):
     moved: list[MovedPrediction]
 
 
+class ThreeRecord(_Model):
+    """Median, and 5 and 95 % of worlds or samples."""
+
+    median: float | None
+    low: float | None
+    high: float | None
+
+
+class DesignRecord(_Model):
+    """The cheapest design that tells the loss of potency, at the median of worlds that have one."""
+
+    wells: int
+    runs: int
+    replicates: int
+    worlds_told: float = Field(description="share of worlds with an effect that any design tells")
+
+
+class ReadoutRecord(_Model):
+    """One read-out of an assay."""
+
+    name: str
+    text: str
+    unit: str
+    main: bool = Field(description="whether a lot is released on it")
+    untreated: ThreeRecord
+    percent_of_untreated: list[ThreeRecord] = Field(description="one a dose")
+    worlds_with_effect: float
+    ec50_per_cell: ThreeRecord
+    controls: dict[str, ThreeRecord]
+    shares: dict[str, float | None] = Field(description="of the effect, by class of cargo")
+    design: DesignRecord | None
+
+
+class MirnaRecord(_Model):
+    """Copies loaded in a cell at the highest dose, and copies needed."""
+
+    copies: ThreeRecord
+    needed: float
+    reached: float = Field(description="share of worlds")
+
+
+class StructureRecord(_Model):
+    """Structural alternatives before and after a curve."""
+
+    switches: dict[str, float]
+    prior: float
+    weight: float
+
+
+class CarriedRecord(_Model):
+    """A row that a forecast takes from a measured curve."""
+
+    id: str
+    value: float
+    log_sd: float
+    grade: str
+
+
+class LearntRecord(_Model):
+    """What measured curves teach."""
+
+    files: list[str]
+    acts: float = Field(description="chance that the product acts in the first assay")
+    ec50_per_cell: dict[str, ThreeRecord]
+    largest_change_percent: dict[str, ThreeRecord]
+    conflict_log: float | None = Field(
+        description="logarithm of how much better the curves are explained apart than together"
+    )
+    structures: list[StructureRecord]
+    carried: list[CarriedRecord]
+    not_carried: str
+
+
+class AssayRecord(_Model):
+    """``exocast assay --json``."""
+
+    assay: str
+    batch: str
+    worlds: int
+    failed: int
+    seed: int
+    prior: str
+    doses_per_cell: list[float]
+    readouts: list[ReadoutRecord]
+    mirna: MirnaRecord | None
+    meaning: str
+    informs: str
+    measured: LearntRecord | None
+
+
+class AssayName(_Model):
+    """An assay by name."""
+
+    name: str
+    title: str
+    site: str
+    main: str
+
+
+class AssaysFound(_Model):
+    """``exocast assay --json`` without a name."""
+
+    assays: list[AssayName]
+
+
 class ShareRecord(_Model):
     """Share of the dose at one place and time; ``low`` to ``high`` are 5 to 95 % of worlds."""
 
@@ -1038,6 +1143,8 @@ ENVELOPES: dict[str, type[BaseModel]] = {
     "forecast": Envelope[ForecastRecord],
     "exposure": Envelope[ExposureRecord],
     "sites": Envelope[SitesRecord],
+    "assay": Envelope[AssayRecord],
+    "assays": Envelope[AssaysFound],
     "validate": Envelope[ValidationRecord],
     "report": Envelope[ForecastRecord],
     "vial-inspect": Envelope[VialInspection],

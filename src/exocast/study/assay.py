@@ -29,7 +29,13 @@ from exocast.evidence.correlations import package_correlations
 from exocast.evidence.rows import Row, package_table
 from exocast.study.curves import Curve, Design, designs, fit_curve
 from exocast.units import magnitude, quantity, same_dimension
-from exocast.vial import Vial, class_fractions, population_rows
+from exocast.vial import (
+    Vial,
+    VialDescription,
+    class_fractions,
+    load_vial,
+    population_rows,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -289,6 +295,25 @@ def batch_of(vial: Vial, name: str) -> Batch:
         rows=(*kept, *package_table("dose", "soluble").values()),
         warnings=tuple(w.message for w in vial.warnings),
     )
+
+
+class _BatchFile(BaseModel):
+    """A batch, or a scenario, of which the block ``vial`` counts."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    vial: VialDescription
+
+
+def read_batch(path: Path) -> Batch:
+    """A batch from a YAML file with a block ``vial``, its instrument file read and measured.
+
+    Raises
+    ------
+    ExocastError
+        For a file or a vial that cannot be used, naming the field.
+    """
+    found = parse(_BatchFile, read_mapping(path), where=str(path))
+    return batch_of(load_vial(found.vial, path.parent), path.stem)
 
 
 @dataclass(frozen=True, kw_only=True)
