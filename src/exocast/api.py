@@ -549,7 +549,7 @@ def assay(
     out
         Directory for ``report.html``, ``assay.json`` and, of a curve, ``potency.csv``.
     worlds, seed
-        Draws of what is not known, 100 when not given, and the seed of all chance.
+        Draws of what is not known, 200 when not given, and the seed of all chance.
     prior
         ``default`` or ``literature``.
     progress

@@ -33,7 +33,7 @@ from exocast.report.numbers import figures as digits
 from exocast.report.numbers import large, percent
 from exocast.report.story import Section, Story, Table
 from exocast.study.assay import CLASSES, Assayed, Response
-from exocast.study.curves import Design, cheapest
+from exocast.study.curves import Design, fewest_runs
 from exocast.study.potency import DAY, PLATE, Learnt, forecast_rows
 from exocast.units import magnitude
 
@@ -57,7 +57,7 @@ def tell(made: Assayed, learnt: Learnt | None = None) -> Story:
         title=f"Assay: {made.assay.title}",
         subtitle=f"{made.batch.name}; {made.worlds} worlds, seed {made.seed}, prior {made.prior}",
         answer=(*_answer(made), *(_learnt_answer(learnt) if learnt else ())),
-        labels=made.batch.warnings,
+        labels=(),
         sections=(
             *([_learnt_section(learnt)] if learnt else []),
             _curve_section(made),
@@ -135,15 +135,16 @@ def _answer(made: Assayed) -> tuple[str, ...]:
             f"{_range(_ec50(main))} vesicles a cell (median, and 90 % of these worlds)."
         )
     words.append(_threshold_words(made))
-    best = [cheapest(each) for each in main.designs if each]
+    best = [fewest_runs(each) for each in main.designs if each]
     telling = [d for d in best if d is not None]
     loss = _loss(made)
     if telling:
-        middle = sorted(telling, key=lambda d: d.wells)[len(telling) // 2]
+        middle = sorted(telling, key=lambda d: (d.runs, d.wells))[len(telling) // 2]
         words.append(
-            f"A loss of {percent(loss)} of potency is told with a power of 90 % by {middle.wells} "
-            f"wells in {middle.runs} runs at the median; in {len(best) - len(telling)} of "
-            f"{len(best)} worlds with an effect no design of up to 24 runs tells it."
+            f"A loss of {percent(loss)} of potency is told with a power of 90 % in {middle.runs} "
+            f"runs on other days with {middle.wells} wells in all, at the median; in "
+            f"{len(best) - len(telling)} of {len(best)} worlds with an effect no design of up to "
+            "24 runs tells it."
         )
     else:
         words.append(f"No design of up to 24 runs tells a loss of {percent(loss)} of potency.")
@@ -236,6 +237,7 @@ def _plate_section(made: Assayed) -> Section:
     assay = made.assay
     cells = magnitude(assay.cells.amount, "cell")
     words = [
+        *(f"{each[0].upper()}{each[1:]}." for each in made.batch.warnings),
         assay.text,
         f"A well: {large(cells)} {assay.cells.text} in {assay.medium}; stimulus: {assay.stimulus}.",
     ]
@@ -273,7 +275,7 @@ def _cargo_section(made: Assayed) -> Section:
     rows = [
         (
             CARGO[each],
-            percent(float(np.mean(main.shares[each][seen]))) if seen.any() else "–",
+            percent(max(0.0, float(np.mean(main.shares[each][seen])))) if seen.any() else "–",
             percent(float(np.mean(main.shares[each][seen] > 0.5))) if seen.any() else "–",
         )
         for each in CLASSES
@@ -649,9 +651,9 @@ def _doses(axes: Any, doses: Array, x: Array) -> None:
 
 
 def _plate(made: Assayed) -> Figure:
-    """The cheapest plate as a map: what stands in which well."""
-    best = [cheapest(each) for each in made.main.designs if each]
-    telling = sorted((d for d in best if d), key=lambda d: d.wells)
+    """The plate of the median design as a map: what stands in which well."""
+    best = [fewest_runs(each) for each in made.main.designs if each]
+    telling = sorted((d for d in best if d), key=lambda d: (d.runs, d.wells))
     chosen: Design | None = telling[len(telling) // 2] if telling else None
     replicates = chosen.replicates if chosen else 3
     doses = [d for d in made.doses.tolist() if d > 0]
@@ -824,8 +826,8 @@ def record(made: Assayed, learnt: Learnt | None = None) -> dict[str, Any]:
 
 
 def _response_record(made: Assayed, response: Response) -> dict[str, Any]:
-    best = [cheapest(each) for each in response.designs if each]
-    telling = sorted((d for d in best if d), key=lambda d: d.wells)
+    best = [fewest_runs(each) for each in response.designs if each]
+    telling = sorted((d for d in best if d), key=lambda d: (d.runs, d.wells))
     middle = telling[len(telling) // 2] if telling else None
     seen = np.isfinite(response.shares[CLASSES[0]])
     return {

@@ -283,7 +283,7 @@ class ThreeRecord(_Model):
 
 
 class DesignRecord(_Model):
-    """The cheapest design that tells the loss of potency, at the median of worlds that have one."""
+    """The design with fewest runs that tells the loss of potency, at the median of worlds."""
 
     wells: int
     runs: int

@@ -49,7 +49,7 @@ POTENCY = "acting_potency"
 ROUTE = "medium"
 SMALLEST_NM = 1.0
 PG_PER_UG = 1e6
-WORLDS, SEED = 100, 1
+WORLDS, SEED = 200, 1
 RTOL = 1e-4
 SLIGHT = 0.02  # of the logarithm: an effect that no laboratory tells from none
 

@@ -220,6 +220,6 @@ def designs(
     return tuple(found)
 
 
-def cheapest(found: Sequence[Design]) -> Design | None:
-    """Of several designs, the one with fewest wells in all; None where none tells."""
-    return min((d for d in found if d.tells), key=lambda d: (d.wells, d.runs), default=None)
+def fewest_runs(found: Sequence[Design]) -> Design | None:
+    """Of several designs, the one with fewest days, then fewest wells; None where none tells."""
+    return min((d for d in found if d.tells), key=lambda d: (d.runs, d.wells), default=None)
