@@ -294,11 +294,13 @@ class Simulation:
         return draw(self.result, Path(path))
 
 
-VIAL_RATIOS = ("protein", "cell_equivalents", "potency", "sample", "dilution")
+VIAL_RATIOS = ("protein", "cell_equivalents", "potency", "curve", "sample", "dilution")
 # Option of the command line that changes a field; every other change is made by --set.
-OPTIONS = {f"vial.{name}": "--vial" for name in (*VIAL_RATIOS, "file")} | {
-    name: f"--{name}" for name in ("prior", "worlds", "patients", "seed")
-}
+OPTIONS = (
+    {f"vial.{name}": "--vial" for name in (*VIAL_RATIOS, "file")}
+    | {"vial.curve": "--potency"}
+    | {name: f"--{name}" for name in ("prior", "worlds", "patients", "seed")}
+)
 
 
 def forecast(
@@ -310,6 +312,7 @@ def forecast(
     volume: str | None = None,
     sample: str | None = None,
     assume_vesicles: bool = False,
+    potency: str | Path | None = None,
     prior: str | None = None,
     worlds: int | None = None,
     patients: int | None = None,
@@ -330,6 +333,9 @@ def forecast(
         The instrument's file in place of the scenario's, and what is known about it. Protein,
         cell equivalents and potency of the scenario's own vial are left behind with it; state
         those of the new one with ``set``.
+    potency
+        Table ``potency.csv`` that :func:`assay` wrote of the batch's own curve, in place of assays
+        at large and of the scenario's relative potency.
     prior, worlds, patients, seed
         In place of the scenario's.
     set
@@ -347,6 +353,7 @@ def forecast(
 
     named = {
         "vial.file": None if vial is None else str(_existing(vial)),
+        "vial.curve": None if potency is None else str(_existing(potency)),
         "prior": prior,
         "worlds": worlds,
         "patients": patients,
@@ -357,6 +364,8 @@ def forecast(
     if vial is not None:
         # Ratios were measured in the scenario's own vial and say nothing about another one.
         own = [*(f"vial.{name}=null" for name in VIAL_RATIOS), *own]
+    if potency is not None:
+        own = ["vial.potency=null", *own]
     options = room.options_of(own, OPTIONS) | room.options_of(extra)
     parsed, base = _scenario(scenario, [*own, *extra], options)
     target = _target(out)

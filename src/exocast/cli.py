@@ -81,6 +81,10 @@ def forecast(
         bool,
         typer.Option("--assume-vesicles", help="Take beads or unknown particles as vesicles."),
     ] = False,
+    potency: Annotated[
+        Path | None,
+        typer.Option(help="potency.csv of the batch's own curve, from 'exocast assay'."),
+    ] = None,
     prior: Annotated[
         str | None, typer.Option(help="Prior of the effect: default or literature.")
     ] = None,
@@ -123,6 +127,11 @@ def forecast(
         }
         if api.asks_for_exposure(scenario):
             with _progress() as progress:
+                if potency is not None:
+                    raise InvalidInput(
+                        "a curve says what cells do; where a dose goes does not rest on it.",
+                        where="--potency",
+                    )
                 exposed = api.exposure(scenario, library=library or (), progress=progress, **given)
             _show(exposed, as_json, "exposure")
             return
@@ -131,7 +140,7 @@ def forecast(
                 "a library is taken for a scenario with a 'subject' only.", where="--library"
             )
         with _progress() as progress:
-            made = api.forecast(scenario, progress=progress, **given)
+            made = api.forecast(scenario, progress=progress, potency=potency, **given)
         _show(made, as_json, "forecast")
 
 

@@ -142,11 +142,13 @@ def prepare(
     regimen = scenario.regimen
     model = engine.assemble(scenario.site, condition=scenario.condition, prior=scenario.prior)
     check_route(regimen, model.routes, model.joints)
-    rows = (
+    pool = (
         *model_rows(model, scenario.prior),
         *comparators.rows(scenario.comparators, scenario.prior),
         *vial.rows,
+        *vial.curve,  # in place of the assays at large
     )
+    rows = tuple({row.key: row for row in pool}.values())
     values = draw(
         rows,
         seed=scenario.seed,

@@ -60,7 +60,7 @@ def tell(made: Assayed, learnt: Learnt | None = None) -> Story:
         labels=(),
         sections=(
             *([_learnt_section(learnt)] if learnt else []),
-            _curve_section(made),
+            _curve_section(made, hero=learnt is None),
             _plate_section(made),
             _cargo_section(made),
             _design_section(made),
@@ -172,7 +172,7 @@ def _threshold_words(made: Assayed) -> str:
     )
 
 
-def _curve_section(made: Assayed) -> Section:
+def _curve_section(made: Assayed, *, hero: bool) -> Section:
     rows = []
     for response in made.responses.values():
         readout = made.assay.readouts[response.name]
@@ -228,7 +228,7 @@ def _curve_section(made: Assayed) -> Section:
                 "they act. A flat line is a world in which this product does not act."
             ),
         ),
-        figures=("curve",),
+        figures=() if hero else ("curve",),
         tables=(table, *([beside] if controls else [])),
     )
 
@@ -522,7 +522,7 @@ def _learnt_section(learnt: Learnt) -> Section:
         key="learnt",
         title="What the measured curve teaches",
         words=tuple(words),
-        figures=("learnt", "posterior"),
+        figures=("posterior",),
         tables=(
             Table(
                 caption="Structures before and after",
@@ -625,15 +625,15 @@ def _curve(made: Assayed, size: tuple[float, float]) -> Figure:
         axes.set_ylabel("percent of wells without vesicles")
         axes.set_ylim(bottom=0)
         axes.grid(axis="y")
-        axes.legend(loc="lower left")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2)
         svg = finished(drawing, name)
     readout = made.assay.readouts[made.assay.main]
     return Figure(
         svg=svg,
         alt=f"{readout.text} in percent of wells without vesicles over vesicles given per cell, "
         "one line a world, with median, band and control wells; the table gives the numbers.",
-        caption=f"{readout.text} at {readout.time}, in percent of wells without vesicles. "
-        "Thin: single worlds. Orange: control wells, median.",
+        caption=f"{readout.text[0].upper()}{readout.text[1:]} at {readout.time}, in percent of "
+        "wells without vesicles. Thin: single worlds. Orange: control wells, median.",
     )
 
 
@@ -677,7 +677,12 @@ def _plate(made: Assayed) -> Figure:
             )
             if used and kind != "control":
                 axes.annotate(
-                    str(step + 1), (column, -row), ha="center", va="center", fontsize=8, color=INK
+                    str(step + 1),
+                    (column, -row),
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="white" if step > len(doses) / 2 else INK,
                 )
         for kind, colour in colours.items():
             axes.scatter([], [], s=90, color=colour, label=kind)
@@ -705,7 +710,7 @@ def _plate(made: Assayed) -> Figure:
 def _cargo(made: Assayed) -> Figure:
     seen = np.isfinite(made.main.shares[CLASSES[0]])
     name = "assay-cargo"
-    with canvas((WIDE[0], 1.7), name) as (drawing, axes):
+    with canvas((WIDE[0], 2.1), name) as (drawing, axes):
         left = 0.0
         for each in CLASSES:
             share = float(np.mean(made.main.shares[each][seen])) if seen.any() else 0.0
@@ -716,7 +721,7 @@ def _cargo(made: Assayed) -> Figure:
         axes.set_xlim(0, 100)
         axes.set_yticks([])
         axes.set_xlabel("percent of the effect at the highest dose, mean of worlds with one")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.75), ncols=3, fontsize=8.5)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.42), ncols=3, fontsize=8.5)
         svg = finished(drawing, name)
     return Figure(
         svg=svg,
@@ -730,11 +735,6 @@ def _learnt(learnt: Learnt, size: tuple[float, float]) -> Figure:
     doses = np.array(learnt.assays[first.assay].per_cell, dtype=np.float64)
     x = _dose_axis(doses)
     before, after = (100 * np.exp(each) for each in learnt.predicted[first.assay])
-    at = np.interp(
-        np.log10(np.maximum(first.doses, 1e-9)),
-        np.concatenate([[x[0]], np.log10(doses[1:])]),
-        x,
-    )
     at = np.where(first.doses == 0, x[0], np.log10(np.maximum(first.doses, 1e-9)))
     relative = first.logs - first.logs[first.doses == 0][0]
     name = f"assay-learnt-{'narrow' if size[0] < 5 else 'wide'}"
@@ -754,7 +754,7 @@ def _learnt(learnt: Learnt, size: tuple[float, float]) -> Figure:
         _doses(axes, doses, x)
         axes.set_ylabel("percent of wells without vesicles")
         axes.set_ylim(bottom=0)
-        axes.legend(loc="lower left")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3)
         svg = finished(drawing, name)
     return Figure(
         svg=svg,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from exocast.errors import InvalidInput, UnitError, nearest
-from exocast.evidence.rows import Row, package_table
+from exocast.evidence.rows import Row, package_table, rows_of
 from exocast.units import magnitude
 from exocast.vial.measure import VialMeasurement, measure
 from exocast.vial.names import says_beads
@@ -25,6 +25,7 @@ BEADS_LABEL = "Calibration beads, forecast as if they were vesicles"
 UNKNOWN_LABEL = "Unidentified particles, forecast as if they were vesicles"
 # Against slips of the unit: far above any vial and any injection into a joint.
 LARGEST_VIAL_ML = 1000.0
+CURVE_ROWS = ("assay.ec50_per_cell", "assay.max_ln_fall")
 LARGEST_INJECTION_ML = 60.0
 
 
@@ -171,6 +172,11 @@ class VialDescription(_Block):
     protein: ProteinAssay | None = None
     cell_equivalents: CellEquivalents | None = None
     potency: PotencyAssay | None = None
+    curve: str | None = Field(
+        default=None,
+        description="potency.csv that 'exocast assay --measured' wrote of this batch's own curve; "
+        "in place of 'potency'",
+    )
     container: str = Field(default="polypropylene", description="wall that the liquid touches")
     storage: tuple[StorageStep, ...] = Field(
         default=(), max_length=50, description="what happened between measurement and injection"
@@ -181,6 +187,14 @@ class VialDescription(_Block):
     @classmethod
     def _volume(cls, text: str | None) -> str | None:
         return None if text is None else _at_least(text, "mL", positive=True)
+
+    @model_validator(mode="after")
+    def _one_potency(self) -> VialDescription:
+        if self.curve is not None and self.potency is not None:
+            raise ValueError(
+                "'potency' and 'curve' both say how potent this batch is; give one of them"
+            )
+        return self
 
     @field_validator("dilution")
     @classmethod
@@ -217,6 +231,8 @@ class Vial:
         ``potency_relative``, and ``protein`` or ``purity``, and ``cells`` where measured.
     filled
         Descriptions that were not measured and come from population rows.
+    curve
+        Rows of the batch's own curve, which take the place of the forecast's; empty without one.
     """
 
     description: VialDescription
@@ -229,6 +245,7 @@ class Vial:
     rows: tuple[Row, ...]
     warnings: tuple[VialWarning, ...]
     filled: tuple[str, ...]
+    curve: tuple[Row, ...] = ()
 
     @property
     def concentration_per_ml(self) -> float | None:
@@ -328,6 +345,7 @@ def load_vial(
         rows=rows,
         warnings=tuple(warnings),
         filled=filled,
+        curve=() if description.curve is None else _curve_rows(base / description.curve),
     )
 
 
@@ -411,7 +429,9 @@ def _rows(
                 population["cells_spread"],
             )
         )
-    if description.potency is None:
+    if description.curve is not None:
+        rows.append(_own_potency(description.curve))
+    elif description.potency is None:
         fill("potency_relative")
     else:
         rows.append(_potency_row(description.potency))
@@ -498,6 +518,38 @@ def _stated(name: str, meaning: str, value: float, unit: str, spread: Row) -> Ro
         note=f"as stated; spread from {spread.key}",
         table="vial",
     )
+
+
+def _own_potency(file: str) -> Row:
+    """A batch whose own curve sets the scale is its own reference."""
+    return Row(
+        id="potency_relative",
+        meaning="effect in the assay over that of this batch itself",
+        value=1.0,
+        unit="1",
+        spread=(),
+        spread_kind="fixed",
+        varies="constant",
+        system="this batch",
+        source="definition",
+        place="",
+        grade="E",
+        note=f"the batch's own curve ({Path(file).name}) sets half effect and largest fall",
+        table="vial",
+    )
+
+
+def _curve_rows(path: Path) -> tuple[Row, ...]:
+    """Rows of a measured curve, which take the place of the forecast's own."""
+    rows = tuple(replace(row, table="effect") for row in rows_of(path))
+    found = [row.id for row in rows]
+    if sorted(found) != sorted(CURVE_ROWS):
+        raise InvalidInput(
+            f"a potency table holds {' and '.join(CURVE_ROWS)}, and this one {', '.join(found)}; "
+            "'exocast assay NAME --measured FILE --out DIR' writes one.",
+            where=str(path),
+        )
+    return rows
 
 
 def _potency_row(potency: PotencyAssay) -> Row:
