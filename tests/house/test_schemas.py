@@ -69,6 +69,27 @@ def test_sites_print_what_their_schema_says() -> None:
     assert {"human", "mouse"} <= set(printed["result"]["species"])
 
 
+def test_an_assay_prints_what_its_schema_says(tmp_path: Path) -> None:
+    _promised("assays", _json("assay", "--json"))
+    lines = ["vesicles_per_cell,response"]
+    lines += [f"{d},{40 + 8 * d / (d + 2e3):.4f}" for d in (0, 0, 300, 3e3, 1e4, 3e4, 1e5, 1e5)]
+    (tmp_path / "curve.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    asked = ["assay", "tube_formation", "--worlds", "6", "--out", str(tmp_path / "out")]
+    measured = [
+        "--measured",
+        str(tmp_path / "curve.csv"),
+        "--batch",
+        str(EXAMPLE / "scenario.yaml"),
+    ]
+    printed = _json(*asked, *measured, "--json")
+    _promised("assay", printed)
+    first = printed["result"]["readouts"][0]
+    assert first["main"] and len(first["percent_of_untreated"]) == 8
+    assert printed["result"]["measured"]["not_carried"]
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "of the medium" in page and not (tmp_path / "out" / "potency.csv").exists()
+
+
 def test_an_exposure_prints_what_its_schema_says(tmp_path: Path) -> None:
     site = tmp_path / "library" / "tissue" / "joint_only.yaml"
     site.parent.mkdir(parents=True)

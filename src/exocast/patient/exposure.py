@@ -98,6 +98,7 @@ DONOR_OTHER = "The cells are another's: the host may come to refuse them"
 NO_LABEL = "No label is given: what this site follows of labels stays empty"
 SAID_ONCE = (STATED_LABEL, DONOR_OWN, DONOR_OTHER, NO_LABEL)
 BODY = "organism"
+WELL = "acting"  # the instance through which cargo acts on cells of an assay
 SEX = {"female": 0.0, "male": 1.0}
 
 
@@ -315,10 +316,12 @@ def parse_exposure(
 
 
 def exposure_places(libraries: Sequence[str | Path] = ()) -> tuple[Place, ...]:
-    """Sites whose places add up to a dose of vesicles or of cells, by name."""
+    """Sites whose places add up to a dose of vesicles or of cells, by name; wells of assays apart."""
     found = []
     for name in site_names(libraries):
         site = load_site(name, libraries)
+        if WELL in site.instances:
+            continue
         vesicles, cells = (_routes(site, cells) for cells in (False, True))
         if vesicles or cells:
             found.append(

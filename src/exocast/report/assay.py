@@ -318,21 +318,23 @@ def _design_section(made: Assayed) -> Section:
                 percent(len(telling) / len(found)),
             )
         )
-    noise = package_table("study", "assays")
-    kind = made.assay.readouts[made.assay.main].noise
-    well, run = noise[f"{kind}_well"], noise[f"{kind}_run"]
+    readout = made.assay.readouts[made.assay.main]
+    well, run = readout.scatter
+    row = package_table("study", "assays")[f"{readout.noise}_well"]
+    whose = (
+        "by your own numbers"
+        if readout.well_sd and readout.run_sd
+        else f"grade {row.grade}; put your own into an assay file where you know them"
+    )
     return Section(
         key="design",
         title=f"How many wells tell a loss of {percent(_loss(made))}",
         words=(
             (
-                "Reference and sample stand on each plate at the same doses "
-                "with a control; one curve "
-                "is fitted to both with a shift along the dose, and the mean "
-                "over runs is held against "
-                "none, one-sided at 5 %, with a power of 90 %. Wells scatter by "
-                f"{percent(well.value)} ({well.note}), runs by {percent(run.value)} of potency "
-                f"(grade {well.grade}): put in your own where you know them."
+                "Reference and sample stand on each plate at the same doses with a control; one curve "
+                "is fitted to both with a shift along the dose, and the mean over runs is held "
+                "against none, one-sided at 5 %, with a power of 90 %. Wells scatter by "
+                f"{percent(well)}, and days by {percent(run)} of potency ({whose})."
             ),
             "More wells a dose help little where days differ more than wells do.",
         ),
@@ -770,7 +772,7 @@ def _posterior(learnt: Learnt) -> Figure:
     main = learnt.sampled == 0
     own = [i for i, n in enumerate(learnt.names) if n.partition(".")[0] not in (PLATE, DAY)]
     name = "assay-posterior"
-    with canvas((WIDE[0], 0.7 + 0.36 * len(own)), name) as (drawing, axes):
+    with canvas((WIDE[0], 1.9 + 0.36 * len(own)), name) as (drawing, axes):
         for row, i in enumerate(own):
             axes.plot([-1.645, 1.645], [row, row], color=LINE, linewidth=7, solid_capstyle="butt")
             ends = heavy.mode[i] + 1.645 * heavy.sd[i] * np.array([-1, 1])
@@ -787,7 +789,12 @@ def _posterior(learnt: Learnt) -> Figure:
             ("after, sampler", BLUE, 2.2),
         ):
             axes.plot([], [], color=colour, linewidth=width, label=label)
-        axes.legend(loc="upper center", bbox_to_anchor=(0.4, 1.16), ncols=3, fontsize=8.5)
+        axes.legend(
+            loc="upper center",
+            bbox_to_anchor=(0.4, -0.22 - 0.6 / max(len(own), 1)),
+            ncols=3,
+            fontsize=8.5,
+        )
         svg = finished(drawing, name)
     return Figure(
         svg=svg,

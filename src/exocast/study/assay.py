@@ -96,6 +96,19 @@ class Readout(_Block):
     text: str
     noise: str = Field(description="rows '<noise>_well' and '<noise>_run' of study/assays.csv")
     effect: Literal["falls", "rises"] = Field(description="which way an active product moves it")
+    well_sd: float | None = Field(
+        default=None, gt=0, description="your own, of the logarithm between wells treated alike"
+    )
+    run_sd: float | None = Field(
+        default=None, gt=0, description="your own, of the logarithm of a potency between days"
+    )
+
+    @property
+    def scatter(self) -> tuple[float, float]:
+        """Of the logarithm: between wells of a plate, and of a potency between days."""
+        rows = package_table("study", "assays")
+        well, run = rows[f"{self.noise}_well"].value, rows[f"{self.noise}_run"].value
+        return self.well_sd or well, self.run_sd or run
 
 
 class MirnaThreshold(_Block):
@@ -762,8 +775,8 @@ def _designs(
     return designs(
         curve,
         doses.tolist(),
-        well_sd=noise[f"{readout.noise}_well"].value,
-        run_sd=noise[f"{readout.noise}_run"].value,
+        well_sd=readout.scatter[0],
+        run_sd=readout.scatter[1],
         loss=chosen.loss if chosen.loss is not None else noise["loss"].value,
         alpha=noise["alpha"].value,
         power=noise["power"].value,

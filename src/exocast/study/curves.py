@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 STEEPEST, FLATTEST = 6.0, 0.2
 BEYOND = math.log(100.0)  # of the doses given: where half effect may still be sought
 FLAT = 1e-3  # of the logarithm: no laboratory sees it
-GRID, REFINED = 41, 6
+GRID, REFINED, KEPT_CELLS = 41, 10, 6
 MOST_RUNS = 24
 WELLS_PER_DOSE = (1, 2, 3, 4, 6, 8)
 
@@ -98,7 +98,10 @@ def fit_curve(doses: Array, logs: Array) -> Curve | None:
         cost = ((top[:, None] + span[:, None] * rises - logs) ** 2).sum(axis=1)
         best = int(np.argmin(cost))
         ends = [
-            (max(low, at - 2 * (high - low) / GRID), min(high, at + 2 * (high - low) / GRID))
+            (
+                max(low, at - KEPT_CELLS * (high - low) / GRID),
+                min(high, at + KEPT_CELLS * (high - low) / GRID),
+            )
             for (low, high), at in zip(ends, (float(half[best]), float(slope[best])), strict=True)
         ]
     off = np.abs(top[best] + span[best] * rises[best] - logs).max()

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from exocast.documents import utf8_text
 from exocast.errors import InvalidInput, NotFound, nearest
 from exocast.evidence.chance import spread_on_scale, value_of
-from exocast.evidence.rows import COLUMNS, Row, package_table
+from exocast.evidence.rows import COLUMNS, Row
 from exocast.study.assay import Assay, Batch, Plate, prepare, run_wells, typical_batch
 from exocast.study.curves import Curve, fit_curve
 from exocast.study.fit import Fit, Part, fit, response
@@ -195,7 +195,7 @@ def _measured(
 ) -> Measured:
     """Means of logarithms; wells scatter as they do here where they are repeated, else as a row."""
     doses = sorted(by_dose)
-    noise = package_table("study", "assays")[f"{assay.readouts[readout].noise}_well"].value
+    noise = assay.readouts[readout].scatter[0]
     logs, counts, within, free = [], [], 0.0, 0.0
     for dose in doses:
         lines = by_dose[dose]
@@ -305,12 +305,10 @@ class _Bench:
             if row.varies == "uncertain" and spread_on_scale(row)[1] > 0
         }
         rows |= {row.key: row for row in self.batch.rows if spread_on_scale(row)[1] > 0}
-        noise = package_table("study", "assays")
-        readout = self.plate.assay.readouts[self.measured.readout]
-        day = noise[f"{readout.noise}_run"]
+        day_sd = self.plate.assay.readouts[self.measured.readout].scatter[1]
         name = self.measured.assay
         rows[f"{PLATE}.{name}"] = _own(f"{PLATE}.{name}", "factor of this plate", PLATE_SD)
-        rows[f"{DAY}.{name}"] = _own(f"{DAY}.{name}", "shift of potency on this day", day.value)
+        rows[f"{DAY}.{name}"] = _own(f"{DAY}.{name}", "shift of potency on this day", day_sd)
         return rows
 
     @property

@@ -1,0 +1,219 @@
+"""Assays simulated as a laboratory runs them: controls, shares of cargo, thresholds, curves."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import exocast
+from exocast.errors import ExocastError, InvalidInput, NotFound, UnknownName
+from exocast.study.assay import (
+    CLASSES,
+    Assay,
+    Assayed,
+    assay,
+    load,
+    names,
+    prepare,
+    run_wells,
+    typical_batch,
+)
+from exocast.study.potency import Learnt, forecast_rows, learn, read_curve, write_rows
+
+QUICK = "tube_formation"  # the assay whose model is the quickest
+DOSES = (0, 100, 1000, 1e4, 1e5)
+
+
+@functools.cache
+def made(name: str = QUICK, worlds: int = 24) -> Assayed:
+    return assay(load(name), worlds=worlds)
+
+
+@pytest.mark.parametrize("name", names())
+def test_an_assay_of_the_package_runs_and_its_controls_stand_apart(name: str) -> None:
+    chosen = load(name)
+    short = chosen.model_copy(update={"per_cell": DOSES})
+    found = assay(short, worlds=6)
+    assert not found.failed.any()
+    for response in found.responses.values():
+        assert np.isfinite(response.values).all() and (response.values > 0).all()
+        for label, values in response.controls.items():
+            assert not np.allclose(values, response.values[:, 0], rtol=1e-3), label
+
+
+def test_no_vesicles_are_the_untreated_well_and_inactive_worlds_are_flat() -> None:
+    found = made()
+    effect = found.main.effect
+    assert np.all(effect[:, 0] == 0)
+    off = found.drawn["acting.acts"] == 0
+    assert off.any() and (~off).any()
+    assert np.abs(effect[off]).max() < 1e-3  # what miRNA does at these copies
+    assert np.abs(effect[~off, -1]).max() > 0.01
+
+
+def test_more_vesicles_never_do_less() -> None:
+    effect = np.abs(made().main.effect)
+    assert (np.diff(effect, axis=1) > -2e-3).all()
+
+
+def test_shares_of_cargo_add_up_and_follow_the_structure() -> None:
+    found = made()
+    shares = found.main.shares
+    seen = np.isfinite(shares[CLASSES[0]])
+    assert seen.any()
+    assert sum(shares[c][seen] for c in CLASSES) == pytest.approx(1.0, abs=1e-9)
+    by_soluble = found.drawn["acting.soluble_carries"] == 1
+    assert shares["soluble"][seen & by_soluble] == pytest.approx(1.0, abs=0.02)
+    assert shares["ligands"][seen & ~by_soluble] == pytest.approx(1.0, abs=0.02)
+
+
+def test_the_mirna_threshold_is_reached_by_loaded_vesicles_only() -> None:
+    copies, needed = made().threshold  # type: ignore[misc]
+    assert (copies[:, -1] < needed).mean() > 0.95
+    plate = prepare(load(QUICK), typical_batch(), worlds=2)
+    loaded = {**plate.drawn}
+    loaded["cargo.rna_copies"] = np.full(2, 1e4)
+    loaded["uptake.opened_share"] = np.full(2, 0.1)
+    wells, failed = run_wells(
+        replace(plate, drawn=loaded),
+        per_cell=np.array([1e4, 1e4]),
+        worlds=np.array([0, 1]),
+        numbers={},
+    )
+    assert not failed.any() and (wells["mirna"] > needed.min()).all()
+
+
+def test_the_same_seed_gives_the_same_wells_and_more_worlds_leave_the_first_as_they_are() -> None:
+    few, more = made(worlds=6), made(worlds=24)
+    assert np.array_equal(few.main.values, more.main.values[:6])
+
+
+def test_a_name_that_is_not_there_offers_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="tube_formation"):
+        load("tube_formtion")
+    with pytest.raises(NotFound):
+        load("my/own.yaml")
+
+
+def test_an_assay_file_is_refused_with_all_that_is_wrong(tmp_path: Path) -> None:
+    text = (Path(exocast.__file__).parent / f"study/assays/{QUICK}.yaml").read_text("utf-8")
+    for old, new, words in (
+        ("main: length", "main: lenght", "length"),
+        ("observe: tube_length,", "observe: tube_lenght,", "tube_length"),
+        ("noise: image", "noise: imag", "image"),
+        ("route: vegf", "route: vegg", "vegf"),
+        ("per_cell: [0,", "per_cell: [1,", "ascends from 0"),
+        ("threshold: pten.half_copies", "threshold: pten.half_copis", "half_copies"),
+    ):
+        assert old in text
+        path = tmp_path / "mine.yaml"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        with pytest.raises(ExocastError, match=words):
+            assay(load(path), worlds=2)
+
+
+# Measured curves ----------------------------------------------------------------------------------
+
+
+def curve_file(folder: Path, ec50: float, span: float, sd: float = 0.03, seed: int = 2) -> Path:
+    """A made laboratory: three wells a dose about a known curve."""
+    rng = np.random.default_rng(seed)
+    lines = ["vesicles_per_cell,response"]
+    for dose in (0, 100, 300, 1000, 3000, 1e4, 3e4, 1e5):
+        log = np.log(40.0) + span * (dose / (dose + ec50))
+        lines += [f"{dose:g},{np.exp(log + rng.normal(0, sd)):.5g}" for _ in range(3)]
+    path = folder / "curve.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory: pytest.TempPathFactory) -> Learnt:
+    known = {name: load(name) for name in names()}
+    path = curve_file(tmp_path_factory.mktemp("curve"), ec50=2000.0, span=0.25)
+    return learn(read_curve(path, known, QUICK), known)
+
+
+def test_a_measured_curve_is_found_again(learnt: Learnt) -> None:
+    ec50, span = learnt.ec50[QUICK], learnt.span[QUICK]
+    assert learnt.active > 0.99
+    low, high = np.nanquantile(ec50, [0.025, 0.975])
+    assert low < 2000 < high
+    low, high = np.nanquantile(span, [0.025, 0.975])
+    assert low < 0.25 < high and high - low < 0.2
+
+
+def test_a_product_that_acts_is_told_from_one_that_does_not(learnt: Learnt) -> None:
+    by = {s.switches["acting.acts"]: 0.0 for s in learnt.structures}
+    for each in learnt.structures:
+        by[each.switches["acting.acts"]] += each.weight
+    assert by[1.0] > 0.99
+    assert sum(s.prior for s in learnt.structures) == pytest.approx(1.0)
+    assert sum(s.weight for s in learnt.structures) == pytest.approx(1.0)
+
+
+def test_the_band_after_is_narrower_than_before_and_holds_the_points(learnt: Learnt) -> None:
+    before, after = learnt.predicted[QUICK]
+    assert (after[2, 1:] - after[0, 1:] < before[2, 1:] - before[0, 1:]).all()
+
+
+def test_laplace_and_the_sampler_agree_where_the_data_speak(learnt: Learnt) -> None:
+    heavy = learnt.structures[0]
+    mine = learnt.samples[learnt.sampled == 0]
+    for i, sd in enumerate(heavy.fit.sd):
+        if sd < 0.5:
+            assert mine[:, i].mean() == pytest.approx(heavy.fit.mode[i], abs=1.5 * sd + 0.1)
+
+
+def test_an_assay_without_a_chain_to_people_carries_nothing(learnt: Learnt) -> None:
+    with pytest.raises(InvalidInput, match="no forecast rests on"):
+        forecast_rows(learnt)
+
+
+def test_what_is_carried_is_a_table_of_rows(learnt: Learnt, tmp_path: Path) -> None:
+    from exocast.evidence.rows import rows_of
+
+    informs = {
+        **learnt.assays,
+        QUICK: learnt.assays[QUICK].model_copy(update={"informs": "inflammation"}),
+    }
+    falls = replace(learnt, assays=informs, span={k: -v for k, v in learnt.span.items()})
+    rows = forecast_rows(falls)
+    found = rows_of(write_rows(rows, tmp_path / "potency.csv"))
+    assert [r.id for r in found] == ["assay.ec50_per_cell", "assay.max_ln_fall"]
+    assert found[0].value == pytest.approx(rows[0].value, rel=1e-4)
+    assert found[1].grade == "B" and found[1].spread_kind == "log_sd"
+    rises = replace(learnt, assays=informs)
+    with pytest.raises(InvalidInput, match="shows no fall"):
+        forecast_rows(rises)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("dose,response\n0,1\n", "vesicles_per_cell"),
+        ("vesicles_per_cell,response\n1,1\n10,2\n100,3\n1000,3\n1e4,3\n", "control"),
+        ("vesicles_per_cell,response\n0,1\n10,2\n", "four or more"),
+        ("vesicles_per_cell,response\n0,1\n10,-2\n", "line 3"),
+        ("vesicles_per_cell,response,assay\n0,1,tube_formatio\n", "tube_formation"),
+        ("vesicles_per_cell,response,readout\n0,1,lenght\n", "length"),
+        ("vesicles_per_cell,response\n0,a\n", "numbers"),
+    ],
+)
+def test_a_curve_that_cannot_be_read_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "curve.csv"
+    path.write_text(text, encoding="utf-8")
+    known: dict[str, Assay] = {name: load(name) for name in names()}
+    with pytest.raises(InvalidInput, match=words):
+        read_curve(path, known, QUICK)
+
+
+def test_two_curves_of_one_assay_are_refused(tmp_path: Path) -> None:
+    known = {name: load(name) for name in names()}
+    one = read_curve(curve_file(tmp_path, 2000.0, 0.2), known, QUICK)
+    with pytest.raises(InvalidInput, match="two curves"):
+        learn([*one, *one], known)
