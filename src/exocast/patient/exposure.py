@@ -316,7 +316,7 @@ def parse_exposure(
 
 
 def exposure_places(libraries: Sequence[str | Path] = ()) -> tuple[Place, ...]:
-    """Sites whose places add up to a dose of vesicles or of cells, by name; wells of assays apart."""
+    """Sites whose places add up to a dose of vesicles or of cells; wells of assays apart."""
     found = []
     for name in site_names(libraries):
         site = load_site(name, libraries)

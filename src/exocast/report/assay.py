@@ -331,8 +331,8 @@ def _design_section(made: Assayed) -> Section:
         title=f"How many wells tell a loss of {percent(_loss(made))}",
         words=(
             (
-                "Reference and sample stand on each plate at the same doses with a control; one curve "
-                "is fitted to both with a shift along the dose, and the mean over runs is held "
+                "Reference and sample stand on each plate at the same doses with a control; one "
+                "curve is fitted to both with a shift along the dose, and the mean over runs is held "
                 "against none, one-sided at 5 %, with a power of 90 %. Wells scatter by "
                 f"{percent(well)}, and days by {percent(run)} of potency ({whose})."
             ),
@@ -712,7 +712,7 @@ def _plate(made: Assayed) -> Figure:
 def _cargo(made: Assayed) -> Figure:
     seen = np.isfinite(made.main.shares[CLASSES[0]])
     name = "assay-cargo"
-    with canvas((WIDE[0], 2.1), name) as (drawing, axes):
+    with canvas((WIDE[0], 2.4), name) as (drawing, axes):
         left = 0.0
         for each in CLASSES:
             share = float(np.mean(made.main.shares[each][seen])) if seen.any() else 0.0
@@ -723,7 +723,7 @@ def _cargo(made: Assayed) -> Figure:
         axes.set_xlim(0, 100)
         axes.set_yticks([])
         axes.set_xlabel("percent of the effect at the highest dose, mean of worlds with one")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.42), ncols=3, fontsize=8.5)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=8)
         svg = finished(drawing, name)
     return Figure(
         svg=svg,
@@ -756,7 +756,9 @@ def _learnt(learnt: Learnt, size: tuple[float, float]) -> Figure:
         _doses(axes, doses, x)
         axes.set_ylabel("percent of wells without vesicles")
         axes.set_ylim(bottom=0)
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3)
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=1 if size[0] < 5 else 3, fontsize=8.5
+        )
         svg = finished(drawing, name)
     return Figure(
         svg=svg,
