@@ -332,8 +332,8 @@ def _design_section(made: Assayed) -> Section:
         words=(
             (
                 "Reference and sample stand on each plate at the same doses with a control; one "
-                "curve is fitted to both with a shift along the dose, and the mean over runs is held "
-                "against none, one-sided at 5 %, with a power of 90 %. Wells scatter by "
+                "curve is fitted to both with a shift along the dose, and the mean over runs is "
+                "held against none, one-sided at 5 %, with a power of 90 %. Wells scatter by "
                 f"{percent(well)}, and days by {percent(run)} of potency ({whose})."
             ),
             "More wells a dose help little where days differ more than wells do.",
@@ -488,7 +488,7 @@ def _learnt_section(learnt: Learnt) -> Section:
                     value_of(row, fitted.mode[i] + fitted.sd[i] * np.array([-1.645, 0.0, 1.645]))
                 ),
                 _ends(value_of(row, np.quantile(scores, BAND))),
-                row.grade,
+                "–" if name.partition(".")[0] in (PLATE, DAY) else row.grade,
             )
         )
     structures = [
@@ -791,12 +791,7 @@ def _posterior(learnt: Learnt) -> Figure:
             ("after, sampler", BLUE, 2.2),
         ):
             axes.plot([], [], color=colour, linewidth=width, label=label)
-        axes.legend(
-            loc="upper center",
-            bbox_to_anchor=(0.4, -0.22 - 0.6 / max(len(own), 1)),
-            ncols=3,
-            fontsize=8.5,
-        )
+        axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, fontsize=8.5)
         svg = finished(drawing, name)
     return Figure(
         svg=svg,
