@@ -66,6 +66,8 @@ START = {
     "copies_half_low": 1200.0,
     "copies_half_high": 2000.0,
 }
+FONT = 'font-family="sans-serif" font-size="12"'
+MIDDLE, TURNED = 'text-anchor="middle"', 'transform="rotate(-90 16 150)"'
 SHARES = ("output_drop", "upstream_drop")
 # Falls below this say little as a ratio; the absolute error is for them.
 READABLE = 0.1
@@ -125,7 +127,7 @@ def detailed(upstream: Array, stimulus: Array, engaged: Array, copies: Array) ->
     The share engaged and the copies are held where they are set, so that the surface has no time in
     it: the reference drug's slot holds the share, and loaded miRNA is given once and kept.
     """
-    model, compiled = well()
+    _, compiled = well()
     at = np.broadcast_arrays(*(np.asarray(x, float) for x in (upstream, stimulus, engaged, copies)))
     upstream, stimulus, engaged, copies = (np.asarray(x).ravel() for x in at)
     zero = np.zeros_like(engaged)
@@ -152,9 +154,7 @@ def detailed(upstream: Array, stimulus: Array, engaged: Array, copies: Array) ->
         for run, c in enumerate(both([zero, copies]))
         if c > 0
     ]
-    runs = compiled.run(
-        READ_DAYS, varied=varied, doses=pd.DataFrame(doses), rtol=1e-8, processes=1
-    )
+    runs = compiled.run(READ_DAYS, varied=varied, doses=pd.DataFrame(doses), rtol=1e-8, processes=1)
     if any(engine.STATUS[int(s)] != "ok" for s in runs.status):
         raise SystemExit("a run of the detailed macrophage failed")
     means = runs.values.mean(axis=1) / volume
@@ -178,7 +178,9 @@ def surface(
     for name in STRUCTURES:
         fade = _hill(above, p[f"{name}_fade_half"], p[f"{name}_fade_power"])
         rise = _hill(above, p[f"{name}_rise_half"], p[f"{name}_rise_power"])
-        full = p.get(f"{name}_floor", 0.0) + p[f"{name}_top"] * rise * (1 - p[f"{name}_drop"] * fade)
+        full = p.get(f"{name}_floor", 0.0) + p[f"{name}_top"] * rise * (
+            1 - p[f"{name}_drop"] * fade
+        )
         bend = _between(p, f"{name}_bend", fade)
         shape[name] = fade, full, bend
     fade, full, bend = shape["upstream"]
@@ -253,18 +255,22 @@ class Fit:
 
 
 def fit() -> Fit:
-    """Least squares over two thirds of the grid; every third point is left out and tells the error."""
+    """Least squares over two thirds of the grid; the points left out tell the error."""
     points = grid()
     acting = points.engaged + points.copies > 0
     points = points[acting]
-    known = {"rest_tone": rest_tone(), "softness": package_table("tissue", TABLE.stem)["softness"].value}
+    known = {
+        "rest_tone": rest_tone(),
+        "softness": package_table("tissue", TABLE.stem)["softness"].value,
+    }
     tone = tones(points, known["rest_tone"])
     known["saturated_tone"] = float(f"{tone.max():.4g}")
     out = np.arange(len(tone)) % HELD_OUT == 0
 
     def given(x: Array) -> dict[str, float]:
         free = dict(zip(START, np.exp(x), strict=True))
-        return known | free | {name: free[name] / (1 + free[name]) for name in SHARES}
+        shares = {name: free[name] / (1 + free[name]) for name in SHARES}
+        return {**known, **free, **shares}
 
     def misses(x: Array) -> Array:
         found = surface(given(x), points.upstream, tone, points.engaged, points.copies)
@@ -296,10 +302,7 @@ def fitted_rows(result: Fit) -> dict[str, Row]:
     """Rows of the table with the numbers of a fit."""
     old = package_table("tissue", TABLE.stem)
     note = f"least squares on {result.fitted} points of the detailed macrophage"
-    rows = {
-        name: replace(old[name], value=result.values[name], note=note)
-        for name in START
-    }
+    rows = {name: replace(old[name], value=result.values[name], note=note) for name in START}
     rows["rest_tone"] = replace(old["rest_tone"], value=result.values["rest_tone"])
     rows["saturated_tone"] = replace(old["saturated_tone"], value=result.values["saturated_tone"])
     said = (
@@ -323,10 +326,13 @@ def main() -> None:
     print(f"{'row':<20} {'table':>10} {'fit':>10}")
     for name, row in new.items():
         print(f"{name:<20} {old[name].value:>10g} {row.value:>10g}")
-    print(f"left out: RMS {result.rms:.4f}, largest {result.largest:.4f}, log SD {result.log_sd:.4f}")
+    print(
+        f"left out: RMS {result.rms:.4f}, largest {result.largest:.4f}, log SD {result.log_sd:.4f}"
+    )
     print("each cytokine against the one surface:", result.by_cytokine)
     if asked.check and not all(
-        np.isclose(old[n].value, r.value, rtol=0.02) and np.allclose(old[n].spread, r.spread, rtol=0.1)
+        np.isclose(old[n].value, r.value, rtol=0.02)
+        and np.allclose(old[n].spread, r.spread, rtol=0.1)
         for n, r in new.items()
     ):
         sys.exit("the table is not what the fit gives: run scripts/emulate_cells.py --write")
@@ -349,16 +355,19 @@ def _draw(p: Mapping[str, float]) -> None:
         return top + height * (1 - fall / most)
 
     lines = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 340" font-family="sans-serif" '
-        'font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 340" {FONT}>',
         '<rect width="600" height="340" fill="white"/>',
         f'<path d="M{left},{top}V{top + height}H{left + width}" fill="none" stroke="#444"/>',
         f'<path d="M{x(1):.1f},{top}V{top + height}" stroke="#999" stroke-dasharray="4 3"/>',
     ]
-    for tone in (0.1, 0.3, 1.0, 3.0, 10.0):
-        lines.append(f'<text x="{x(tone):.1f}" y="298" text-anchor="middle">{tone:g}</text>')
-    for fall in (0.0, 0.5, 1.0, 1.5):
-        lines.append(f'<text x="52" y="{y(fall) + 4:.1f}" text-anchor="end">{fall:g}</text>')
+    lines += [
+        f'<text x="{x(tone):.1f}" y="298" text-anchor="middle">{tone:g}</text>'
+        for tone in (0.1, 0.3, 1.0, 3.0, 10.0)
+    ]
+    lines += [
+        f'<text x="52" y="{y(fall) + 4:.1f}" text-anchor="end">{fall:g}</text>'
+        for fall in (0.0, 0.5, 1.0, 1.5)
+    ]
     over = np.geomspace(low, high, 120)
     for upstream, colour, words in (
         (False, "#0072b2", "acting on the output"),
@@ -374,9 +383,8 @@ def _draw(p: Mapping[str, float]) -> None:
         row = 40 + 18 * upstream
         lines.append(f'<text x="70" y="{row}" fill="{colour}">{words}</text>')
     lines += [
-        '<text x="300" y="326" text-anchor="middle">inflammatory tone, 1 is the reference knee</text>',
-        '<text x="16" y="150" text-anchor="middle" transform="rotate(-90 16 150)">'
-        "fall of the logarithm of cytokines</text>",
+        f'<text x="300" y="326" {MIDDLE}>inflammatory tone, 1 is the reference knee</text>',
+        f'<text x="16" y="150" {MIDDLE} {TURNED}>fall of the logarithm of cytokines</text>',
         "</svg>",
     ]
     PICTURE.write_text("\n".join(lines) + "\n", encoding="utf-8")
