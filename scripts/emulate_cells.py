@@ -274,7 +274,7 @@ def fit() -> Fit:
 
     def misses(x: Array) -> Array:
         found = surface(given(x), points.upstream, tone, points.engaged, points.copies)
-        return np.asarray(found - points.mean_fall)[~out]
+        return np.asarray((found - points.mean_fall)[~out])
 
     start = [v / (1 - v) if n in SHARES else v for n, v in START.items()]
     found = least_squares(misses, np.log(start), bounds=(-12.0, 12.0))
