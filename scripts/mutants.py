@@ -125,8 +125,8 @@ MUTANTS = (
     Mutant(
         name="inert: the tissue answers without translation",
         file="src/exocast/tissue/response.ant",
-        old="full := translation*max_ln_fall;",
-        new="full := max_ln_fall;",
+        old="full := translation*max_ln_fall*tone_factor;",
+        new="full := max_ln_fall*tone_factor;",
         test="tests/laws/test_knee_laws.py::"
         "test_inert_vesicles_leave_the_tissue_at_its_natural_course",
     ),

@@ -243,6 +243,8 @@ def full_ln_fall(model: engine.AssembledModel) -> Callable[[Array], Array]:
         f"{joint}_response_onset_half_time": np.full_like(FULL_GRID, 0.01),
         f"{joint}_signal_rna_carries": np.zeros_like(FULL_GRID),
         f"{joint}_signal_soluble_carries": np.zeros_like(FULL_GRID),
+        # What is asked is the fall itself, after any doing of the tone.
+        f"{joint}_macrophage_tone_matters": np.zeros_like(FULL_GRID),
     }
     target = next(
         to["medium"] for to in model.routes.values() if to["medium"].startswith(f"{joint}_")
