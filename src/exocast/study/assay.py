@@ -470,16 +470,40 @@ def _known_names(assay: Assay, model: engine.AssembledModel) -> None:
             )
 
 
-def run_wells(
+@dataclass(frozen=True, kw_only=True)
+class Wells:
+    """Wells as the simulator takes them: a run each.
+
+    Attributes
+    ----------
+    varied, numbers
+        SBML ids and their values, ``(wells, ids)``.
+    doses
+        What is put into which well, and when.
+    observe, times
+        Observables, and the days at which something is read, ascending from 0.
+    reads
+        Observable and day of each read-out by its name.
+    """
+
+    sbml: str
+    varied: tuple[str, ...]
+    numbers: Array
+    doses: pd.DataFrame
+    observe: tuple[str, ...]
+    times: Array
+    reads: Mapping[str, tuple[str, float]]
+
+
+def lay_out(
     plate: Plate,
     *,
     per_cell: Array,
     worlds: NDArray[np.int64],
     numbers: Mapping[str, Array],
     stimuli: Sequence[tuple[NDArray[np.int64], Sequence[Stimulus]]] | None = None,
-    processes: int | None = None,
-) -> tuple[dict[str, Array], NDArray[np.bool_]]:
-    """Some wells, each with a dose of its own and in a world of its own.
+) -> Wells:
+    """Some wells, each with a dose of its own and in a world of its own, not yet run.
 
     Parameters
     ----------
@@ -494,11 +518,6 @@ def run_wells(
     stimuli
         Wells by their places, and what they are stimulated with; all as the assay says when not
         given.
-
-    Returns
-    -------
-    Observables read at their times by name of the read-out, and under ``mirna`` the copies that an
-    assay watches, each ``(wells,)``; and which wells failed.
     """
     import pandas as pd
 
@@ -541,17 +560,46 @@ def run_wells(
     table: pd.DataFrame = pd.concat(tables).sort_values(
         ["run", "time", "target"], ignore_index=True
     )
-    compiled = engine.compile(model.sbml, varied=varied, observe=observe)
+    return Wells(
+        sbml=model.sbml,
+        varied=varied,
+        numbers=np.column_stack([columns[i] for i in varied]),
+        doses=table,
+        observe=observe,
+        times=times,
+        reads=reads,
+    )
+
+
+def run_wells(
+    plate: Plate,
+    *,
+    per_cell: Array,
+    worlds: NDArray[np.int64],
+    numbers: Mapping[str, Array],
+    stimuli: Sequence[tuple[NDArray[np.int64], Sequence[Stimulus]]] | None = None,
+    processes: int | None = None,
+) -> tuple[dict[str, Array], NDArray[np.bool_]]:
+    """Some wells, laid out as by :func:`lay_out`, and run.
+
+    Returns
+    -------
+    Observables read at their times by name of the read-out, and under ``mirna`` the copies that an
+    assay watches, each ``(wells,)``; and which wells failed.
+    """
+    wells = lay_out(plate, per_cell=per_cell, worlds=worlds, numbers=numbers, stimuli=stimuli)
+    compiled = engine.compile(wells.sbml, varied=wells.varied, observe=wells.observe)
     runs = compiled.run(
-        times,
-        varied=np.column_stack([columns[i] for i in varied]),
-        doses=table if len(table) else None,
+        wells.times,
+        varied=wells.numbers,
+        doses=wells.doses if len(wells.doses) else None,
         rtol=RTOL,
         processes=processes,
+        checked_share=0.0,  # nobody here would look at the estimate
     )
     found = {
-        name: runs.values[:, int(np.searchsorted(times, at)), observe.index(observed)]
-        for name, (observed, at) in reads.items()
+        name: runs.values[:, int(np.searchsorted(wells.times, at)), wells.observe.index(observed)]
+        for name, (observed, at) in wells.reads.items()
     }
     return found, np.asarray(runs.status != 0)
 

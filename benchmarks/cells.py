@@ -1,0 +1,329 @@
+"""How many wells of detailed cells a second: every assay of the package, beside libRoadRunner.
+
+    python benchmarks/cells.py                        every assay
+    python benchmarks/cells.py macrophage_lps scratch some assays
+    python benchmarks/cells.py --no-peers             ours alone
+    python benchmarks/cells.py --write                into docs/benchmarks.md
+
+A run is one average cell in its well, in a world of its own: the ladder of doses of an assay in
+every world, laid out as ``exocast assay`` lays it out. Two rates stand for ours: by the clock on
+two threads, which is what a user waits for on this machine as busy as it is, and by processor time,
+twice that of one thread, which leaves waiting out. libRoadRunner's is by processor time too, in
+this process, with a vector of absolute tolerances; its tolerance is the one whose achieved error is
+nearest above ours (or its coarsest), so that what is left of a difference is in its favour. Errors
+are of the read-outs only, against a run at the relative tolerance 1e-9, in one well of each world.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arithmetic import patient_errors
+from settings import processor
+from tables import short, table, times
+
+Array = NDArray[np.float64]
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+HEADING = "## Cells: every assay, wells a second"
+TOLERANCES = (1e-3, 1e-4)
+PEER_TOLERANCES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7)
+REFERENCE = 1e-9
+WORLDS = 256
+PEER_RUNS = 64
+CORES = 2
+AIM = 5_000.0  # cells a second on two cores
+HEAD = (
+    "assay",
+    "site",
+    "states",
+    "LU, operations",
+    "wells",
+    "rtol",
+    "steps",
+    "most",
+    "wells a second, clock",
+    "processor",
+    "error",
+    "of 95 %",
+    "libRoadRunner, rtol",
+    "its error",
+    "its wells a second",
+    "ours",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plate:
+    """Wells of an assay, ready to be run; ``few`` are one of each world."""
+
+    name: str
+    site: str
+    wells: Any
+    few: NDArray[np.int64]
+
+    def doses(self, chosen: NDArray[np.int64] | None = None) -> Any:
+        """Dose table of all wells, or of some, counted anew."""
+        whole = self.wells.doses
+        if chosen is not None:
+            place = np.full(len(self.wells.numbers), -1)
+            place[chosen] = np.arange(len(chosen))
+            whole = whole.assign(run=place[whole["run"].to_numpy()])
+            whole = whole[whole["run"] >= 0].sort_values(["run", "time"], ignore_index=True)
+        return whole if len(whole) else None
+
+
+def assays() -> tuple[str, ...]:
+    """Every assay of the package."""
+    from exocast.study.assay import names
+
+    return names()
+
+
+def plate(name: str, worlds: int) -> Plate:
+    """The ladder of an assay in many worlds."""
+    from exocast.study.assay import lay_out, load, prepare, typical_batch
+
+    assay = load(name)
+    made = prepare(assay, typical_batch(), worlds=worlds)
+    doses = np.array(assay.per_cell)
+    wells = lay_out(
+        made,
+        per_cell=np.repeat(doses, worlds),
+        worlds=np.tile(np.arange(worlds), len(doses)),
+        numbers={},
+    )
+    world = np.arange(worlds)
+    return Plate(name=name, site=assay.site, wells=wells, few=(world % len(doses)) * worlds + world)
+
+
+def size(sbml: str) -> tuple[int, int]:
+    """States of a model, and operations of the factors of its Jacobian."""
+    from exocast.engine.batch.derive import TIME, Derivatives
+    from exocast.engine.batch.front import document_of
+    from exocast.engine.batch.problem import problem_of
+    from exocast.engine.batch.sparse import pattern_of
+
+    problem = problem_of(document_of(sbml), (), ())
+    derivatives = Derivatives(problem.graph)
+    entries = {
+        (i, j) for i, rate in enumerate(problem.rates) for j in derivatives.of(rate) if j != TIME
+    }
+    return len(problem.states), pattern_of(len(problem.states), entries).operations
+
+
+def measure(name: str, *, worlds: int, rounds: int, peers: bool) -> list[dict[str, Any]]:
+    """One record for each of our tolerances."""
+    from exocast import engine
+
+    laid = plate(name, worlds)
+    wells = laid.wells
+    states, operations = size(wells.sbml)
+    ours = engine.compile(wells.sbml, varied=wells.varied, observe=wells.observe)
+    few_numbers, few_doses = wells.numbers[laid.few], laid.doses(laid.few)
+    fine = ours.run(
+        wells.times, few_numbers, doses=few_doses, rtol=REFERENCE, checked_share=0.0
+    ).values
+    found: dict[float, dict[str, Any]] = {}
+    for rtol in TOLERANCES:
+        runs = ours.run(
+            wells.times, wells.numbers, doses=laid.doses(), rtol=rtol, checked_share=0.0
+        )
+        errors = _errors(runs.values[laid.few], fine)
+        found[rtol] = {
+            "assay": name,
+            "site": laid.site,
+            "states": states,
+            "operations": operations,
+            "wells": len(wells.numbers),
+            "rtol": rtol,
+            "failed": int((runs.status != 0).sum()),
+            "steps": float(runs.steps.mean()),
+            "most_steps": int(runs.steps.max()),
+            "error": float(np.median(errors)),
+            "error_95": float(np.percentile(errors, 95)),
+            "clock": [],
+            "processor": [],
+        }
+    peer = _Peer(laid, fine) if peers else None
+    chosen = {r: peer.tolerance(one["error"]) for r, one in found.items()} if peer else {}
+    for _ in range(rounds):  # in turn: both see the same neighbours
+        for rtol, one in found.items():
+            for kind, threads in (("clock", CORES), ("processor", 1)):
+                clock, cpu = time.perf_counter(), time.process_time()
+                ours.run(
+                    wells.times,
+                    wells.numbers,
+                    doses=laid.doses(),
+                    rtol=rtol,
+                    processes=threads,
+                    checked_share=0.0,
+                )
+                if kind == "clock":
+                    one[kind].append(len(wells.numbers) / (time.perf_counter() - clock))
+                else:
+                    one[kind].append(CORES * len(wells.numbers) / (time.process_time() - cpu))
+        if peer:
+            for rtol in sorted(set(chosen.values())):
+                peer.time(rtol)
+    for rtol, one in found.items():
+        one["clock"] = float(np.median(one["clock"]))
+        one["processor"] = float(np.median(one["processor"]))
+        if peer:
+            at = chosen[rtol]
+            rate = CORES * float(np.median(peer.rates[at]))
+            one |= {"peer_rtol": at, "peer_error": peer.errors[at], "peer": rate}
+            one["ratio"] = one["processor"] / rate
+    return list(found.values())
+
+
+class _Peer:
+    """libRoadRunner in this process, on a few wells, each of a world of its own."""
+
+    def __init__(self, laid: Plate, fine: Array) -> None:
+        from exocast import engine
+        from exocast.engine.solver import solver_of
+
+        wells = laid.wells
+        self.laid, self.fine = laid, fine[:PEER_RUNS]
+        self.model = engine.compile(
+            wells.sbml, varied=wells.varied, observe=wells.observe, path="general"
+        )
+        self.solver = solver_of(wells.sbml)
+        self.runs = laid.few[:PEER_RUNS]
+        self.errors: dict[float, float] = {}
+        self.rates: dict[float, list[float]] = {}
+
+    def time(self, rtol: float) -> None:
+        """Runs its wells; keeps rate of one core and median error."""
+        from exocast.engine.dosing import switches
+        from exocast.engine.solver import Chunk
+
+        wells, model = self.laid.wells, self.model
+        doses = switches(self.laid.doses(self.runs), model.description)
+        chunk = Chunk(
+            times=wells.times,
+            varied=wells.numbers[self.runs],
+            dose_run=doses.run,
+            dose_time=doses.time,
+            dose_kind=doses.kind,
+            dose_target=doses.target,
+            dose_amount=doses.value,
+            dose_jump=doses.jump,
+            targets=doses.names,
+            rtol=rtol,
+            atol=None,  # a vector, scaled to each state
+            checked_share=0.0,
+        )
+        begun = time.process_time()
+        result = self.solver.run_chunk(wells.varied, wells.observe, chunk)
+        spent = time.process_time() - begun
+        self.errors[rtol] = float(np.median(_errors(result.values, self.fine)))
+        self.rates.setdefault(rtol, []).append(len(self.runs) / spent)
+
+    def tolerance(self, error: float) -> float:
+        """The finest of its tolerances that does not bring its error below this one."""
+        last = PEER_TOLERANCES[0]
+        for rtol in PEER_TOLERANCES:
+            if rtol not in self.errors:
+                self.time(rtol)
+            if self.errors[rtol] < error:
+                break
+            last = rtol
+        return last
+
+
+def _errors(values: Array, fine: Array) -> Array:
+    """Error of each well over its read-outs; the start is no read-out."""
+    return patient_errors(values[:, 1:], fine[:, 1:])
+
+
+def text(found: list[dict[str, Any]]) -> str:
+    """The table."""
+    rows = []
+    for one in found:
+        peer = [
+            f"{one['peer_rtol']:g}",
+            short(one["peer_error"], 2),
+            short(one["peer"]),
+            times(one["ratio"]),
+        ]
+        rows.append(
+            [
+                one["assay"],
+                one["site"],
+                str(one["states"]),
+                f"{one['operations']:,}",
+                f"{one['wells']:,}" + (f" ({one['failed']} failed)" if one["failed"] else ""),
+                f"{one['rtol']:g}",
+                short(one["steps"]),
+                f"{one['most_steps']:,}",
+                short(one["clock"]),
+                short(one["processor"]),
+                short(one["error"], 2),
+                short(one["error_95"], 2),
+                *(peer if "peer" in one else ["–"] * 4),
+            ]
+        )
+    return table(HEAD, rows)
+
+
+def verdict(found: list[dict[str, Any]]) -> str:
+    """Which assays reach the aim at the coarser tolerance, in a sentence."""
+    coarse = [one for one in found if one["rtol"] == TOLERANCES[0]]
+    above = [one["assay"] for one in coarse if one["processor"] >= AIM]
+    below = [
+        f"{one['assay']} ({short(one['processor'])})" for one in coarse if one["assay"] not in above
+    ]
+    said = (
+        f"Above {AIM:,.0f} wells a second of two cores' processor time at rtol "
+        f"{TOLERANCES[0]:g}: {', '.join(above) or 'none'}."
+    )
+    return said + f" Below: {', '.join(below) or 'none'}."
+
+
+def write(made: str) -> None:
+    """Puts the section into the page of benchmarks, in place of what stood there."""
+    page = PAGE.read_text(encoding="utf-8")
+    before, _, rest = page.partition(HEADING)
+    after = rest.partition("\n## ")[2]
+    tail = f"\n## {after}" if after else ""
+    PAGE.write_text(f"{before.rstrip()}\n\n{HEADING}\n\n{made}\n{tail}", encoding="utf-8")
+
+
+def main() -> None:
+    """Prints the table, or writes it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("assays", nargs="*")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--worlds", type=int, default=WORLDS)
+    options = parser.parse_args()
+    found = []
+    for name in options.assays or assays():
+        found += measure(
+            name, worlds=options.worlds, rounds=options.rounds, peers=not options.no_peers
+        )
+    made = f"{text(found)}\n\n{verdict(found)}"
+    if options.write:
+        said = __doc__.partition("--write")[2].partition("\n\n")[2].strip().replace("``", "`")
+        write(
+            f"Measured on {dt.datetime.now(tz=dt.UTC):%Y-%m-%d}: {processor()}; "
+            f"{options.worlds} worlds, rounds: {options.rounds}. `python benchmarks/cells.py`.\n\n"
+            f"{said}\n\n{made}"
+        )
+    print(made)
+
+
+if __name__ == "__main__":
+    main()
