@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import norm
+from scipy.stats import t as student
 
 from exocast.study import curves
 from exocast.study.curves import Curve, designs, fewest_runs, fit_curve, potency_sd, power_of
@@ -74,15 +74,17 @@ def test_doses_that_do_not_reach_the_curve_say_nothing() -> None:
     assert potency_sd(far, DOSES, 3, 0.1) > 1e3
 
 
-def test_power_is_that_of_a_normal_test() -> None:
-    loss, sd = 0.3, 0.12
-    shift = -math.log(0.7)
-    expected = norm.cdf(shift / sd - norm.ppf(0.95))
-    assert power_of(sd, loss, 0.05) == pytest.approx(expected)
+def test_power_is_that_of_a_t_test_of_simulated_runs() -> None:
+    loss, sd, runs = 0.3, 0.2, 4
     rng = np.random.default_rng(1)
-    found = rng.normal(-shift, sd, 200_000) + norm.ppf(0.95) * sd < 0
-    assert found.mean() == pytest.approx(expected, abs=0.004)
-    assert power_of(sd, 1e-12, 0.05) == pytest.approx(0.05)  # no loss: the error of the first kind
+    found = rng.normal(math.log(0.7), sd, (100_000, runs))
+    t = found.mean(axis=1) / (found.std(axis=1, ddof=1) / math.sqrt(runs))
+    told = t < -student.ppf(0.95, runs - 1)
+    assert power_of(sd, runs, loss, 0.05) == pytest.approx(told.mean(), abs=0.005)
+    assert power_of(sd, runs, 1e-12, 0.05) == pytest.approx(
+        0.05
+    )  # no loss: error of the first kind
+    assert power_of(sd, 1, loss, 0.05) == 0.0  # one run knows no scatter of days
 
 
 def test_a_design_reaches_its_power_and_one_run_less_does_not() -> None:
@@ -93,8 +95,7 @@ def test_a_design_reaches_its_power_and_one_run_less_does_not() -> None:
     for each in found:
         assert each.tells and each.power >= 0.9
         one = math.hypot(potency_sd(curve(), DOSES, each.replicates, 0.1), 0.2)
-        if each.runs > 1:
-            assert power_of(one / math.sqrt(each.runs - 1), 0.3, 0.05) < 0.9
+        assert power_of(one, each.runs - 1, 0.3, 0.05) < 0.9
     runs = [d.runs for d in found]
     assert runs == sorted(runs, reverse=True)
     best = fewest_runs(found)

@@ -31,6 +31,7 @@ PAIN_SD = "effect.pain_sd"
 PAIN_MEAN = "effect.pain_mean"
 EC50 = "effect.assay.ec50_per_cell"
 MAX_LN_FALL = "effect.assay.max_ln_fall"
+ACTS = "effect.assay.acts"
 PRIOR_WORLDS = 20_000
 PRIOR_SEED = 0
 
@@ -96,6 +97,19 @@ def _shrunk(row: Row) -> Row:
         centre = row.value * grade.slab_centre if row.value > 0 else row.value
         return replace(row, value=centre, spread=tuple(s / grade.widening for s in row.spread))
     return row
+
+
+def with_curve(found: Iterable[Row], curve: Iterable[Row]) -> tuple[Row, ...]:
+    """Rows with those of a batch's own curve in place of assays at large.
+
+    The chance that the batch acts in the assay at all multiplies the chance that any of its effect
+    happens in people: a curve that leaves it open never looks better than one that does not.
+    """
+    rows = {row.key: row for row in (*found, *curve)}
+    if ACTS in rows:
+        acts = rows[ACTS].value
+        rows[WEIGHT] = replace(rows[WEIGHT], value=rows[WEIGHT].value * acts)
+    return tuple(rows.values())
 
 
 def translation(values: Mapping[str, Array]) -> Array:

@@ -146,9 +146,8 @@ def prepare(
         *model_rows(model, scenario.prior),
         *comparators.rows(scenario.comparators, scenario.prior),
         *vial.rows,
-        *vial.curve,  # in place of the assays at large
     )
-    rows = tuple({row.key: row for row in pool}.values())
+    rows = effect.with_curve(pool, vial.curve)
     values = draw(
         rows,
         seed=scenario.seed,

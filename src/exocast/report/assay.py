@@ -33,8 +33,8 @@ from exocast.report.numbers import figures as digits
 from exocast.report.numbers import large, percent
 from exocast.report.story import Section, Story, Table
 from exocast.study.assay import CLASSES, Assayed, Response
-from exocast.study.curves import Design, fewest_runs
-from exocast.study.potency import DAY, PLATE, Learnt, forecast_rows
+from exocast.study.curves import MOST_RUNS, Design, fewest_runs
+from exocast.study.potency import DAY, Learnt, forecast_rows
 from exocast.units import magnitude
 
 Array = NDArray[np.float64]
@@ -125,7 +125,9 @@ def _answer(made: Assayed) -> tuple[str, ...]:
     words = [
         (
             f"In {percent(float(active.mean()))} of worlds {top} vesicles a cell move the read-out "
-            f"({readout.text}) by more than 2 %; in the others nothing would be seen."
+            f"({readout.text}) by more than 2 %; three wells a dose that scatter by "
+            f"{percent(readout.scatter[0])} show a change from about {percent(_seen(made))} on, in "
+            f"{percent(_visible(made))} of worlds."
         )
     ]
     if active.any():
@@ -135,20 +137,39 @@ def _answer(made: Assayed) -> tuple[str, ...]:
             f"{_range(_ec50(main))} vesicles a cell (median, and 90 % of these worlds)."
         )
     words.append(_threshold_words(made))
-    best = [fewest_runs(each) for each in main.designs if each]
-    telling = [d for d in best if d is not None]
-    loss = _loss(made)
-    if telling:
-        middle = sorted(telling, key=lambda d: (d.runs, d.wells))[len(telling) // 2]
+    middle, told, active_worlds = _middle(main)
+    loss = percent(_loss(made))
+    if middle is None:
         words.append(
-            f"A loss of {percent(loss)} of potency is told with a power of 90 % in {middle.runs} "
-            f"runs on other days with {middle.wells} wells in all, at the median; in "
-            f"{len(best) - len(telling)} of {len(best)} worlds with an effect no design of up to "
-            "24 runs tells it."
+            f"In most worlds with an effect no design of up to {MOST_RUNS} runs tells a loss of "
+            f"{loss} of potency ({told} of {active_worlds} have one)."
         )
     else:
-        words.append(f"No design of up to 24 runs tells a loss of {percent(loss)} of potency.")
+        words.append(
+            f"A loss of {loss} of potency is told with a power of 90 % in {middle.runs} runs on "
+            f"other days with {middle.wells} wells in all, at the median of worlds with an effect; "
+            f"in {active_worlds - told} of {active_worlds} no design of up to {MOST_RUNS} runs "
+            "tells it."
+        )
     return tuple(words)
+
+
+def _seen(made: Assayed) -> float:
+    """Change that three wells a dose show nine times in ten, of the logarithm."""
+    return 2.8 * made.assay.readouts[made.assay.main].scatter[0] * math.sqrt(2 / 3)
+
+
+def _visible(made: Assayed) -> float:
+    """Share of worlds whose change at the top is seen so."""
+    return float(np.nanmean(np.abs(made.main.effect[:, -1]) > _seen(made)))
+
+
+def _middle(response: Response) -> tuple[Design | None, int, int]:
+    """Design of the median world with an effect (None where that has none), told, and in all."""
+    best = [fewest_runs(each) for each in response.designs if each]
+    telling = sorted((d for d in best if d is not None), key=lambda d: (d.runs, d.wells))
+    half = len(best) // 2
+    return (telling[half] if half < len(telling) else None), len(telling), len(best)
 
 
 def _loss(made: Assayed) -> float:
@@ -309,12 +330,13 @@ def _design_section(made: Assayed) -> Section:
     for i, first in enumerate(worlds[0] if worlds else ()):
         found = [each[i] for each in worlds]
         telling = [d for d in found if d.tells]
+        middle = sorted(found, key=lambda d: (not d.tells, d.runs))[len(found) // 2]
         rows.append(
             (
                 str(first.replicates),
                 str(first.plate_wells),
-                _whole([d.runs for d in telling]),
-                _whole([d.wells for d in telling]),
+                str(middle.runs) if middle.tells else f"over {MOST_RUNS}",
+                str(middle.wells) if middle.tells else "–",
                 percent(len(telling) / len(found)),
             )
         )
@@ -349,7 +371,7 @@ def _design_section(made: Assayed) -> Section:
                     "worlds in which 24 runs or fewer do",
                 ),
                 rows=tuple(rows),
-                note="Median over worlds with an effect that this design tells.",
+                note="Median over worlds with an effect.",
             ),
         ),
     )
@@ -415,7 +437,7 @@ def _explained(values: Array, switch: Array) -> float:
 
 def _deciding(made: Assayed, active: NDArray[np.bool_]) -> list[tuple[str, float]]:
     """Rows whose draws go with the effect at the top, the strongest first."""
-    from scipy.stats import rankdata
+    from scipy.stats import norm, rankdata
 
     if active.sum() < 10:
         return []
@@ -426,7 +448,8 @@ def _deciding(made: Assayed, active: NDArray[np.bool_]) -> list[tuple[str, float
         if row.varies == "uncertain" and np.ptp(drawn) > 0:
             found.append((key, float(np.corrcoef(values, rankdata(drawn))[0, 1])))
     found.sort(key=lambda each: -abs(each[1]))
-    limit = 2 / math.sqrt(active.sum())  # what chance alone gives one in twenty
+    # What the largest of as many rows reaches by chance alone, one time in twenty.
+    limit = float(norm.isf(0.025 / max(len(found), 1))) / math.sqrt(active.sum())
     return [each for each in found if abs(each[1]) > limit][:DECIDES]
 
 
@@ -468,7 +491,12 @@ def _conflict_words(conflict: float) -> str:
             "The assays contradict each other: one product with one half effect on all cells "
             f"explains them {large(math.exp(min(conflict, 100.0)))} times worse than one for each."
         )
-    return "The assays agree: one product explains them as well as one for each would."
+    if conflict > math.log(2):
+        return (
+            "The assays do not quite agree: one product explains them "
+            f"{large(math.exp(conflict))} times worse than one for each, by Laplace's evidence."
+        )
+    return "The assays agree: one product explains them about as well as one for each would."
 
 
 def _learnt_section(learnt: Learnt) -> Section:
@@ -488,7 +516,7 @@ def _learnt_section(learnt: Learnt) -> Section:
                     value_of(row, fitted.mode[i] + fitted.sd[i] * np.array([-1.645, 0.0, 1.645]))
                 ),
                 _ends(value_of(row, np.quantile(scores, BAND))),
-                "–" if name.partition(".")[0] in (PLATE, DAY) else row.grade,
+                "–" if name.partition(".")[0] == DAY else row.grade,
             )
         )
     structures = [
@@ -513,7 +541,10 @@ def _learnt_section(learnt: Learnt) -> Section:
             f"{percent(learnt.acceptance)} of its steps."
         ),
         "A forecast takes potency.csv (--potency): "
-        + ", ".join(f"{r.id} {large(r.value)} (log SD {r.spread[0]:.2f})" for r in found)
+        + ", ".join(
+            f"{r.id} {large(r.value)}" + (f" (log SD {r.spread[0]:.2f})" if r.spread else "")
+            for r in found
+        )
         + "."
         if found
         else f"Nothing is carried into a forecast: {why_not}",
@@ -543,7 +574,8 @@ def _learnt_section(learnt: Learnt) -> Section:
                     "grade",
                 ),
                 rows=tuple(rows),
-                note="Centre, and 90 %. plate and day are this laboratory's own.",
+                note="Centre, and 90 %. The day is this laboratory's own; its plate's factor is "
+                "taken out.",
                 wraps=True,
             ),
         ),
@@ -654,9 +686,7 @@ def _doses(axes: Any, doses: Array, x: Array) -> None:
 
 def _plate(made: Assayed) -> Figure:
     """The plate of the median design as a map: what stands in which well."""
-    best = [fewest_runs(each) for each in made.main.designs if each]
-    telling = sorted((d for d in best if d), key=lambda d: (d.runs, d.wells))
-    chosen: Design | None = telling[len(telling) // 2] if telling else None
+    chosen = _middle(made.main)[0]
     replicates = chosen.replicates if chosen else 3
     doses = [d for d in made.doses.tolist() if d > 0]
     wells = [("control", 0)] * replicates
@@ -772,7 +802,7 @@ def _posterior(learnt: Learnt) -> Figure:
     """Prior and posterior of each number, in scores of its prior."""
     heavy = learnt.structures[0].fit
     main = learnt.sampled == 0
-    own = [i for i, n in enumerate(learnt.names) if n.partition(".")[0] not in (PLATE, DAY)]
+    own = [i for i, n in enumerate(learnt.names) if n.partition(".")[0] != DAY]
     name = "assay-posterior"
     with canvas((WIDE[0], 1.9 + 0.36 * len(own)), name) as (drawing, axes):
         for row, i in enumerate(own):
@@ -830,9 +860,7 @@ def record(made: Assayed, learnt: Learnt | None = None) -> dict[str, Any]:
 
 
 def _response_record(made: Assayed, response: Response) -> dict[str, Any]:
-    best = [fewest_runs(each) for each in response.designs if each]
-    telling = sorted((d for d in best if d), key=lambda d: (d.runs, d.wells))
-    middle = telling[len(telling) // 2] if telling else None
+    middle, told, in_all = _middle(response)
     seen = np.isfinite(response.shares[CLASSES[0]])
     return {
         "name": response.name,
@@ -854,7 +882,7 @@ def _response_record(made: Assayed, response: Response) -> dict[str, Any]:
             "wells": middle.wells,
             "runs": middle.runs,
             "replicates": middle.replicates,
-            "worlds_told": len(telling) / len(best),
+            "worlds_told": told / in_all,
         },
     }
 
@@ -874,7 +902,13 @@ def _learnt_record(learnt: Learnt) -> dict[str, Any]:
             for s in learnt.structures
         ],
         "carried": [
-            {"id": r.id, "value": r.value, "log_sd": r.spread[0], "grade": r.grade} for r in rows
+            {
+                "id": r.id,
+                "value": r.value,
+                "log_sd": r.spread[0] if r.spread else 0.0,
+                "grade": r.grade,
+            }
+            for r in rows
         ],
         "not_carried": why_not,
     }

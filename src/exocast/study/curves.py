@@ -13,14 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import nct
+from scipy.stats import t as student
 
 Array = NDArray[np.float64]
 STEEPEST, FLATTEST = 6.0, 0.2
-BEYOND = math.log(100.0)  # of the doses given: where half effect may still be sought
+BEYOND = math.log(3.0)  # of the doses given: where half effect may still be sought
 FLAT = 1e-3  # of the logarithm: no laboratory sees it
 GRID, REFINED, KEPT_CELLS = 41, 10, 6
-MOST_RUNS = 24
+FEWEST_RUNS, MOST_RUNS = 2, 24
 WELLS_PER_DOSE = (1, 2, 3, 4, 6, 8)
 
 
@@ -33,7 +34,8 @@ class Curve:
     top
         Logarithm of the response without vesicles.
     span
-        Logarithm of the response at the highest dose over that without; negative where it falls.
+        Logarithm of the response at the most over that without, as the curve has it: beyond the
+        highest dose where half effect lies high. Negative where it falls.
     ec50
         Dose at half of the span.
     slope
@@ -76,7 +78,7 @@ def fit_curve(doses: Array, logs: Array) -> Curve | None:
 
     Notes
     -----
-    Half effect is sought within a hundredfold of the doses given and the slope between 0.2 and 6;
+    Half effect is sought within threefold of the doses given and the slope between 0.2 and 6;
     a curve at an end of these is told apart by :attr:`Curve.misfit` and by its doubt.
     """
     doses, logs = np.asarray(doses, dtype=np.float64), np.asarray(logs, dtype=np.float64)
@@ -162,9 +164,22 @@ class Design:
     power: float
 
 
-def power_of(sd: float, loss: float, alpha: float) -> float:
-    """Chance that a one-sided interval of a relative potency of ``1 - loss`` leaves 1 out."""
-    return 1.0 if sd == 0 else float(norm.cdf(-math.log1p(-loss) / sd - norm.ppf(1 - alpha)))
+def power_of(run_sd: float, runs: int, loss: float, alpha: float) -> float:
+    """Chance that runs on other days tell a loss of potency: a one-sided t test of their mean.
+
+    Parameters
+    ----------
+    run_sd
+        Of the logarithm of a relative potency of one run, its plate's error and the day's.
+    runs
+        Two or more; one run knows no scatter of days.
+    loss, alpha
+        Loss of potency, and one-sided error of the first kind.
+    """
+    if runs < FEWEST_RUNS or not math.isfinite(run_sd):
+        return 0.0
+    shift = -math.log1p(-loss) * math.sqrt(runs) / run_sd
+    return float(nct.sf(student.ppf(1 - alpha, runs - 1), runs - 1, shift))
 
 
 def designs(
@@ -199,7 +214,6 @@ def designs(
     One a number of wells at each dose that fits the plate.
     """
     count = sum(1 for d in doses if d > 0)
-    needed = -math.log1p(-loss) / (norm.ppf(1 - alpha) + norm.ppf(power))
     plate_sd = potency_sd(curve, doses, 1, well_sd)
     found: list[Design] = []
     for replicates in WELLS_PER_DOSE:
@@ -207,17 +221,18 @@ def designs(
         if wells > plate:
             break
         one = math.hypot(plate_sd / math.sqrt(replicates), run_sd)
-        runs = MOST_RUNS + 1 if math.isinf(one) else max(1, math.ceil((one / needed) ** 2))
-        tells = runs <= MOST_RUNS
-        runs = min(runs, MOST_RUNS)
+        runs, reached = FEWEST_RUNS, power_of(one, FEWEST_RUNS, loss, alpha)
+        while reached < power and runs < MOST_RUNS:
+            runs += 1
+            reached = power_of(one, runs, loss, alpha)
         found.append(
             Design(
-                tells=tells,
+                tells=reached >= power,
                 replicates=replicates,
                 runs=runs,
                 plate_wells=wells,
                 wells=wells * runs,
-                power=power_of(one / math.sqrt(runs), loss, alpha),
+                power=reached,
             )
         )
     return tuple(found)

@@ -2,8 +2,8 @@
 
 The steps, in plain words: a laboratory's points become logarithms of the response over that
 without vesicles, each with its error; the assay's own model predicts them from the scores of all
-numbers that they respond to, from a factor on the whole plate, and from the day's shift of the
-dose; for every structure that the site weighs, a fit gives the most probable scores, the Laplace
+numbers that they respond to and from the day's shift of the dose, the plate's own factor taken out;
+for every structure that the site weighs, a fit gives the most probable scores, the Laplace
 approximation and with it the structure's evidence; a sampler started from the approximation walks
 the posterior itself, so that the two can be held against each other; what a forecast needs, dose at
 half effect and largest fall, is read off the samples.
@@ -25,17 +25,16 @@ from numpy.typing import NDArray
 from exocast.documents import utf8_text
 from exocast.errors import InvalidInput, NotFound, nearest
 from exocast.evidence.chance import spread_on_scale, value_of
-from exocast.evidence.rows import COLUMNS, Row
+from exocast.evidence.rows import COLUMNS, Row, package_table
 from exocast.study.assay import Assay, Batch, Plate, prepare, run_wells, typical_batch
 from exocast.study.curves import Curve, fit_curve
 from exocast.study.fit import Fit, Part, fit, response
 
 Array = NDArray[np.float64]
 DOSE, VALUE, ASSAY, READOUT = "vesicles_per_cell", "response", "assay", "readout"
-PLATE, DAY = "plate", "day"
-PLATE_SD = 3.0  # of the logarithm: a plate's units and cells are its own
+DAY = "day"
 HEARD = 0.3  # of the data's error, a score, in all: below it a number is left at its prior
-MOST = 10  # numbers of a fit, the loudest; what the others do is within the error of the wells
+MOST = 14  # numbers of a fit, the loudest; the others stay at their centre, which costs some doubt
 SAME = 0.1  # of a datum's error: structures that differ by less are told as one
 ENOUGH = 1e-3  # of the cost: the solver's error is felt below it
 WALKERS, STEPS, KEPT = 48, 60, 0.5
@@ -80,7 +79,7 @@ class Learnt:
     measured
         The curves, in their order.
     names
-        Rows that moved, by key; ``plate.<assay>`` and ``day.<assay>`` are the laboratory's own.
+        Rows that moved, by key; ``day.<assay>`` is the laboratory's own.
     structures
         Sorted by weight, the heaviest first.
     samples
@@ -302,19 +301,21 @@ class _Bench:
         rows = {
             key: row
             for key, row in self.plate.rows.items()
-            if row.varies == "uncertain" and spread_on_scale(row)[1] > 0
+            if row.varies == "uncertain"
+            and spread_on_scale(row)[1] > 0
+            and key not in self.plate.assay.set
         }
         rows |= {row.key: row for row in self.batch.rows if spread_on_scale(row)[1] > 0}
-        day_sd = self.plate.assay.readouts[self.measured.readout].scatter[1]
+        day_sd = package_table("study", "assays")["day_shift"].value
         name = self.measured.assay
-        rows[f"{PLATE}.{name}"] = _own(f"{PLATE}.{name}", "factor of this plate", PLATE_SD)
         rows[f"{DAY}.{name}"] = _own(f"{DAY}.{name}", "shift of potency on this day", day_sd)
         return rows
 
     @property
     def switches(self) -> dict[str, Row]:
         """Structure rows that the site weighs."""
-        return {key: self.plate.rows[key] for key in self.plate.switches}
+        own = self.plate.assay.set
+        return {key: self.plate.rows[key] for key in self.plate.switches if key not in own}
 
     def predict(
         self,
@@ -331,7 +332,6 @@ class _Bench:
         }
         given = self.measured.doses if doses is None else doses
         day = values.pop(f"{DAY}.{self.measured.assay}", np.ones(count))
-        factor = values.pop(f"{PLATE}.{self.measured.assay}", np.ones(count))
         plate = self._set(values, switches, count)
         wells = (given[None, :] * day[:, None]).ravel()
         found, failed = run_wells(
@@ -343,7 +343,15 @@ class _Bench:
         )
         read = np.where(failed, np.nan, found[self.measured.readout]).reshape(count, -1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.log(read) + np.log(factor)[:, None])
+            return np.asarray(np.log(read))
+
+    def centred(self, logs: Array) -> Array:
+        """Logarithms about their own weighted mean: a plate's factor and unit fall out.
+
+        The same as a factor of the plate with a flat prior, fitted anew for every curve.
+        """
+        weights = self.measured.sd**-2 / (self.measured.sd**-2).sum()
+        return np.asarray(logs - (logs @ weights)[..., None])
 
     def _set(self, values: Mapping[str, Array], switches: Mapping[str, float], count: int) -> Plate:
         """The plate with rows at given values, all others at their centre."""
@@ -366,6 +374,8 @@ class _Bench:
     def _centre(self, key: str) -> float:
         """A row's centre, or what the assay sets in its place."""
         first = self.plate.drawn[key]
+        if key in self.plate.assay.set:
+            return float(first[0])
         if key in self.plate.rows:
             row = self.plate.rows[key]
             if row.varies == "structure":
@@ -409,7 +419,7 @@ def _structures(benches: Sequence[_Bench]) -> Iterator[tuple[dict[str, float], f
 
 def _fit_all(benches: Sequence[_Bench]) -> tuple[tuple[str, ...], list[Structure]]:
     """One fit a structure, over the numbers that the curves respond to in any of them."""
-    observed = np.concatenate([b.measured.logs for b in benches])
+    observed = np.concatenate([b.centred(b.measured.logs) for b in benches])
     sd = np.concatenate([b.measured.sd for b in benches])
     chosen = _told_apart(benches, list(_structures(benches)), sd)
     names = _heard(benches, [switches for switches, *_ in chosen], sd)
@@ -445,7 +455,8 @@ def _told_apart(
             home.append(i)
     found = []
     for group in groups:
-        first = max(group, key=lambda i: chosen[i][1])
+        # The likeliest stands for all; of equals the one with the fewest mechanisms at work.
+        first = max(group, key=lambda i: (chosen[i][1], -sum(chosen[i][0].values())))
         switches = chosen[first][0]
         also = tuple(k for k in switches if len({chosen[i][0][k] for i in group}) > 1)
         found.append((switches, math.fsum(chosen[i][1] for i in group), also))
@@ -461,7 +472,7 @@ def _parts(
         mine = [names[i] for i in own]
 
         def predict(scores: Array, bench: _Bench = bench, mine: list[str] = mine) -> Array:
-            return bench.predict(mine, scores, switches)
+            return bench.centred(bench.predict(mine, scores, switches))
 
         parts.append(Part(own=own, predict=predict))
     return parts
@@ -479,14 +490,8 @@ def _heard(
         jacobian = linear(
             _parts(benches, names, switches), np.zeros(len(names)), np.zeros(len(sd)), sd
         )
-        start = 0
-        for bench in benches:
-            block = slice(start, start + len(bench.measured.logs))
-            # A number that lifts all wells alike is the plate's factor, and not told apart.
-            jacobian[block] -= jacobian[block].mean(axis=0)
-            start = block.stop
         loud = np.maximum(loud, response(jacobian))
-    own = [i for i, name in enumerate(names) if name.partition(".")[0] in (PLATE, DAY)]
+    own = [i for i, name in enumerate(names) if name.partition(".")[0] == DAY]
     order = [i for i in np.argsort(-loud) if loud[i] > HEARD and i not in own][:MOST]
     return tuple(names[i] for i in (*order, *own))
 
@@ -514,7 +519,7 @@ def _sample(
     import emcee
 
     rng = np.random.default_rng(seed)
-    observed = np.concatenate([b.measured.logs for b in benches])
+    observed = np.concatenate([b.centred(b.measured.logs) for b in benches])
     sd = np.concatenate([b.measured.sd for b in benches])
     heavy = [i for i, s in enumerate(structures) if s.weight > LIGHT]
     total, done = len(heavy) * STEPS, 0
@@ -567,8 +572,8 @@ def _told(
     for bench in benches:
         name = bench.measured.assay
         doses = np.array(assays[name].per_cell, dtype=np.float64)
-        # The plate's factor and the day's shift belong to that day, not to the batch.
-        free = [i for i, n in enumerate(names) if n.partition(".")[0] not in (PLATE, DAY)]
+        # The day's shift belongs to that day, not to the batch.
+        free = [i for i, n in enumerate(names) if n.partition(".")[0] != DAY]
         some = rng.choice(len(samples), min(DRAWS, len(samples)), replace=False)
         after = _curves_at(bench, names, free, samples[some], sampled[some], structures, doses)
         blank = rng.standard_normal((DRAWS, len(names)))
@@ -631,10 +636,16 @@ def forecast_rows(learnt: Learnt) -> tuple[Row, ...]:
     InvalidInput
         When no curve is of an assay that informs a forecast, or the curve shows no effect.
     """
-    chosen = next((m for m in learnt.measured if learnt.assays[m.assay].informs != "none"), None)
+    informing = [
+        m
+        for m in learnt.measured
+        if learnt.assays[m.assay].informs != "none" and m.readout == learnt.assays[m.assay].main
+    ]
+    chosen = informing[0] if informing else None
     if chosen is None:
         raise InvalidInput(
-            f"no forecast rests on '{learnt.measured[0].assay}': its chain to people has not been "
+            f"no forecast rests on '{learnt.measured[0].readout}' of "
+            f"'{learnt.measured[0].assay}': its chain to people has not been "
             "built, and a guess would look like a measurement."
         )
     ec50, span = learnt.ec50[chosen.assay], learnt.span[chosen.assay]
@@ -644,6 +655,13 @@ def forecast_rows(learnt: Learnt) -> tuple[Row, ...]:
         raise InvalidInput(
             f"the curve of '{chosen.assay}' shows no fall in {1 - share:.0%} of what it allows: "
             "there is no potency to carry into a forecast."
+        )
+    top = float(chosen.doses[-1])
+    if float(np.median(ec50[acts])) > top:
+        raise InvalidInput(
+            f"half effect of '{chosen.assay}' lies above the highest dose ({top:g} vesicles a "
+            "cell): how far the read-out would fall was not measured. Give more, or concentrate "
+            "the batch."
         )
     place = f"{chosen.file}, {chosen.readout} of {chosen.assay}, {len(learnt.samples)} samples"
     made = []
@@ -665,10 +683,27 @@ def forecast_rows(learnt: Learnt) -> tuple[Row, ...]:
                 source="measured",
                 place=place,
                 grade="B",
-                note=f"acts in {share:.0%} of the posterior; wells of one laboratory",
+                note="wells of one laboratory, where the batch acts",
                 table="effect",
             )
         )
+    made.append(
+        Row(
+            id="assay.acts",
+            meaning="chance that this batch acts in the assay at all",
+            value=share,
+            unit="1",
+            spread=(),
+            spread_kind="fixed",
+            varies="constant",
+            system=learnt.assays[chosen.assay].cells.text,
+            source="measured",
+            place=place,
+            grade="B",
+            note="multiplies the chance that any of its effect happens in people",
+            table="effect",
+        )
+    )
     return tuple(made)
 
 

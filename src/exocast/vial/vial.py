@@ -25,7 +25,7 @@ BEADS_LABEL = "Calibration beads, forecast as if they were vesicles"
 UNKNOWN_LABEL = "Unidentified particles, forecast as if they were vesicles"
 # Against slips of the unit: far above any vial and any injection into a joint.
 LARGEST_VIAL_ML = 1000.0
-CURVE_ROWS = ("assay.ec50_per_cell", "assay.max_ln_fall")
+CURVE_ROWS = ("assay.ec50_per_cell", "assay.max_ln_fall", "assay.acts")
 LARGEST_INJECTION_ML = 60.0
 
 
@@ -545,7 +545,7 @@ def _curve_rows(path: Path) -> tuple[Row, ...]:
     found = [row.id for row in rows]
     if sorted(found) != sorted(CURVE_ROWS):
         raise InvalidInput(
-            f"a potency table holds {' and '.join(CURVE_ROWS)}, and this one {', '.join(found)}; "
+            f"a potency table holds {', '.join(CURVE_ROWS)}, and this one {', '.join(found)}; "
             "'exocast assay NAME --measured FILE --out DIR' writes one.",
             where=str(path),
         )
