@@ -71,13 +71,11 @@ COSTS = (
     "operations that powers take",
 )
 LIMITS = """
-Where the time goes, at the coarser tolerance. A model with NF-kB is slowest, for three reasons. In
+Where the time goes, at the coarser tolerance. A model with NF-kB is slowest, for two reasons. In
 worlds of the tails of its numbers NF-kB does not settle but goes on to oscillate, and every
-oscillation has to be followed: that is accuracy, not stiffness, and no tolerance on the read-outs
-saves it. A Hill exponent that is drawn is a power at every stage of every step, an exponential and
-a logarithm; a fixed whole number would be a few products. And the well's balance of vesicles is
-integrated although no read-out needs what has been digested. The suppression of T cells has no
-powers; its factors are what it costs, for every class of divisions sees every other.
+oscillation has to be followed: that is accuracy, not stiffness, and what a read-out tolerates does
+not save it. And a Hill exponent that is drawn is a power at every stage of every step, an
+exponential and a logarithm, where a fixed whole number would be a few products.
 """
 
 
