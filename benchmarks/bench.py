@@ -2,9 +2,10 @@
 
     python benchmarks/bench.py [--quick | --full] [--only yardstick,cold] [--json FILE]
 
-Sections: yardstick, knee, public, sensitivities, pair, cold, memory, growth, bound, models. Prints
-its tables; a run of all sections also writes docs/benchmarks.md and its figures (``--write`` for a
-part; ``--add`` puts together what ran in parts, and ``--only none`` measures nothing more).
+Sections: yardstick, knee, public, sensitivities, pair, cold, memory, growth, bound, models,
+cells. Prints its tables; a run of all sections also writes docs/benchmarks.md and its figures
+(``--write`` for a part; ``--add`` puts together what ran in parts, and ``--only none`` measures
+nothing more).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import bound
+import cells
 import cold
 import curves
 import forward
@@ -50,6 +52,7 @@ TITLES = {
     "growth": "Growth with the number of states",
     "bound": "Share of the processor's bound",
     "models": "Every site: translated, compiled, run for four weeks",
+    "cells": "Cells: every assay, wells a second",
 }
 QUESTION = "# Benchmarks\n\nHow fast is the batched engine, and how exact, beside other solvers? "
 INTRODUCTION = """
@@ -169,6 +172,7 @@ def _measure(name: str, how: Settings) -> Any:
         "growth": growth.measure,
         "bound": bound.measure,
         "models": models.measure,
+        "cells": cells.measure,
     }
     return measures[name](how)
 
@@ -186,6 +190,7 @@ def _text(name: str, result: Any) -> str:
         "growth": growth.text,
         "bound": bound.text,
         "models": models.text,
+        "cells": cells.text,
     }
     return texts[name](result)
 

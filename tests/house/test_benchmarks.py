@@ -143,3 +143,28 @@ def test_what_is_no_section_is_refused(tmp_path):
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, cwd=tmp_path)
     assert done.returncode != 0
     assert "no section 'warm'" in done.stderr
+
+
+def test_cells_are_measured_without_peers(tmp_path):
+    command = [sys.executable, str(FOLDER / "cells.py"), "neuron_survival", "--no-peers"]
+    done = subprocess.run(
+        [*command, "--rounds", "1", "--worlds", "8"],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if "| well_neuron |" in line]
+    assert len(rows) == 2  # one for each of our tolerances
+    assert not (tmp_path / "docs").exists()
+
+
+def test_the_page_has_every_assay(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    cells = importlib.import_module("cells")
+    monkeypatch.delitem(sys.modules, "cells")
+    page = cells.PAGE.read_text(encoding="utf-8")
+    section = page.partition(cells.HEADING)[2].partition("\n## ")[0]
+    for name in cells.assays():
+        assert f"\n| {name} |" in section

@@ -50,7 +50,9 @@ ROUTE = "medium"
 SMALLEST_NM = 1.0
 PG_PER_UG = 1e6
 WORLDS, SEED = 200, 1
-RTOL = 1e-4
+# In every assay of the package nineteen wells of twenty then end within a thousandth of the exact
+# run (docs/benchmarks.md): far below what a laboratory reads.
+RTOL = 1e-3
 SLIGHT = 0.02  # of the logarithm: an effect that no laboratory tells from none
 
 
