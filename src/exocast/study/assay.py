@@ -580,9 +580,19 @@ def run_wells(
     worlds: NDArray[np.int64],
     numbers: Mapping[str, Array],
     stimuli: Sequence[tuple[NDArray[np.int64], Sequence[Stimulus]]] | None = None,
+    rtol: float = RTOL,
     processes: int | None = None,
 ) -> tuple[dict[str, Array], NDArray[np.bool_]]:
     """Some wells, laid out as by :func:`lay_out`, and run.
+
+    Parameters
+    ----------
+    plate, per_cell, worlds, numbers, stimuli
+        As :func:`lay_out` takes them.
+    rtol
+        Relative tolerance; a fit, which takes differences, asks for a finer one.
+    processes
+        Of the engine; by the number of wells when not given.
 
     Returns
     -------
@@ -595,7 +605,7 @@ def run_wells(
         wells.times,
         varied=wells.numbers,
         doses=wells.doses if len(wells.doses) else None,
-        rtol=RTOL,
+        rtol=rtol,
         processes=processes,
         checked_share=0.0,  # nobody here would look at the estimate
     )

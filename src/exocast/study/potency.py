@@ -33,6 +33,7 @@ from exocast.study.fit import Fit, Part, fit, response
 Array = NDArray[np.float64]
 DOSE, VALUE, ASSAY, READOUT = "vesicles_per_cell", "response", "assay", "readout"
 DAY = "day"
+RTOL = 1e-5  # differences of a hundredth of a score have to stand above the solver's error
 HEARD = 0.3  # of the data's error, a score, in all: below it a number is left at its prior
 MOST = 14  # numbers of a fit, the loudest; the others stay at their centre, which costs some doubt
 SAME = 0.1  # of a datum's error: structures that differ by less are told as one
@@ -339,6 +340,7 @@ class _Bench:
             per_cell=wells,
             worlds=np.repeat(np.arange(count), len(given)),
             numbers={},
+            rtol=RTOL,
             processes=None if count > 64 else 1,
         )
         read = np.where(failed, np.nan, found[self.measured.readout]).reshape(count, -1)
