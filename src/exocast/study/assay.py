@@ -53,7 +53,7 @@ WORLDS, SEED = 200, 1
 # In every assay of the package nineteen wells of twenty then end within a thousandth of the exact
 # run (docs/benchmarks.md): far below what a laboratory reads.
 RTOL = 1e-3
-SLIGHT = 0.02  # of the logarithm: an effect that no laboratory tells from none
+SLIGHT = 0.02  # of the logarithm: below it a curve is taken as flat; no laboratory sees as little
 
 
 class _Block(BaseModel):
@@ -208,7 +208,7 @@ class Response:
 
     @property
     def active(self) -> NDArray[np.bool_]:
-        """Worlds in which the highest dose moves it by what a laboratory could tell."""
+        """Worlds in which the highest dose moves it by more than a fiftieth; a plate sees less."""
         return np.asarray(np.abs(self.effect[:, -1]) > SLIGHT)
 
 
@@ -331,6 +331,16 @@ def read_batch(path: Path) -> Batch:
     return batch_of(load_vial(found.vial, path.parent), path.stem)
 
 
+def contents(batch: Batch, drawn: Mapping[str, Array]) -> tuple[Array, Array]:
+    """Soluble protein that comes with a particle, in pg, and the potency, from a batch's draws."""
+    own = {row.id: drawn[row.key] for row in batch.rows}
+    if "protein" in own and batch.concentration_per_ml:
+        per_ug = batch.concentration_per_ml / own["protein"]
+    else:
+        per_ug = own["purity"]
+    return own["coisolated_share"] * PG_PER_UG / per_ug, own["potency_relative"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plate:
     """An assay's model with its draws, ready to be run at any doses.
@@ -394,16 +404,12 @@ def prepare(
     drawn |= {key: np.full(worlds, r.value) for key, r in rows.items() if key not in drawn}
     fixed = set_rows(assay, assay.set, rows)
     drawn |= {key: np.full(worlds, value) for key, value in fixed.items()}
-    by_name = {key.rpartition(".")[2]: value for key, value in drawn.items()}
-    if "protein" in by_name and batch.concentration_per_ml:
-        per_ug = batch.concentration_per_ml / by_name["protein"]
-    else:
-        per_ug = by_name["purity"]
     varied = tuple(
         i
         for i, key in model.origins.items()
         if rows[key].varies in ("uncertain", "structure") or key in fixed
     )
+    soluble, potency = contents(batch, drawn)
     size_nm = batch.size_median_nm or magnitude(assay.size_median, "nm")
     return Plate(
         assay=assay,
@@ -415,8 +421,8 @@ def prepare(
             model.origins[each.switch]
             for each in load_site(assay.site, libraries).alternatives.values()
         ),
-        soluble_per_particle=by_name["coisolated_share"] * PG_PER_UG / per_ug,
-        potency=by_name["potency_relative"],
+        soluble_per_particle=soluble,
+        potency=potency,
         shares=class_fractions(size_nm, batch.size_log_sd or assay.size_log_sd, SMALLEST_NM),
     )
 
@@ -462,6 +468,13 @@ def _known_names(assay: Assay, model: engine.AssembledModel) -> None:
                 f"'{assay.site}' shows no '{name}'." + nearest(name, tuple(model.observables)),
                 where=f"{assay.name}, readouts",
             )
+    keys = tuple(row.key for row in model.rows)
+    if assay.mirna and assay.mirna.threshold not in keys:
+        raise UnknownName(
+            f"'{assay.site}' has no row '{assay.mirna.threshold}'."
+            + nearest(assay.mirna.threshold, keys),
+            where=f"{assay.name}, mirna.threshold",
+        )
     noise = package_table("study", "assays")
     for name, readout in assay.readouts.items():
         if f"{readout.noise}_well" not in noise:
@@ -680,20 +693,13 @@ def assay(
         raise InvalidInput(f"no world of '{chosen.name}' could be simulated.", where=chosen.site)
     ends = np.cumsum([len(s.worlds) for s in sets])[:-1]
     parts = {name: np.split(np.where(failed, np.nan, v), ends) for name, v in found.items()}
-    noise = package_table("study", "assays")
     responses = {
-        name: _response(chosen, name, parts[name], sets, doses, worlds, plate, noise, bad)
+        name: _response(chosen, name, parts[name], sets, doses, plate, bad)
         for name in chosen.readouts
     }
     threshold = None
     if chosen.mirna is not None:
         copies = parts["mirna"][0].reshape(len(doses), worlds).T
-        if chosen.mirna.threshold not in plate.drawn:
-            raise UnknownName(
-                f"'{chosen.site}' has no row '{chosen.mirna.threshold}'."
-                + nearest(chosen.mirna.threshold, tuple(plate.drawn)),
-                where=f"{chosen.name}, mirna.threshold",
-            )
         threshold = (copies, plate.drawn[chosen.mirna.threshold])
     return Assayed(
         assay=chosen,
@@ -793,12 +799,10 @@ def _response(
     parts: Sequence[Array],
     sets: Sequence[_Set],
     doses: Array,
-    worlds: int,
     plate: Plate,
-    noise: Mapping[str, Row],
     bad: NDArray[np.bool_],
 ) -> Response:
-    values = parts[0].reshape(len(doses), worlds).T.copy()
+    values = parts[0].reshape(len(doses), plate.worlds).T.copy()
     values[bad] = np.nan
     readout = chosen.readouts[name]
     if np.nanmin(values) <= 0:
@@ -810,14 +814,14 @@ def _response(
     logs = np.log(values)
     curves = tuple(
         None if bad[w] or abs(logs[w, -1] - logs[w, 0]) <= SLIGHT else fit_curve(doses, logs[w])
-        for w in range(worlds)
+        for w in range(plate.worlds)
     )
     return Response(
         name=name,
         unit=plate.model.observables[readout.observe].unit,
         values=values,
         curves=curves,
-        designs=tuple(_designs(chosen, readout, c, doses, noise) for c in curves),
+        designs=tuple(_designs(chosen, readout, c, doses) for c in curves),
         controls={
             s.kind.removeprefix("control "): np.where(bad, np.nan, part)
             for s, part in zip(sets, parts, strict=True)
@@ -828,18 +832,19 @@ def _response(
 
 
 def _designs(
-    chosen: Assay, readout: Readout, curve: Curve | None, doses: Array, noise: Mapping[str, Row]
+    chosen: Assay, readout: Readout, curve: Curve | None, doses: Array
 ) -> tuple[Design, ...]:
     if curve is None:
         return ()
+    rows = package_table("study", "assays")
     return designs(
         curve,
         doses.tolist(),
         well_sd=readout.scatter[0],
         run_sd=readout.scatter[1],
-        loss=chosen.loss if chosen.loss is not None else noise["loss"].value,
-        alpha=noise["alpha"].value,
-        power=noise["power"].value,
+        loss=chosen.loss if chosen.loss is not None else rows["loss"].value,
+        alpha=rows["alpha"].value,
+        power=rows["power"].value,
     )
 
 

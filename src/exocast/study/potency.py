@@ -12,6 +12,7 @@ half effect and largest fall, is read off the samples.
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import itertools
 import math
@@ -26,7 +27,16 @@ from exocast.documents import utf8_text
 from exocast.errors import InvalidInput, NotFound, nearest
 from exocast.evidence.chance import spread_on_scale, value_of
 from exocast.evidence.rows import COLUMNS, Row, package_table
-from exocast.study.assay import Assay, Batch, Plate, prepare, run_wells, typical_batch
+from exocast.study.assay import (
+    SLIGHT,
+    Assay,
+    Batch,
+    Plate,
+    contents,
+    prepare,
+    run_wells,
+    typical_batch,
+)
 from exocast.study.curves import Curve, fit_curve
 from exocast.study.fit import Fit, Part, fit, response
 
@@ -296,9 +306,9 @@ class _Bench:
     plate: Plate
     batch: Batch
 
-    @property
+    @functools.cached_property
     def rows(self) -> dict[str, Row]:
-        """Rows that may move, the batch's own among them, and the laboratory's two."""
+        """Rows that may move, the batch's own among them, and the laboratory's day."""
         rows = {
             key: row
             for key, row in self.plate.rows.items()
@@ -361,17 +371,8 @@ class _Bench:
         drawn = {key: np.full(count, self._centre(key)) for key in self.plate.drawn}
         drawn |= {key: np.full(count, on) for key, on in switches.items() if key in rows}
         drawn |= {key: value for key, value in values.items() if key in drawn}
-        own = {row.id: drawn[row.key] for row in self.batch.rows}
-        if "protein" in own and self.batch.concentration_per_ml:
-            per_ug = self.batch.concentration_per_ml / own["protein"]
-        else:
-            per_ug = own["purity"]
-        return replace(
-            self.plate,
-            drawn=drawn,
-            soluble_per_particle=own["coisolated_share"] * 1e6 / per_ug,
-            potency=own["potency_relative"],
-        )
+        soluble, potency = contents(self.batch, drawn)
+        return replace(self.plate, drawn=drawn, soluble_per_particle=soluble, potency=potency)
 
     def _centre(self, key: str) -> float:
         """A row's centre, or what the assay sets in its place."""
@@ -608,7 +609,7 @@ def _told(
 
 
 def _curve(doses: Array, logs: Array) -> Curve | None:
-    return fit_curve(doses, logs) if np.ptp(logs) > 0.02 else None
+    return fit_curve(doses, logs) if np.ptp(logs) > SLIGHT else None
 
 
 def _curves_at(
@@ -666,6 +667,21 @@ def forecast_rows(learnt: Learnt) -> tuple[Row, ...]:
             "the batch."
         )
     place = f"{chosen.file}, {chosen.readout} of {chosen.assay}, {len(learnt.samples)} samples"
+    common = Row(
+        id="assay.acts",
+        meaning="chance that this batch acts in the assay at all",
+        value=share,
+        unit="1",
+        spread=(),
+        spread_kind="fixed",
+        varies="constant",
+        system=learnt.assays[chosen.assay].cells.text,
+        source="measured",
+        place=place,
+        grade="B",
+        note="multiplies the chance that any of its effect happens in people",
+        table="effect",
+    )
     made = []
     for name, meaning, values in (
         ("assay.ec50_per_cell", "vesicles offered per cell for half the effect", ec50[acts]),
@@ -673,40 +689,18 @@ def forecast_rows(learnt: Learnt) -> tuple[Row, ...]:
     ):
         logs = np.log(values)
         made.append(
-            Row(
+            replace(
+                common,
                 id=name,
                 meaning=f"{meaning}, this batch",
                 value=float(np.exp(np.median(logs))),
-                unit="1",
                 spread=(max(float(np.subtract(*np.quantile(logs, [0.75, 0.25]))) / 1.349, 0.02),),
                 spread_kind="log_sd",
                 varies="uncertain",
-                system=learnt.assays[chosen.assay].cells.text,
-                source="measured",
-                place=place,
-                grade="B",
                 note="wells of one laboratory, where the batch acts",
-                table="effect",
             )
         )
-    made.append(
-        Row(
-            id="assay.acts",
-            meaning="chance that this batch acts in the assay at all",
-            value=share,
-            unit="1",
-            spread=(),
-            spread_kind="fixed",
-            varies="constant",
-            system=learnt.assays[chosen.assay].cells.text,
-            source="measured",
-            place=place,
-            grade="B",
-            note="multiplies the chance that any of its effect happens in people",
-            table="effect",
-        )
-    )
-    return tuple(made)
+    return (*made, common)
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> Path:
