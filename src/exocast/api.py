@@ -54,6 +54,7 @@ EXPOSURES = (
     Path(__file__).parents[2] / "examples" / "exposure",
 )
 REPORT = "report.html"
+PRIORS = ("default", "literature")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -574,6 +575,10 @@ def assay(
     from exocast.study.potency import learn, read_curve
 
     folders = (library,) if isinstance(library, str | Path) else tuple(library)
+    if prior not in PRIORS:
+        raise UnknownName(f"There is no prior '{prior}'." + nearest(prior, PRIORS), where="--prior")
+    if out is not None and Path(out).is_file():
+        raise InvalidInput("this is a file; name a directory.", code="EXISTS", where=str(out))
     chosen = room.load(name, folders)
     content = None if batch is None else room.read_batch(_existing(batch))
     how: dict[str, Any] = {

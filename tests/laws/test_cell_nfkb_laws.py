@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,13 +29,13 @@ DEAD = {"acting_acts": 0.0, "acting_with_mirna": 0.0}
 REPORTER_SETS = ("acting_acts", "cargo_rna_copies", "mirna_targets_on_target", "calming_upstream")
 
 
-def macrophage(**given: object) -> dict[str, np.ndarray]:
-    return course(SITE, TIMES, SEEN, varied=SETS, **given)  # type: ignore[arg-type]
+def macrophage(**given: Any) -> dict[str, np.ndarray]:
+    return course(SITE, TIMES, SEEN, varied=SETS, **given)
 
 
-def reporter(**given: object) -> dict[str, np.ndarray]:
+def reporter(**given: Any) -> dict[str, np.ndarray]:
     seen = ("reporter_fold", "nuclear_nfkb")
-    return course(REPORTER, TIMES, seen, varied=REPORTER_SETS, **given)  # type: ignore[arg-type]
+    return course(REPORTER, TIMES, seen, varied=REPORTER_SETS, **given)
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,9 @@ def test_shares_of_cargo_add_up_and_follow_the_structure() -> None:
 
 
 def test_the_mirna_threshold_is_reached_by_loaded_vesicles_only() -> None:
-    copies, needed = made().threshold  # type: ignore[misc]
+    threshold = made().threshold
+    assert threshold is not None
+    copies, needed = threshold
     assert (copies[:, -1] < needed).mean() > 0.95
     plate = prepare(load(QUICK), typical_batch(), worlds=2)
     loaded = {**plate.drawn}

@@ -178,13 +178,13 @@ def _loss(made: Assayed) -> float:
 
 
 def _threshold_words(made: Assayed) -> str:
-    if made.threshold is None:
+    if made.threshold is None or made.assay.mirna is None:
         return "This assay watches no miRNA."
     copies, needed = made.threshold
     reached = float(np.nanmean(copies[:, -1] > needed))
     return (
         f"miRNA mechanism: at the highest dose {_range(copies[:, -1])} copies are loaded in a "
-        f"cell, and {large(float(np.median(needed)))} are needed ({made.assay.mirna.text}): "  # type: ignore[union-attr]
+        f"cell, and {large(float(np.median(needed)))} are needed ({made.assay.mirna.text}): "
         + (
             "not reached in any world."
             if reached == 0

@@ -134,8 +134,8 @@ def markdown(board: Scoreboard, image: str) -> str:
     parts = [
         "# Scoreboard",
         (
-            "**How close does the model of the body and of delivery come to what was measured, and "
-            f"what does it miss?** {' '.join(story.answer)}"
+            "**How close does the model of the body, of delivery and of cells come to what was "
+            f"measured, and what does it miss?** {' '.join(story.answer)}"
         ),
         f"![Predicted against observed: a point a number, its bar the predicted band]({image})",
     ]

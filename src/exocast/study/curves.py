@@ -66,8 +66,8 @@ def fit_curve(doses: Array, logs: Array) -> Curve | None:
     """Least squares over the four parameters; None where the response does not move.
 
     Half effect and slope are searched on a grid that is drawn in about its best point again and
-    again; top and span follow from each pair in closed form, so that no start has to be guessed and the
-    best of several valleys is found.
+    again; top and span follow from each pair in closed form, so that no start has to be guessed
+    and the best of several valleys is found.
 
     Parameters
     ----------
