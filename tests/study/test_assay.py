@@ -134,6 +134,27 @@ def test_a_curve_that_leaves_it_open_weighs_less_in_a_forecast() -> None:
     assert effect.with_curve(chain, ()) == chain
 
 
+def test_a_potency_table_that_is_none_is_refused(tmp_path: Path) -> None:
+    from exocast.vial import VialDescription, load_vial
+
+    def vial(text: str) -> None:
+        (tmp_path / "p.csv").write_text(text, encoding="utf-8")
+        load_vial(VialDescription(curve="p.csv"), tmp_path)
+
+    head = "id,meaning,value,unit,spread,spread_kind,varies,system,source,place,grade,note\n"
+    rows = {
+        "assay.ec50_per_cell": "half,300,1,0.4,log_sd,uncertain,cells,measured,here,B,",
+        "assay.max_ln_fall": "fall,0.6,1,0.1,log_sd,uncertain,cells,measured,here,B,",
+        "assay.acts": "acts,0.9,1,,fixed,constant,cells,measured,here,B,its own",
+    }
+    whole = head + "".join(f"{name},{rest}\n" for name, rest in rows.items())
+    vial(whole)
+    with pytest.raises(InvalidInput, match=r"holds assay\.ec50_per_cell"):
+        vial(head + "".join(f"{name},{rest}\n" for name, rest in list(rows.items())[:2]))
+    with pytest.raises(InvalidInput, match="chance of 0 to 1"):
+        vial(whole.replace("acts,0.9", "acts,1.9"))
+
+
 def test_the_unit_of_the_response_does_not_matter(tmp_path: Path) -> None:
     known = {name: load(name) for name in names()}
     path = curve_file(tmp_path, ec50=2000.0, span=0.25)

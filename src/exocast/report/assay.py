@@ -45,7 +45,6 @@ CARGO = {
     "soluble": "soluble factors that come along",
 }
 CARGO_COLOURS = {"mirna": ORANGE, "ligands": BLUE, "soluble": GREEN}
-MOST_VOLUME = 0.1  # of the medium: what a laboratory adds without changing the assay
 LINES = 30
 DECIDES = 5
 ROWS_OF_PLATE, COLUMNS_OF_PLATE = 8, 12
@@ -155,8 +154,12 @@ def _answer(made: Assayed) -> tuple[str, ...]:
 
 
 def _seen(made: Assayed) -> float:
-    """Change that three wells a dose show nine times in ten, of the logarithm."""
-    return 2.8 * made.assay.readouts[made.assay.main].scatter[0] * math.sqrt(2 / 3)
+    """Change of the logarithm that three wells a dose show, two-sided at 5 %, with the power."""
+    from scipy.stats import norm
+
+    power = package_table("study", "assays")["power"].value
+    needed = float(norm.ppf(0.975) + norm.ppf(power))
+    return needed * made.assay.readouts[made.assay.main].scatter[0] * math.sqrt(2 / 3)
 
 
 def _visible(made: Assayed) -> float:
@@ -263,6 +266,7 @@ def _plate_section(made: Assayed) -> Section:
         f"A well: {large(cells)} {assay.cells.text} in {assay.medium}; stimulus: {assay.stimulus}.",
     ]
     if made.batch.concentration_per_ml:
+        most = package_table("study", "assays")["most_volume"].value
         top = made.doses[-1] * cells / made.batch.concentration_per_ml
         share = top / magnitude(assay.medium, "mL")
         words.append(
@@ -270,10 +274,10 @@ def _plate_section(made: Assayed) -> Section:
             f"highest dose is {large(1000 * top)} µL a well, {percent(share)} of the medium"
             + (
                 "."
-                if share <= MOST_VOLUME
-                else f"; more than {percent(MOST_VOLUME)} changes the medium itself, so "
+                if share <= most
+                else f"; more than {percent(most)} changes the medium itself, so "
                 "concentrate the batch or stop at "
-                f"{large(MOST_VOLUME / share * made.doses[-1])} vesicles "
+                f"{large(most / share * made.doses[-1])} vesicles "
                 "a cell."
             )
         )

@@ -549,6 +549,11 @@ def _curve_rows(path: Path) -> tuple[Row, ...]:
             "'exocast assay NAME --measured FILE --out DIR' writes one.",
             where=str(path),
         )
+    acts = next(row.value for row in rows if row.id == "assay.acts")
+    if not 0 <= acts <= 1 or any(row.value <= 0 for row in rows if row.id != "assay.acts"):
+        raise InvalidInput(
+            "assay.acts is a chance of 0 to 1, and the other two are above zero.", where=str(path)
+        )
     return rows
 
 
