@@ -218,6 +218,29 @@ def test_laplace_and_the_sampler_agree_where_the_data_speak(learnt: Learnt) -> N
             assert mine[:, i].mean() == pytest.approx(heavy.fit.mode[i], abs=1.5 * sd + 0.1)
 
 
+def test_the_page_says_what_the_sampler_is_and_when_a_fit_did_not_settle(learnt: Learnt) -> None:
+    from exocast.report.assay import UNSETTLED, tell
+
+    def words(given: Learnt) -> str:
+        section = next(s for s in tell(made(), given).sections if s.key == "learnt")
+        return " ".join(section.words)
+
+    settled = replace(
+        learnt,
+        structures=tuple(replace(s, fit=replace(s.fit, converged=True)) for s in learnt.structures),
+    )
+    first = learnt.structures[0]
+    rough = replace(
+        learnt,
+        structures=(
+            replace(first, fit=replace(first.fit, converged=False)),
+            *learnt.structures[1:],
+        ),
+    )
+    assert "is no proof" in words(settled) and UNSETTLED not in words(settled)
+    assert UNSETTLED in words(rough)
+
+
 def test_an_assay_without_a_chain_to_people_carries_nothing(learnt: Learnt) -> None:
     with pytest.raises(InvalidInput, match="no forecast rests on"):
         forecast_rows(learnt)

@@ -34,7 +34,7 @@ from exocast.report.numbers import large, percent
 from exocast.report.story import Section, Story, Table
 from exocast.study.assay import CLASSES, Assayed, Response
 from exocast.study.curves import MOST_RUNS, Design, fewest_runs
-from exocast.study.potency import DAY, Learnt, forecast_rows
+from exocast.study.potency import DAY, LIGHT, STEPS, WALKERS, Learnt, forecast_rows
 from exocast.units import magnitude
 
 Array = NDArray[np.float64]
@@ -46,6 +46,7 @@ CARGO = {
 }
 CARGO_COLOURS = {"mirna": ORANGE, "ligands": BLUE, "soluble": GREEN}
 LINES = 30
+UNSETTLED = "A fit did not settle: the weights of structures are rough here."
 DECIDES = 5
 ROWS_OF_PLATE, COLUMNS_OF_PLATE = 8, 12
 
@@ -125,7 +126,7 @@ def _answer(made: Assayed) -> tuple[str, ...]:
         (
             f"In {percent(float(active.mean()))} of worlds {top} vesicles a cell move the read-out "
             f"({readout.text}) by more than 2 %; three wells a dose that scatter by "
-            f"{percent(readout.scatter[0])} show a change from about {percent(_seen(made))} on, in "
+            f"{percent(readout.scatter[0])} show a change from about {percent(-math.expm1(-_seen(made)))} on, in "
             f"{percent(_visible(made))} of worlds."
         )
     ]
@@ -503,6 +504,11 @@ def _conflict_words(conflict: float) -> str:
     return "The assays agree: one product explains them about as well as one for each would."
 
 
+def _unsettled(learnt: Learnt) -> bool:
+    """Whether a fit of some weight ended before its steps were small."""
+    return any(s.weight > LIGHT and not s.fit.converged for s in learnt.structures)
+
+
 def _learnt_section(learnt: Learnt) -> Section:
     heavy = learnt.structures[0]
     main = learnt.sampled == 0
@@ -541,9 +547,12 @@ def _learnt_section(learnt: Learnt) -> Section:
     words = [
         (
             f"{sum(len(m.doses) for m in learnt.measured)} doses, "
-            f"{sum(int(m.wells.sum()) for m in learnt.measured)} wells. The sampler accepted "
-            f"{percent(learnt.acceptance)} of its steps."
+            f"{sum(int(m.wells.sum()) for m in learnt.measured)} wells. The sampler took {STEPS} "
+            f"steps of {WALKERS} walkers or more from the approximation and accepted "
+            f"{percent(learnt.acceptance)}: it shows where the shape near by is another, and is no "
+            "proof that there is no other valley."
         ),
+        *([UNSETTLED] if _unsettled(learnt) else []),
         "A forecast takes potency.csv (--potency): "
         + ", ".join(
             f"{r.id} {large(r.value)}" + (f" (log SD {r.spread[0]:.2f})" if r.spread else "")
@@ -831,7 +840,7 @@ def _posterior(learnt: Learnt) -> Figure:
         svg=svg,
         alt="Prior and posterior of each number with its 90 % interval; the table gives them.",
         caption="90 % intervals before and after, in the likeliest structure. Where Laplace and "
-        "the sampler part, trust the sampler.",
+        "the sampler part, the posterior is no bell.",
     )
 
 
