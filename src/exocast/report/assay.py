@@ -122,11 +122,12 @@ def _answer(made: Assayed) -> tuple[str, ...]:
     readout = assay.readouts[assay.main]
     active = main.active
     top = large(made.doses[-1])
+    fall = -math.expm1(-_seen(made))
     words = [
         (
             f"In {percent(float(active.mean()))} of worlds {top} vesicles a cell move the read-out "
             f"({readout.text}) by more than 2 %; three wells a dose that scatter by "
-            f"{percent(readout.scatter[0])} show a change from about {percent(-math.expm1(-_seen(made)))} on, in "
+            f"{percent(readout.scatter[0])} show a change from about {percent(fall)} on, in "
             f"{percent(_visible(made))} of worlds."
         )
     ]
