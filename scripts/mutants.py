@@ -60,7 +60,7 @@ MUTANTS = (
     ),
     Mutant(
         name="captures: failed ones are kept",
-        file="src/exocast/vial/nanosight.py",
+        file="src/exocast/vial/readers/nanosight.py",
         old='    if tracks < 1:\n        return "0 tracks"\n',
         new="",
         test="tests/vial/test_nanosight.py::"

@@ -48,7 +48,7 @@ def test_every_site_of_the_package_is_clean(site: str, condition: str, prior: st
     assert len(units - {"dimensionless"}) >= 3  # real units, not everything dimensionless
 
 
-@pytest.mark.slow
+@pytest.mark.full  # `make units` assembles the same sites with the same checks, in CI as well
 def test_the_package_has_nothing_to_report_but_unused_rows() -> None:
     assert [f for f in engine.findings() if f.severity == "error"] == []
 

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import validate
 
 from exocast.errors import InstrumentFileError, InvalidInput, NotFound, UnknownName
-from exocast.vial import VialInspection, inspect
+from exocast.vial import VialInspection, inspect, read_file
 
 CONTRACT = {
     "file": str,
@@ -116,15 +116,34 @@ def test_nothing_to_inspect_is_refused():
         inspect([])
 
 
-def test_a_folder_is_refused_with_the_files_in_it(tmp_path):
-    for name in ("a.csv", "b.csv", "c.csv", "z-ExperimentSummary.csv", "notes.txt"):
+def test_a_folder_stands_for_its_files_and_what_no_reader_knows_is_listed(summary, tmp_path):
+    made = summary(dilution="200")
+    (tmp_path / "notes.txt").write_text("bought on Monday", encoding="utf-8")
+    (tmp_path / ".hidden").write_text("x", encoding="utf-8")
+    found = inspect([tmp_path])["result"]
+    assert [f["file"] for f in found["files"]] == [str(made)]
+    (refused,) = found["refused"]
+    assert refused["file"].endswith("notes.txt") and refused["code"] == "NOT_AN_EXPORT"
+    assert "bought on Monday" in refused["message"] and not refused["named"]
+
+
+def test_an_empty_folder_is_refused_and_a_vial_is_no_folder(tmp_path):
+    with pytest.raises(InvalidInput, match="holds no files"):
+        inspect([tmp_path])
+    for name in ("a.csv", "b.csv", "c.csv", "z-ExperimentSummary.csv", "notes.doc"):
         (tmp_path / name).write_text("x", encoding="utf-8")
     with pytest.raises(InstrumentFileError, match="this is a folder") as refused:
-        inspect([tmp_path])
+        read_file(tmp_path)
     assert "such as z-ExperimentSummary.csv, a.csv, b.csv and 1 more" in str(refused.value)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(InstrumentFileError, match="it holds no CSV file"):
-        inspect([tmp_path / "empty"])
+
+
+def test_one_bad_file_among_several_does_not_hide_the_others(summary, tmp_path):
+    made = summary(dilution="200")
+    bad = tmp_path / "bad.csv"
+    bad.write_text("x", encoding="utf-8")
+    found = inspect([bad, made])["result"]
+    assert [f["file"] for f in found["files"]] == [str(made)]
+    assert [(r["file"], r["named"]) for r in found["refused"]] == [(str(bad), True)]
 
 
 def test_a_misspelt_file_offers_the_nearest(tmp_path):

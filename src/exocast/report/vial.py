@@ -11,8 +11,9 @@ from exocast.report.figures import BLUE, FAINT, Figure, canvas, finished
 from exocast.report.numbers import NBSP, decimal, large, percent
 from exocast.report.story import Table
 from exocast.report.text import grid
-from exocast.vial import read_nanosight
+from exocast.vial import read_file
 
+SHOWN = 12
 STATES = {
     "applied": "already multiplied into the concentrations",
     "not_applied": "not yet in the file's concentrations; applied here",
@@ -30,12 +31,53 @@ def text(found: Mapping[str, Any]) -> str:
 
 
 def _file_lines(file: Mapping[str, Any]) -> list[str]:
+    lines = [str(file["file"]), ", ".join(str(x) for x in (file["kind"], file["software"]) if x)]
+    if file["captures"]:
+        lines += _particle_lines(file)
+    if file["measurements"]:
+        lines += grid(_measurement_table(file["measurements"]))
+    for table in file["tables"]:
+        lines += _table_lines(table)
+    return lines
+
+
+def _measurement_table(found: Sequence[Mapping[str, Any]]) -> Table:
+    return Table(
+        caption="Measurements",
+        columns=("Sample", "attribute", "mean", "SD", "unit", "used"),
+        rows=tuple(
+            (
+                str(m["sample"]),
+                str(m["attribute"]),
+                "–" if m["mean"] is None else f"{m['mean']:.4g}",
+                "–" if m["sd"] is None else f"{m['sd']:.2g}",
+                str(m["unit"]),
+                f"{m['n_valid']} of {m['n_total']}",
+            )
+            for m in found
+        ),
+    )
+
+
+def _table_lines(table: Mapping[str, Any]) -> list[str]:
+    counts = [f"{table['rows']:,} {'events' if table['table'] == 'events' else 'rows'}"]
+    counts += [f"{table[k]:,} {k}" for k in ("excluded", "censored") if table[k]]
+    if table["standards"]:
+        counts.append(f"{table['standards']} standards")
+    lines = [f"{str(table['table']).capitalize()}: {', '.join(counts)}."]
+    for name, what in (("units", "Units"), ("targets", "Targets"), ("samples", "Samples")):
+        if table[name]:
+            shown = ", ".join(str(x) for x in table[name][:SHOWN])
+            more = len(table[name]) - SHOWN
+            lines.append(f"{what}: {shown}{f' and {more} more' if more > 0 else ''}.")
+    return lines
+
+
+def _particle_lines(file: Mapping[str, Any]) -> list[str]:
     dilution = file["dilution"]
     factor = "–" if dilution["value"] is None else f"{dilution['value']:g}"
     said_by = {"file": "by the file", "user": "by you", "none": "nowhere"}
     lines = [
-        str(file["file"]),
-        f"{file['kind']}, {file['software']}",
         (
             f"Dilution: {factor} ({STATES.get(dilution['state'], dilution['state'])}; stated "
             f"{said_by.get(str(dilution['origin']), str(dilution['origin']))})."
@@ -92,7 +134,8 @@ def plot_sizes(paths: Sequence[Path], target: Path) -> None:
         raise InvalidInput("the figure is written as SVG; end its name in .svg.", where=str(target))
     if not target.absolute().parent.is_dir():
         raise NotFound("There is no such folder to write into.", where=str(target.parent))
-    exports = [e for e in (read_nanosight(Path(p)) for p in paths) if e.bins is not None]
+    readings = [read_file(p) for p in paths]
+    exports = [r.particles for r in readings if r.particles and r.particles.bins is not None]
     if not exports:
         raise InvalidInput("none of these files holds a size distribution.", where=str(paths[0]))
     with canvas((7.4, 0.6 + 2.4 * len(exports)), "sizes") as (drawing, first):

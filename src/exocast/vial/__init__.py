@@ -1,17 +1,22 @@
 """The vial: an instrument's export becomes particles, sizes and what is left at the needle."""
 
 from exocast.vial import storage
+from exocast.vial.files import InstrumentFile
 from exocast.vial.inspect import VialInspection, inspect
 from exocast.vial.measure import Estimate, VialMeasurement, measure
-from exocast.vial.nanosight import (
+from exocast.vial.product import Product, load_product, products
+from exocast.vial.readers.nanosight import read_nanosight
+from exocast.vial.records import (
     Bins,
     Capture,
     Dilution,
-    NanosightExport,
+    Measurement,
+    ParticleExport,
+    Reading,
+    Value,
     VialWarning,
-    read_nanosight,
 )
-from exocast.vial.product import Product, load_product, products
+from exocast.vial.registry import Reader, known_readers, read_file
 from exocast.vial.size import SizeFit, class_fractions, size_edges_nm
 from exocast.vial.storage import Needle, fraction_at_needle, vial_rows, vial_volume_ml
 from exocast.vial.vial import (
@@ -28,10 +33,15 @@ __all__ = [
     "Capture",
     "Dilution",
     "Estimate",
-    "NanosightExport",
+    "InstrumentFile",
+    "Measurement",
     "Needle",
+    "ParticleExport",
     "Product",
+    "Reader",
+    "Reading",
     "SizeFit",
+    "Value",
     "Vial",
     "VialDescription",
     "VialInspection",
@@ -41,12 +51,14 @@ __all__ = [
     "containers",
     "fraction_at_needle",
     "inspect",
+    "known_readers",
     "load_product",
     "load_vial",
     "measure",
     "particles_per_ug",
     "population_rows",
     "products",
+    "read_file",
     "read_nanosight",
     "size_edges_nm",
     "storage",

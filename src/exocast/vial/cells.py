@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from exocast.documents import no_such_file
-from exocast.errors import InstrumentFileError, NotFound
+from exocast.errors import InstrumentFileError
 
-MOST_BYTES = 8_000_000
+SUFFIXES = {".csv", ".txt", ".tsv", ".xlsx", ".xls", ".rdml", ".fcs", ".zmes", ".h5", ".dat"}
 LONGEST_CELL = 40
 MOST_NAMED = 3
 LARGEST = 1e30
@@ -21,24 +19,6 @@ BYTE_ORDER_MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class FileText:
-    """The text of a file.
-
-    Attributes
-    ----------
-    sha256
-        Of the bytes as they stand on disk.
-    encoding
-        The encoding that was found.
-    """
-
-    path: Path
-    text: str
-    encoding: str
-    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,59 +33,31 @@ class Line:
         return self.cells[column] if column < len(self.cells) else ""
 
 
-def read_text(path: Path) -> FileText:
-    """Text of a file of an instrument.
+def inside_folder(folder: Path) -> str:
+    """What to do about a folder: up to three files in it that may be exports."""
+    files = [p.name for p in folder.iterdir() if p.suffix.lower() in SUFFIXES]
+    # The kind that can be read first, then by name.
+    files.sort(key=lambda name: ("experimentsummary" not in name.lower(), name))
+    if not files:
+        return "it holds no file of an instrument; name the export itself."
+    more = f" and {len(files) - MOST_NAMED} more" if len(files) > MOST_NAMED else ""
+    return f"name a file inside it, such as {', '.join(files[:MOST_NAMED])}{more}."
+
+
+def decoded(data: bytes, where: str, *, partial: bool = False) -> tuple[str, str]:
+    """Text of bytes and its encoding; ``partial`` when the bytes may end inside a character.
 
     Byte-order marks are followed; without one the text is UTF-8 or, where that fails, Latin-1.
 
     Raises
     ------
-    NotFound
-        When there is no such file.
     InstrumentFileError
-        When it is a folder, empty, binary or too large.
+        When the bytes are no text, or damaged text.
     """
-    where = str(path)
-    if path.is_dir():
-        raise InstrumentFileError(f"this is a folder; {_inside(path)}", where=where)
-    if not path.is_file():
-        found = no_such_file(path)
-        raise NotFound(
-            f"{found.message} A path is read from the folder of the scenario.", where=where
-        )
-    size = path.stat().st_size
-    if size > MOST_BYTES:
-        raise InstrumentFileError(
-            f"a file of {size / 1e6:.1f} MB is refused: an experiment summary has less than "
-            f"{MOST_BYTES / 1e6:.0f} MB. Export '...-ExperimentSummary.csv', not videos or tracks.",
-            code="TOO_LARGE",
-            where=where,
-        )
-    data = path.read_bytes()
-    if not data.strip():
-        raise InstrumentFileError("the file is empty; export it again.", code="EMPTY", where=where)
-    text, encoding = _decoded(data, where)
-    return FileText(
-        path=path, text=text, encoding=encoding, sha256=hashlib.sha256(data).hexdigest()
-    )
-
-
-def _inside(folder: Path) -> str:
-    """What to do about a folder: up to three files in it that may be exports."""
-    files = [p.name for p in folder.iterdir() if p.suffix.lower() == ".csv"]
-    # The kind that can be read first, then by name.
-    files.sort(key=lambda name: ("experimentsummary" not in name.lower(), name))
-    if not files:
-        return "it holds no CSV file; name the instrument's export itself."
-    more = f" and {len(files) - MOST_NAMED} more" if len(files) > MOST_NAMED else ""
-    return f"name a file inside it, such as {', '.join(files[:MOST_NAMED])}{more}."
-
-
-def _decoded(data: bytes, where: str) -> tuple[str, str]:
     for mark, encoding in BYTE_ORDER_MARKS:
         if data.startswith(mark):
             try:
-                return data.decode(encoding), encoding
+                return data.decode(encoding, "ignore" if partial else "strict"), encoding
             except UnicodeDecodeError as e:
                 raise InstrumentFileError(
                     f"the text is damaged at byte {e.start} ({encoding}); export it again.",
@@ -115,17 +67,21 @@ def _decoded(data: bytes, where: str) -> tuple[str, str]:
     if b"\x00" in data:
         kind = "an Excel workbook or archive" if data.startswith(b"PK") else "no text"
         raise InstrumentFileError(
-            f"the file is {kind} (it holds zero bytes); give the CSV that the NTA software wrote.",
+            f"the file is {kind} (it holds zero bytes), and a text is needed; export the table "
+            "as text.",
             where=where,
         )
     if data.startswith(b"PK\x03\x04"):
         raise InstrumentFileError(
-            "the file is an Excel workbook or archive; give the CSV that the NTA software wrote.",
+            "the file is an Excel workbook or archive, and a text is needed; export the table as "
+            "text.",
             where=where,
         )
     try:
         return data.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError:
+    except UnicodeDecodeError as e:
+        if partial and e.start > len(data) - 4:
+            return data[: e.start].decode("utf-8"), "utf-8"
         return data.decode("latin-1"), "latin-1"
 
 

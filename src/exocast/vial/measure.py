@@ -13,13 +13,8 @@ from scipy.special import ndtr, ndtri
 from exocast.errors import InstrumentFileError, UnknownName, nearest
 from exocast.evidence.chance import spread_on_scale
 from exocast.evidence.rows import Row, package_table
-from exocast.vial.nanosight import (
-    Capture,
-    Dilution,
-    NanosightExport,
-    VialWarning,
-    dilution_question,
-)
+from exocast.vial.names import dilutions_in
+from exocast.vial.records import Capture, Dilution, ParticleExport, Reading, VialWarning
 from exocast.vial.size import SizeFit, fit_sizes
 
 Array = NDArray[np.float64]
@@ -70,7 +65,7 @@ class VialMeasurement:
 
 
 def measure(
-    export: NanosightExport, dilution: float | None = None, sample: str | None = None
+    export: ParticleExport, dilution: float | None = None, sample: str | None = None
 ) -> VialMeasurement:
     """Concentration and sizes of one sample of an export.
 
@@ -132,7 +127,25 @@ def measure(
     )
 
 
-def captures_of(export: NanosightExport, sample: str | None) -> tuple[Capture, ...]:
+def particles_of(reading: Reading) -> ParticleExport:
+    """Counts and sizes of a file that has them.
+
+    Raises
+    ------
+    InstrumentFileError
+        ``NO_PARTICLES`` when the file is of another kind.
+    """
+    if reading.particles is None:
+        raise InstrumentFileError(
+            f"this is a {reading.kind}, which counts no particles per mL; a vial needs the export "
+            "of a particle analyser (NTA, resistive pulses) or a mapped table of sizes.",
+            code="NO_PARTICLES",
+            where=reading.file,
+        )
+    return reading.particles
+
+
+def captures_of(export: ParticleExport, sample: str | None) -> tuple[Capture, ...]:
     """Captures of the sample that is asked for, or of the only one.
 
     Raises
@@ -160,7 +173,7 @@ def captures_of(export: NanosightExport, sample: str | None) -> tuple[Capture, .
 
 
 def known_dilution(
-    export: NanosightExport, dilution: float | None
+    export: ParticleExport, dilution: float | None
 ) -> tuple[Dilution, list[VialWarning]]:
     """The dilution that holds, from the file or else from the user.
 
@@ -178,6 +191,8 @@ def known_dilution(
             code="DILUTION_UNKNOWN",
             where=export.file,
         )
+    if recorded.value is not None and recorded.state == "not_applied":
+        return _not_yet_applied(recorded, dilution, where)
     if recorded.value is not None:
         if dilution is None:
             return recorded, []
@@ -197,8 +212,34 @@ def known_dilution(
     return Dilution(value=dilution, state="not_applied", origin="user", line=recorded.line), []
 
 
+def _not_yet_applied(
+    recorded: Dilution, dilution: float | None, where: str
+) -> tuple[Dilution, list[VialWarning]]:
+    """A factor that the file records and its concentrations do not carry."""
+    assert recorded.value is not None
+    if dilution is None or math.isclose(dilution, recorded.value, rel_tol=1e-9):
+        return recorded, []
+    raise InstrumentFileError(
+        f"the file records a dilution of {recorded.value:g}, and {dilution:g} is stated: one of "
+        "them is wrong. Leave --dilution (field dilution) out to use the file's, or correct the "
+        "factor in the instrument's software and export again.",
+        code="DILUTION_CONFLICT",
+        where=where,
+    )
+
+
+def dilution_question(export: ParticleExport) -> str:
+    """Sentence that asks for a dilution which the file does not record, with what names suggest."""
+    pieces = dilutions_in(c.sample for c in export.captures) or dilutions_in(export.texts)
+    said = "the dilution is 'Not recorded', so the concentrations are those at the instrument or "
+    said += "not: the file does not say."
+    if pieces:
+        said += f" Names contain {', '.join(pieces)}."
+    return f"{said} Give it with --dilution N (field vial.dilution). Nothing was assumed."
+
+
 def measure_size(
-    export: NanosightExport, sample: str | None = None
+    export: ParticleExport, sample: str | None = None
 ) -> tuple[SizeFit | None, list[VialWarning]]:
     """Sizes of one sample; they do not depend on its dilution.
 
@@ -284,7 +325,7 @@ def _quantile(weight: Array, centres: Array, sds: Array, share: float) -> float:
 
 
 def _count_warnings(
-    export: NanosightExport, valid: Sequence[Capture], level: float
+    export: ParticleExport, valid: Sequence[Capture], level: float
 ) -> list[VialWarning]:
     rows = package_table("vial", "instrument")
     warnings = []

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from exocast.errors import DoseError, InvalidInput, OutsideEvidence
 from exocast.evidence.rows import Row, package_table
-from exocast.vial.nanosight import VialWarning
+from exocast.vial.records import VialWarning
 from exocast.vial.vial import StorageStep, Vial
 
 Array = NDArray[np.float64]

@@ -15,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from exocast.errors import InvalidInput, UnitError, nearest
 from exocast.evidence.rows import Row, package_table, rows_of
 from exocast.units import magnitude
-from exocast.vial.measure import VialMeasurement, measure
+from exocast.vial.measure import VialMeasurement, measure, particles_of
 from exocast.vial.names import says_beads
-from exocast.vial.nanosight import VialWarning, read_nanosight
 from exocast.vial.product import Product, load_product
+from exocast.vial.records import VialWarning
+from exocast.vial.registry import read_file
 
 Array = NDArray[float64]
 BEADS_LABEL = "Calibration beads, forecast as if they were vesicles"
@@ -320,7 +321,8 @@ def load_vial(
     contents: str = description.contents or "unknown"
     label = ""
     if description.file is not None:
-        export = read_nanosight(base / description.file)
+        reading = read_file(base / description.file)
+        export = particles_of(reading)
         factor = description.dilution if dilution is None else dilution
         measurement = measure(export, factor, sample or description.sample)
         # Once a sample is named, the question that merged files raise is answered.

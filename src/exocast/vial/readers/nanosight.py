@@ -19,10 +19,21 @@ from numpy.typing import NDArray
 
 from exocast.errors import InstrumentFileError
 from exocast.evidence.rows import package_table
-from exocast.vial.cells import FileText, Line, lines_of, number, read_text
-from exocast.vial.names import dilutions_in, sample_of
+from exocast.vial.cells import Line, lines_of, number
+from exocast.vial.files import InstrumentFile
+from exocast.vial.names import sample_of
+from exocast.vial.records import (
+    Bins,
+    Capture,
+    Dilution,
+    ParticleExport,
+    Reading,
+    VialWarning,
+)
+from exocast.vial.registry import Reader, read_file
 
 Array = NDArray[np.float64]
+KIND = "nanosight experiment summary"
 TITLE = "nta experiment summary file"
 CONCENTRATION = "concentration (particles / ml)"
 DILUTION = "dilution factor"
@@ -30,104 +41,6 @@ VALIDITY = "validity of concentration measurement"
 BINS = "bin centre (nm)"
 NOT_RECORDED = ("not recorded", "", "n/a", "unknown")
 PERCENTILES = 101
-
-
-@dataclass(frozen=True, kw_only=True)
-class VialWarning:
-    """Something a reader has to know; nothing stopped. ``code`` is a stable word."""
-
-    code: str
-    message: str
-    where: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dilution:
-    """By how much the sample was diluted before it was measured.
-
-    Attributes
-    ----------
-    value
-        The factor; None where it is not known.
-    state
-        ``applied``: the file's concentrations are already those of the undiluted sample;
-        ``not_applied``: they are those at the instrument; ``unknown``.
-    origin
-        ``file``, ``user``, or ``none``.
-    line
-        Line of the file that speaks of it; 0 when none does.
-    """
-
-    value: float | None
-    state: str
-    origin: str
-    line: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Capture:
-    """One video of a measurement.
-
-    Attributes
-    ----------
-    concentration_per_ml
-        As the file states it; NaN where it states none.
-    tracks
-        Valid tracks (those behind the sizes); completed tracks where these are not given.
-    verdict
-        The instrument's own word on the concentration; empty where it has none.
-    excluded, reason
-        Whether the capture is left out of every estimate, and why.
-    sample
-        What the capture's name says it is a capture of.
-    """
-
-    name: str
-    concentration_per_ml: float
-    tracks: float
-    verdict: str
-    excluded: bool
-    reason: str
-    sample: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bins:
-    """Number-weighted sizes: ``centres_nm`` (n_bins,), ``per_ml`` (n_bins, n_captures)."""
-
-    centres_nm: Array
-    per_ml: Array
-
-    @property
-    def width_nm(self) -> float:
-        """Width of a bin, in nm."""
-        return float(self.centres_nm[1] - self.centres_nm[0])
-
-
-@dataclass(frozen=True, kw_only=True)
-class NanosightExport:
-    """An experiment summary as it stands in the file; nothing is estimated here.
-
-    ``vendor_average_per_ml`` is the instrument's own average over all captures, failed ones
-    included; NaN where the file has none. ``texts`` are free texts: names, description, remarks.
-    """
-
-    file: str
-    sha256: str
-    encoding: str
-    software: str
-    dilution: Dilution
-    captures: tuple[Capture, ...]
-    bins: Bins | None
-    vendor_average_per_ml: float
-    remarks: str
-    texts: tuple[str, ...]
-    warnings: tuple[VialWarning, ...]
-
-    @property
-    def samples(self) -> tuple[str, ...]:
-        """Samples that the captures' names tell apart, in file order."""
-        return tuple(dict.fromkeys(c.sample for c in self.captures))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +69,7 @@ class _Sheet:
         return ()
 
 
-def read_nanosight(path: Path) -> NanosightExport:
+def read_nanosight(path: Path) -> ParticleExport:
     """Experiment summary read from a file, recognised by its content and not by its name.
 
     Captures without tracks or without a concentration are marked as excluded. The sum over the
@@ -169,7 +82,22 @@ def read_nanosight(path: Path) -> NanosightExport:
     InstrumentFileError
         When the file is something else, cut short or changed; names file and line.
     """
-    file = read_text(path)
+    reading = read_file(path)
+    if reading.reader != "nanosight" or reading.particles is None:
+        raise InstrumentFileError(
+            f"this is a {reading.kind}, and an experiment summary of a NanoSight is asked for; "
+            "exocast.vial.read_file takes every kind.",
+            where=str(path),
+        )
+    return reading.particles
+
+
+def _sniff(file: InstrumentFile) -> bool:
+    first = next((line for line in file.head.splitlines() if line.strip(' \t",;')), "")
+    return first.strip(' \t",;').lower().startswith(TITLE)
+
+
+def _read(file: InstrumentFile) -> Reading:
     sheet, software = _sheet(file)
     names_line = _named_line(sheet, sheet.lines, "filename:")
     if names_line is None:
@@ -187,13 +115,13 @@ def read_nanosight(path: Path) -> NanosightExport:
     details = sheet.section("experiment details")
     remarks = _detail(sheet, details, "remarks")
     texts = (
-        path.name,
+        file.path.name,
         *(_detail(sheet, details, d) for d in ("sample description", "sample name", "remarks")),
         _detail(sheet, details, "experiment name"),
         *names,
     )
-    return NanosightExport(
-        file=str(path),
+    export = ParticleExport(
+        file=str(file.path),
         sha256=file.sha256,
         encoding=file.encoding,
         software=software,
@@ -210,12 +138,29 @@ def read_nanosight(path: Path) -> NanosightExport:
             *_checksum_warnings(sheet, captures, bins, average),
         ),
     )
+    return Reading(
+        file=export.file,
+        sha256=file.sha256,
+        reader="nanosight",
+        kind=KIND,
+        software=software,
+        instrument=_detail(sheet, details, "instrument") or "NanoSight",
+        encoding=file.encoding,
+        particles=export,
+        facts={line.cell(0): line.cell(1) for line in details[1:] if line.cell(0)},
+        lines=(1, sheet.lines[-1].number),
+        warnings=export.warnings,
+    )
 
 
-def _sheet(file: FileText) -> tuple[_Sheet, str]:
+def _sheet(file: InstrumentFile) -> tuple[_Sheet, str]:
     first = [line.strip(' \t",;') for line in file.text.splitlines() if line.strip(' \t",;')][:2]
     if not first or not first[0].lower().startswith(TITLE):
-        raise InstrumentFileError(_what_it_is(file), where=f"{file.path}, line 1")
+        raise InstrumentFileError(
+            "the title 'NTA Experiment Summary File' is missing from the first line; the file was "
+            "cut or changed. In the NTA software, export the experiment again.",
+            where=f"{file.path}, line 1",
+        )
     software = first[1] if len(first) > 1 else ""
     if not software.lower().startswith("created with nta"):
         raise InstrumentFileError(
@@ -236,8 +181,8 @@ def _sheet(file: FileText) -> tuple[_Sheet, str]:
     )
 
 
-def _what_it_is(file: FileText) -> str:
-    head = next((line for line in file.text.splitlines() if line.strip()), "")
+def _hint(file: InstrumentFile) -> str:
+    head = next((line for line in file.head.splitlines() if line.strip()), "")
     start = head[:300].lower()
     wanted = "An experiment summary of a NanoSight is needed: in the NTA software, "
     wanted += "export the experiment as '...-ExperimentSummary.csv' and give that file unchanged."
@@ -249,14 +194,12 @@ def _what_it_is(file: FileText) -> str:
             f"'{first}', {width} columns): the dilution, tracks and "
             f"verdicts of the captures are gone, so no dose can rest on it. {wanted}"
         )
-    if "zetaview" in file.text[:3000].lower() or "particle metrix" in file.text[:3000].lower():
-        return f"this looks like a ZetaView export, which is not read yet. {wanted}"
-    if "[results]" in file.text.lower():
+    if "[results]" in file.head.lower() and "[conditions]" in file.head.lower():
         return (
             "the title 'NTA Experiment Summary File' of the first line is missing; the file was "
             f"cut or changed. {wanted}"
         )
-    return f"the first line is '{head[:60].strip()}'. {wanted}"
+    return ""
 
 
 def _capture_names(sheet: _Sheet, line: Line) -> tuple[str, ...]:
@@ -561,16 +504,6 @@ def _checksum_warnings(
     return warnings
 
 
-def dilution_question(export: NanosightExport) -> str:
-    """Sentence that asks for a dilution which the file does not record, with what names suggest."""
-    pieces = dilutions_in(c.sample for c in export.captures) or dilutions_in(export.texts)
-    said = "the dilution is 'Not recorded', so the concentrations are those at the instrument or "
-    said += "not: the file does not say."
-    if pieces:
-        said += f" Names contain {', '.join(pieces)}."
-    return f"{said} Give it with --dilution N (field vial.dilution). Nothing was assumed."
-
-
 def _named_line(
     sheet: _Sheet, lines: Sequence[Line], name: str, *, begins: bool = False
 ) -> Line | None:
@@ -625,3 +558,8 @@ def _warning(code: str, message: str, sheet: _Sheet, line: int) -> VialWarning:
     return VialWarning(
         code=code, message=message, where=sheet.where(line) if line else str(sheet.path)
     )
+
+
+READERS = (
+    Reader(name="nanosight", kind=KIND, sniff=_sniff, read=_read, hint=_hint, most_bytes=8_000_000),
+)
