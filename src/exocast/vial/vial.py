@@ -42,7 +42,7 @@ class ProteinAssay(_Block):
     @field_validator("concentration")
     @classmethod
     def _positive(cls, text: str) -> str:
-        return _at_least(text, "ug/mL", positive=True)
+        return at_least(text, "ug/mL", positive=True)
 
     @property
     def ug_per_ml(self) -> float:
@@ -58,7 +58,7 @@ class CellEquivalents(_Block):
     @field_validator("concentration")
     @classmethod
     def _positive(cls, text: str) -> str:
-        return _at_least(text, "cell/mL", positive=True)
+        return at_least(text, "cell/mL", positive=True)
 
     @property
     def cells_per_ml(self) -> float:
@@ -98,7 +98,7 @@ class StorageStep(_Block):
     @field_validator("duration")
     @classmethod
     def _duration(cls, text: str | None) -> str | None:
-        return None if text is None else _at_least(text, "day", positive=False)
+        return None if text is None else at_least(text, "day", positive=False)
 
     @model_validator(mode="after")
     def _one_kind(self) -> StorageStep:
@@ -139,12 +139,12 @@ class Syringe(_Block):
                 f"'{text}' is more than {LARGEST_INJECTION_ML:g} mL for one injection; check the "
                 "unit"
             )
-        return _at_least(text, "mL", positive=True)
+        return at_least(text, "mL", positive=True)
 
     @field_validator("dead_space")
     @classmethod
     def _dead_space(cls, text: str | None) -> str | None:
-        return None if text is None else _at_least(text, "mL", positive=False)
+        return None if text is None else at_least(text, "mL", positive=False)
 
     @property
     def volume_ml(self) -> float:
@@ -187,7 +187,7 @@ class VialDescription(_Block):
     @field_validator("volume")
     @classmethod
     def _volume(cls, text: str | None) -> str | None:
-        return None if text is None else _at_least(text, "mL", positive=True)
+        return None if text is None else at_least(text, "mL", positive=True)
 
     @model_validator(mode="after")
     def _one_potency(self) -> VialDescription:
@@ -584,7 +584,14 @@ def _number_in(text: str, unit: str) -> float:
         raise ValueError(e.message) from None
 
 
-def _at_least(text: str, unit: str, *, positive: bool) -> str:
+def at_least(text: str, unit: str, *, positive: bool) -> str:
+    """A quantity of a file that people write, checked: its unit, and zero or more.
+
+    Raises
+    ------
+    ValueError
+        In the words that a finding on a field has.
+    """
     value = _number_in(text, unit)
     if value < 0 or (positive and value == 0):
         raise ValueError(f"'{text}' has to be {'more than zero' if positive else 'zero or more'}")
