@@ -473,9 +473,7 @@ def _concentration_rows(
     return measured, vials
 
 
-def _size_rows(
-    measurement: VialMeasurement, population: Mapping[str, Row]
-) -> tuple[Row, Row]:
+def _size_rows(measurement: VialMeasurement, population: Mapping[str, Row]) -> tuple[Row, Row]:
     size = measurement.size
     assert size is not None
     tracks = f"{size.n_effective:.0f} valid tracks"
