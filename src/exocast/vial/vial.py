@@ -405,7 +405,7 @@ def _rows(
     if measurement is not None:
         rows += _concentration_rows(measurement, population)
         if measurement.size is not None:
-            rows += _size_rows(measurement, population["size_accuracy"])
+            rows += _size_rows(measurement, population)
     if measurement is None or measurement.size is None:
         fill("size_median")
         fill("size_log_sd")
@@ -473,22 +473,33 @@ def _concentration_rows(
     return measured, vials
 
 
-def _size_rows(measurement: VialMeasurement, accuracy: Row) -> tuple[Row, Row]:
+def _size_rows(measurement: VialMeasurement, population: Mapping[str, Row]) -> tuple[Row, Row]:
     size = measurement.size
     assert size is not None
+    tracks = f"{size.n_effective:.0f} valid tracks"
+    if math.isnan(size.n_effective):
+        tracks = "bins of a file that does not count its particles"
+    errors = [size.se_log_median, size.se_log_sd / size.log_sd]
+    if math.isnan(errors[0]) or math.isnan(errors[1]):
+        # One capture of unknown counts claims no error: as far off as samples differ.
+        errors = [
+            math.log(row.spread[1] / row.spread[0]) / math.sqrt(12)
+            for row in (population["size_median"], population["size_log_sd"])
+        ]
+        tracks += "; its error is not known, the spread of other samples stands in"
     median = Row(
         id="size_median",
         meaning="median diameter of the particles' log-normal law",
         value=size.median_nm,
         unit="nm",
-        spread=(math.hypot(size.se_log_median, accuracy.value),),
+        spread=(math.hypot(errors[0], population["size_accuracy"].value),),
         spread_kind="log_sd",
         varies="uncertain",
         system="this vial",
         source="measured",
         place=f"{Path(measurement.file).name}, sha256 {measurement.sha256[:12]}",
         grade="B",
-        note=f"fitted above {size.floor_nm:g} nm to {size.n_effective:.0f} valid tracks; with the "
+        note=f"fitted above {size.floor_nm:g} nm to {tracks}; with the "
         "instrument's accuracy (population.size_accuracy)",
         table="vial",
     )
@@ -498,8 +509,8 @@ def _size_rows(measurement: VialMeasurement, accuracy: Row) -> tuple[Row, Row]:
         meaning="spread of the logarithm of the diameter",
         value=size.log_sd,
         unit="1",
-        spread=(size.se_log_sd / size.log_sd,),
-        note=f"fitted above {size.floor_nm:g} nm to {size.n_effective:.0f} valid tracks",
+        spread=(errors[1],),
+        note=f"fitted above {size.floor_nm:g} nm to {tracks}",
     )
     return median, width
 
