@@ -81,6 +81,9 @@ def forecast(
         bool,
         typer.Option("--assume-vesicles", help="Take beads or unknown particles as vesicles."),
     ] = False,
+    batch: Annotated[
+        Path | None, typer.Option(help="batch.yaml, or its folder, in place of the block 'vial'.")
+    ] = None,
     potency: Annotated[
         Path | None,
         typer.Option(help="potency.csv of the batch's own curve, from 'exocast assay'."),
@@ -140,7 +143,7 @@ def forecast(
                 "a library is taken for a scenario with a 'subject' only.", where="--library"
             )
         with _progress() as progress:
-            made = api.forecast(scenario, progress=progress, potency=potency, **given)
+            made = api.forecast(scenario, progress=progress, batch=batch, potency=potency, **given)
         _show(made, as_json, "forecast")
 
 
@@ -289,6 +292,63 @@ def vial_inspect(
         else:
             _warn(found["warnings"])
             typer.echo(vial_report.text(found["result"]), nl=False)
+
+
+@vial_app.command("draft")
+def vial_draft(
+    folder: Annotated[Path, typer.Argument(help="Folder with the exports of one batch.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; batch.yaml in the folder when left out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Sort a folder of exports into a first batch.yaml, with the open questions in it."""
+    with _door("vial-draft", as_json):
+        from exocast import api
+        from exocast.report.envelopes import envelope
+
+        with _progress() as progress:
+            made = api.draft_batch(folder, out, progress=progress)
+        if as_json:
+            _print_json(envelope("vial-draft", result=made))
+            return
+        for field, files in made["sorted"].items():
+            typer.echo(f"{field}: {len(files)} file{'s' * (len(files) != 1)}")
+        for each in made["unread"]:
+            typer.echo(f"not read: {each['file']} ({each['why']})")
+        typer.echo(f"Fill in what only you know, then: exocast vial batch {made['file']}")
+        typer.echo(made["file"])
+
+
+@vial_app.command("batch")
+def vial_batch(
+    batch: Annotated[Path, typer.Argument(help="batch.yaml, or the folder that holds it.")],
+    scenario: Annotated[
+        Path | None,
+        typer.Option(help="Scenario; says which measurement would make its forecast sharper."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory for report.html and batch.json.")
+    ] = None,
+    worlds: Annotated[
+        int, typer.Option(min=20, help="Draws of what is not known, with a scenario.")
+    ] = 200,
+    as_json: Json = False,
+) -> None:
+    """Measure a batch from its files: what a vial holds, and how well that is known."""
+    with _door("vial-batch", as_json):
+        from exocast import api
+        from exocast.report.envelopes import envelope
+
+        with _progress() as progress:
+            made = api.batch(batch, scenario=scenario, out=out, worlds=worlds, progress=progress)
+        page = None if out is None else out / "report.html"
+        if as_json:
+            _print_json(envelope("vial-batch", result=made.record(page), warnings=made.warnings))
+            return
+        typer.echo(made.summary())
+        if page is not None:
+            typer.echo(str(page))
 
 
 @app.command()

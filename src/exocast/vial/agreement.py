@@ -18,7 +18,7 @@ from exocast.errors import InstrumentFileError, InvalidInput
 from exocast.evidence.rows import package_table
 from exocast.vial.batch_estimate import one_method
 from exocast.vial.measure import detection_floor, size_weights
-from exocast.vial.nested import Mixture, Spread, coefficient, known_spread, pool
+from exocast.vial.nested import Mixture, coefficient, known_spread, pool
 from exocast.vial.records import VialWarning
 from exocast.vial.runs import Counted, Run, capture_spreads, counted_runs, level_spreads
 

@@ -252,6 +252,9 @@ class BatchDescription(_Block):
     storage: tuple[StorageStep, ...] = Field(
         default=(), max_length=50, description="what happened between measurement and injection"
     )
+    counted_by: Literal["NTA", "RPS", "flow", "unknown"] | None = Field(
+        default=None, description="method that doses are drawn up by, where two were used"
+    )
     particles: tuple[ParticleFile, ...] = Field(default=(), max_length=500)
     blanks: tuple[BlankFile, ...] = Field(default=(), max_length=100)
     protein: tuple[ProteinFile, ...] = Field(default=(), max_length=20)

@@ -286,20 +286,26 @@ def _level_warnings(vials: Level, preparations: Level, captures: Level) -> list[
         (
             captures,
             "ONE_CAPTURE",
-            "no preparation has two valid captures, so nothing is said of the spread between "
-            "captures; that of other files is used (population.capture_spread_*)",
+            (
+                "no preparation has two valid captures, so nothing is said of the spread between "
+                "captures; that of other files is used (population.capture_spread_*)"
+            ),
         ),
         (
             preparations,
             "ONE_PREPARATION",
-            "no vial was prepared twice, so the spread between preparations is that of other runs "
-            "(population.run_spread) and cannot be told from the one between vials",
+            (
+                "no vial was prepared twice, so the spread between preparations is that of other runs "
+                "(population.run_spread) and cannot be told from the one between vials"
+            ),
         ),
         (
             vials,
             "ONE_VIAL",
-            "one vial says nothing about the spread between vials; that of other products is used "
-            "(population.vial_spread)",
+            (
+                "one vial says nothing about the spread between vials; that of other products is used "
+                "(population.vial_spread)"
+            ),
         ),
     ):
         if not level.learned:

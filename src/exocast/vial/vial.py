@@ -161,6 +161,11 @@ class VialDescription(_Block):
     """The block ``vial`` of a scenario."""
 
     file: str | None = Field(default=None, description="the instrument's export of this vial")
+    batch: str | None = Field(
+        default=None,
+        description="batch.yaml of the lot that this vial is of, in place of 'file'; what the "
+        "batch says is not said again here",
+    )
     product: str = Field(default="msc_ev", description="name of a product file")
     volume: str | None = Field(default=None, description="in each vial", examples=["1 mL"])
     dilution: float | None = Field(
@@ -188,6 +193,18 @@ class VialDescription(_Block):
     @classmethod
     def _volume(cls, text: str | None) -> str | None:
         return None if text is None else at_least(text, "mL", positive=True)
+
+    @model_validator(mode="after")
+    def _batch_alone(self) -> VialDescription:
+        if self.batch is not None:
+            said = sorted(self.model_fields_set - {"batch", "storage", "syringe"})
+            if said:
+                raise ValueError(
+                    f"the batch file says what is in the vial, and {', '.join(said)} would say it "
+                    "a second time; keep 'batch', with 'storage' after the batch's own log and "
+                    "'syringe'"
+                )
+        return self
 
     @model_validator(mode="after")
     def _one_potency(self) -> VialDescription:
@@ -297,6 +314,14 @@ def load_vial(
     InvalidInput
         ``NOT_VESICLES`` when the particles are beads or not identified.
     """
+    if description.batch is not None:
+        return _load_from_batch(
+            description,
+            base,
+            given={"dilution": dilution, "volume": volume, "sample": sample},
+            assume_vesicles=assume_vesicles,
+            product_folders=product_folders,
+        )
     product = load_product(description.product, product_folders)
     if product.contents == "cells":
         raise InvalidInput(
@@ -348,6 +373,69 @@ def load_vial(
         warnings=tuple(warnings),
         filled=filled,
         curve=() if description.curve is None else _curve_rows(base / description.curve),
+    )
+
+
+def _load_from_batch(
+    description: VialDescription,
+    base: Path,
+    *,
+    given: Mapping[str, object],
+    assume_vesicles: bool,
+    product_folders: Sequence[Path],
+) -> Vial:
+    """A vial of a measured batch: its rows are the lot's, and the vials' spread beside it."""
+    from exocast.vial.measured import batch_measurement, batch_rows, measure_batch
+
+    assert description.batch is not None
+    for name, value in given.items():
+        if value is not None:
+            raise InvalidInput(
+                f"the batch file says what was measured and how; change it there, not with "
+                f"--{name}.",
+                where=f"--{name}",
+            )
+    made = measure_batch(base / description.batch)
+    own = made.description
+    whole = own.model_copy(
+        update={
+            "batch": description.batch,
+            "storage": (*own.storage, *description.storage),
+            "syringe": description.syringe,
+        }
+    )
+    plain = load_vial(
+        whole.model_copy(update={"batch": None, "curve": None}),
+        base,
+        product_folders=product_folders,
+    )
+    measurement = batch_measurement(made)
+    rows = {r.id: r for r in plain.rows} | {r.id: r for r in batch_rows(made)}
+    filled = list(plain.filled)
+    if measurement is not None and measurement.size is not None:
+        population = package_table("vial", "population")
+        rows |= {r.id: r for r in _size_rows(measurement, population)}
+        filled = [name for name in filled if not name.startswith("size_")]
+    if whole.curve is not None:
+        rows["potency_relative"] = _own_potency(whole.curve)
+        filled = [name for name in filled if name != "potency_relative"]
+    contents: str = whole.contents or "unknown"
+    label = ""
+    if measurement is not None:
+        texts = tuple(t for run in made.runs if not run.blank for t in run.export.texts)
+        contents, _ = _contents(whole, texts, str(made.path))
+        label = _label(contents, assume_vesicles, str(made.path))
+    return replace(
+        plain,
+        description=whole,
+        measurement=measurement,
+        contents=contents,
+        label=label,
+        floor_nm=measurement.size.floor_nm if measurement and measurement.size else plain.floor_nm,
+        rows=tuple(rows.values()),
+        warnings=(*made.warnings, *plain.warnings),
+        filled=tuple(filled),
+        curve=() if whole.curve is None else _curve_rows(made.path.parent / whole.curve),
     )
 
 
