@@ -172,8 +172,8 @@ def compare_methods(
     Parameters
     ----------
     first, second
-        Runs by each method. Vials and preparations with the same labels are the same tubes, and
-        their deviations cancel.
+        Runs by each method. Vials with the same label are the same vial, whose deviation cancels;
+        preparations do not, since their spread is also that of the day and the instrument.
     methods
         Names of the two; those of the exports when not given.
     used
@@ -214,8 +214,9 @@ def compare_methods(
     found = _slope(
         [*sides[0], *sides[1]],
         lambda c: float(id(c.run) in seconds),
-        # A diluted tube that both measured deviates for both; files of two methods stay apart.
-        lambda c: c.key,
+        # population.run_spread holds the day and the instrument besides the dilution, so one tube
+        # in two instruments deviates twice.
+        lambda c: (str(id(c.run) in seconds), *c.key),
     )
     low, high = (math.exp(x) for x in found.interval(0.95))
     ratio = math.exp(found.mean)
@@ -246,7 +247,7 @@ def compare_methods(
 def _slope(
     runs: Sequence[Counted],
     covariate: Callable[[Counted], float],
-    tube: Callable[[Counted], tuple[str, str]],
+    tube: Callable[[Counted], tuple[str, ...]],
 ) -> Mixture:
     """Last coefficient of intercept and covariate over runs."""
     each = capture_spreads(runs, POINTS)

@@ -281,36 +281,18 @@ def _run_warnings(given: Sequence[Counted]) -> list[VialWarning]:
 
 
 def _level_warnings(vials: Level, preparations: Level, captures: Level) -> list[VialWarning]:
-    found = []
-    for level, code, text in (
-        (
-            captures,
-            "ONE_CAPTURE",
-            (
-                "no preparation has two valid captures, so nothing is said of the spread between "
-                "captures; that of other files is used (population.capture_spread_*)"
-            ),
-        ),
-        (
-            preparations,
-            "ONE_PREPARATION",
-            (
-                "no vial was prepared twice, so the spread between preparations is that of other runs "
-                "(population.run_spread) and cannot be told from the one between vials"
-            ),
-        ),
-        (
-            vials,
-            "ONE_VIAL",
-            (
-                "one vial says nothing about the spread between vials; that of other products is used "
-                "(population.vial_spread)"
-            ),
-        ),
-    ):
-        if not level.learned:
-            found.append(VialWarning(code=code, message=text))
-    return found
+    texts = {
+        "ONE_CAPTURE": "no preparation has two valid captures, so nothing is said of the spread "
+        "between captures; that of other files is used (population.capture_spread_*)",
+        "ONE_PREPARATION": "no vial was prepared twice, so the spread between preparations is that "
+        "of other runs (population.run_spread) and cannot be told from the one between vials",
+        "ONE_VIAL": "one vial says nothing about the spread between vials; that of other products "
+        "is used (population.vial_spread)",
+    }
+    levels = zip(texts.items(), (captures, preparations, vials), strict=True)
+    return [
+        VialWarning(code=code, message=text) for (code, text), level in levels if not level.learned
+    ]
 
 
 def _exp(interval: tuple[float, float]) -> tuple[float, float]:

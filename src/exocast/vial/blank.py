@@ -181,7 +181,7 @@ def buffer_levels(blanks: Sequence[Counted], samples: Sequence[Counted]) -> Arra
         with np.errstate(divide="ignore"):
             below = ndtr((grid[:, None] - law.centre) / np.sqrt(law.variance)) @ law.weight
         rising = np.concatenate([[True], np.diff(below) > 0])
-        return np.exp(np.interp(shares, below[rising], grid[rising]))
+        return np.asarray(np.exp(np.interp(shares, below[rising], grid[rising])))
     per_track = _level_of_one_track([c for c in (*blanks, *samples) if len(c.logs)])
     if per_track is None:
         raise InstrumentFileError(
@@ -299,7 +299,7 @@ def _net_bins(
     stops = np.minimum(starts + step, len(centres))
 
     def summed(per_bin: Array) -> Array:
-        return np.add.reduceat(per_bin, starts)
+        return np.asarray(np.add.reduceat(per_bin, starts))
 
     # The error of a total is shared by its bins and adds up as it is, counting as variances.
     common = (summed(plus) * law.sd) ** 2 + (summed(minus) * spread) ** 2
