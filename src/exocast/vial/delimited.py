@@ -162,6 +162,34 @@ class Sheet:
         )
 
 
+def refuse_cut_end(sheet: Sheet, line: Line, width: int) -> None:
+    """Refuse a file whose last line is short and does not end: the rest of it was lost.
+
+    Programs leave out empty cells at the end of a line, so a short line alone says nothing.
+
+    Parameters
+    ----------
+    sheet
+        The table.
+    line
+        Its last line with cells.
+    width
+        Cells of the heading.
+
+    Raises
+    ------
+    InstrumentFileError
+        ``TRUNCATED``.
+    """
+    if len(line.cells) < width and not sheet.file.text.endswith(("\n", "\r")):
+        raise sheet.error(
+            f"the last line has {len(line.cells)} cells, the heading {width}, and the line does "
+            "not end: the file was cut here. Give it whole.",
+            line.number,
+            "TRUNCATED",
+        )
+
+
 def columns_named(sheet: Sheet, heading: Line, names: Sequence[str]) -> dict[str, int]:
     """Column of each name that the heading has, small letters; a name may stand once only.
 

@@ -19,6 +19,7 @@ from exocast.vial.delimited import (
     columns_named,
     cut,
     head_lines,
+    refuse_cut_end,
     separator_of,
 )
 from exocast.vial.files import InstrumentFile
@@ -134,8 +135,8 @@ def _read_maxquant(file: InstrumentFile) -> Reading:
     reasons: Counter[str] = Counter()
     organisms: set[str] = set()
     zeros = count = last = 0
-    # MaxQuant leaves out empty cells at the end of a line; what is needed lies before them.
-    needed = max([*at.values(), *(i for i, _, _ in values)])
+    # MaxQuant leaves out empty cells at the end of a line; numbers it does not leave out.
+    ending = heading
     needed_numbers = max((i for i, _, _ in values), default=0)
     seen: dict[str, int] = {}
     for line in lines:
@@ -167,7 +168,7 @@ def _read_maxquant(file: InstrumentFile) -> Reading:
             reasons[reason] += 1
         elif "fasta headers" in at:
             organisms |= _organisms(line.cell(at["fasta headers"]))
-        count, last = count + 1, line.number
+        count, last, ending = count + 1, line.number, line
         for column, unit, sample in values:
             value = sheet.number(line, column)
             if value < 0:
@@ -182,6 +183,7 @@ def _read_maxquant(file: InstrumentFile) -> Reading:
             table.add(group, sample, value, unit, reason, line.number)
     if not count:
         raise sheet.error("the table has no groups; export it again.", 1, "EMPTY_RUN")
+    refuse_cut_end(sheet, ending, len(heading.cells))
     warnings = _excluded(sheet, reasons, count)
     missing = [w for w in ("reverse", "potential contaminant") if w not in at]
     if "contaminant" in at and "potential contaminant" in missing:
@@ -267,10 +269,11 @@ def _read_diann(file: InstrumentFile) -> Reading:
     organisms: set[str] = set()
     seen: dict[str, int] = {}
     empty = count = last = 0
+    ending = heading
     for line in lines:
         if not any(line.cells):
             continue
-        if len(line.cells) != len(heading.cells):
+        if any(line.cells[len(heading.cells) :]) or len(line.cells) <= max(at.values()):
             raise sheet.error(
                 f"this line has {len(line.cells)} cells and the heading {len(heading.cells)}; the "
                 "file was cut or changed here. Give it unchanged.",
@@ -288,7 +291,7 @@ def _read_diann(file: InstrumentFile) -> Reading:
         seen[group] = line.number
         if "protein.names" in at:
             organisms |= _organisms(line.cell(at["protein.names"]))
-        count, last = count + 1, line.number
+        count, last, ending = count + 1, line.number, line
         reason = "potential contaminant" if _all_start(group, ("cont_", "con__", "ccon")) else ""
         for column, sample in samples:
             value = sheet.number(line, column)
@@ -300,6 +303,7 @@ def _read_diann(file: InstrumentFile) -> Reading:
                 )
             empty += math.isnan(value)
             table.add(group, sample, value, "intensity", reason, line.number)
+    refuse_cut_end(sheet, ending, len(heading.cells))
     if not count:
         raise sheet.error("the matrix has no groups; export it again.", 1, "EMPTY_RUN")
     warnings = []
