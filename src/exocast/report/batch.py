@@ -38,6 +38,7 @@ from exocast.vial.misev import score
 from exocast.vial.records import VialWarning
 from exocast.vial.runs import counted
 from exocast.vial.size import SizeFit
+from exocast.vial.size_estimate import Interval
 
 Array = NDArray[np.float64]
 LOTS, VIALS = 400, 12
@@ -85,14 +86,24 @@ class LevelRecord(_Model):
     learned: bool = Field(description="whether these files can tell this spread themselves")
 
 
+class IntervalRecord(_Model):
+    """A number with its 95 % interval; ends are null where no error can be claimed."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
 class SizeRecord(_Model):
     """Diameters of the detected particles, in nm, and shares of them."""
 
-    d10: float
-    d50: float
-    d90: float
-    share_30_150: float
+    d10: IntervalRecord
+    d50: IntervalRecord
+    d90: IntervalRecord
+    span: IntervalRecord
+    share_30_150: IntervalRecord
     below_floor: float = Field(description="extrapolated, never dosed")
+    two_populations: bool | None = Field(description="whether two laws fit better than one")
 
 
 class ItemRecord(_Model):
@@ -175,7 +186,7 @@ def record(
     report
         Where the page was written.
     """
-    estimate, size = made.estimate, made.size
+    estimate = made.estimate
     found = BatchRecord(
         title=made.batch.title,
         files=tuple(FileRecord(**vars(f)) for f in made.files),
@@ -184,15 +195,7 @@ def record(
         vials=_level(estimate.vials) if estimate else None,
         preparations=_level(estimate.preparations) if estimate else None,
         captures=_level(estimate.captures) if estimate else None,
-        size_nm=None
-        if size is None
-        else SizeRecord(
-            d10=size.d10_nm,
-            d50=size.d50_nm,
-            d90=size.d90_nm,
-            share_30_150=size.share_small,
-            below_floor=size.extrapolated_share,
-        ),
+        size_nm=_sizes(made),
         protein=_quantity(made.protein),
         particles_per_ug=None
         if made.purity is None
@@ -229,7 +232,7 @@ def record(
                 varies=r.varies,
                 source=r.source,
                 grade=r.grade,
-                measured=r.id not in filled,
+                measured=r.source == "measured",
             )
             for r in rows
         ),
@@ -253,6 +256,26 @@ def _quantity(found: Quantity | None) -> QuantityRecord | None:
         by=found.by,
         how=found.how,
     )
+
+
+def _sizes(made: MeasuredBatch) -> SizeRecord | None:
+    if made.size is None or made.sizes is None:
+        return None
+    found = made.sizes
+    return SizeRecord(
+        d10=_ends_of(found.d10_nm),
+        d50=_ends_of(found.d50_nm),
+        d90=_ends_of(found.d90_nm),
+        span=_ends_of(found.span),
+        share_30_150=_ends_of(found.share_small),
+        below_floor=made.size.extrapolated_share,
+        two_populations=None if found.laws is None else found.laws.two_populations,
+    )
+
+
+def _ends_of(found: Interval) -> IntervalRecord:
+    ends = [None if math.isnan(x) else x for x in (found.low, found.high)]
+    return IntervalRecord(value=found.value, low=ends[0], high=ends[1])
 
 
 def _level(found: Any) -> LevelRecord:
@@ -300,7 +323,7 @@ def _subtitle(made: MeasuredBatch) -> str:
         source.cells or source.tissue or "",
         f"passage {source.passage}" if source.passage is not None else "",
         " + ".join(making.separation),
-        f"{len(made.files)} files",
+        _counted(len(made.files), "file"),
     ]
     return "; ".join(p for p in parts if p)
 
@@ -345,6 +368,10 @@ def _answer(made: MeasuredBatch, filled: Sequence[str], worths: Worths | None) -
     if worths is not None:
         words.append(_worth_words(worths))
     return tuple(words)
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def _interval(found: Quantity) -> str:
@@ -412,22 +439,44 @@ def _size_section(made: MeasuredBatch) -> Section:
             f"{decimal(size.floor_nm, 0)} nm) and never dosed."
         ),
     )
-    rows = (
-        ("D10", f"{decimal(size.d10_nm, 0)} nm"),
-        ("D50", f"{decimal(size.d50_nm, 0)} nm"),
-        ("D90", f"{decimal(size.d90_nm, 0)} nm"),
-        ("span, (D90 − D10)/D50", decimal((size.d90_nm - size.d10_nm) / size.d50_nm, 2)),
-        ("mean", f"{decimal(size.mean_nm, 0)} nm"),
-        ("between 30 and 150 nm", percent(size.share_small)),
-        ("median of the fitted law", f"{decimal(size.median_nm, 0)} nm"),
-        ("SD of its logarithm", decimal(size.log_sd, 2)),
-    )
+    found = made.sizes
+    rows: list[tuple[str, str, str]] = []
+    if found is not None:
+        for name, each, places, unit in (
+            ("D10", found.d10_nm, 0, " nm"),
+            ("D50", found.d50_nm, 0, " nm"),
+            ("D90", found.d90_nm, 0, " nm"),
+            ("span, (D90 − D10)/D50", found.span, 2, ""),
+        ):
+            ends = (
+                "no error claimed"
+                if math.isnan(each.low)
+                else f"{decimal(each.low, places)} to {decimal(each.high, places)}"
+            )
+            rows.append((name, f"{decimal(each.value, places)}{unit}", ends))
+        share = found.share_small
+        ends = "–" if math.isnan(share.low) else f"{percent(share.low)} to {percent(share.high)}"
+        rows.append(("between 30 and 150 nm, of detected", percent(share.value), ends))
+        if found.laws is not None and found.laws.two_populations:
+            small, big = found.laws.two
+            words += (
+                (
+                    f"Two laws fit better than one: {percent(small.share)} about "
+                    f"{decimal(small.median_nm, 0)} nm and {percent(big.share)} about "
+                    f"{decimal(big.median_nm, 0)} nm. A forecast takes one law; another method "
+                    "has to show that there are two kinds."
+                ),
+            )
+    rows += [
+        ("median of the fitted law", f"{decimal(size.median_nm, 0)} nm", "–"),
+        ("SD of its logarithm", decimal(size.log_sd, 2), "–"),
+    ]
     return Section(
         key="size",
         title="Sizes",
         words=words,
         figures=("size",),
-        tables=(Table(caption="Sizes", columns=("What", "value"), rows=rows),),
+        tables=(Table(caption="Sizes", columns=("What", "value", "95 %"), rows=tuple(rows)),),
     )
 
 
@@ -449,7 +498,7 @@ def _content_section(made: MeasuredBatch) -> Section:
     words = []
     if made.purity is not None:
         words = [
-            f"{p.meaning[0].upper()}{p.meaning[1:]}: this batch lies {p.position}."
+            f"{p.meaning[0].upper()}{p.meaning[1:]}: {large(p.published)}; {_side(p.position)}."
             for p in made.purity.published
         ]
     return Section(
@@ -466,6 +515,12 @@ def _content_section(made: MeasuredBatch) -> Section:
             ),
         ),
     )
+
+
+def _side(position: str) -> str:
+    if position in ("above", "below"):
+        return f"this batch lies {position} it"
+    return "on which side this batch lies cannot be told"
 
 
 def _ends(found: Quantity) -> str:
@@ -499,7 +554,7 @@ def _drawn_section(rows: Sequence[Row], filled: Sequence[str]) -> Section:
                         f"{r.spread_kind} {'..'.join(digits(s, 3) for s in r.spread)}".strip(),
                         "vials" if r.varies == "vial" else "worlds",
                         r.grade,
-                        "other products" if r.id in filled else "this batch",
+                        "this batch" if r.source == "measured" else "other products",
                     )
                     for r in rows
                 ),
@@ -703,6 +758,9 @@ def _count(made: MeasuredBatch, size: tuple[float, float]) -> Figure:
         axes.set_yticks([-i for i in range(len(runs))], labels, fontsize=8)
         axes.set_ylim(-len(runs) + 0.4, 0.8)
         axes.set_xscale("log")
+        marks = _marks(*axes.get_xlim(), most=4 if size[0] > 5 else 3)
+        axes.set_xticks(marks, [large(m) for m in marks])
+        axes.minorticks_off()
         axes.set_xlabel("detected particles per mL, undiluted")
         axes.grid(axis="x")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2)
@@ -714,6 +772,13 @@ def _count(made: MeasuredBatch, size: tuple[float, float]) -> Figure:
         caption="Each dot is a capture, each line a preparation (vial: file). Dark: what the batch "
         "holds; light: what a vial that was not opened holds.",
     )
+
+
+def _marks(low: float, high: float, most: int) -> list[float]:
+    """Round numbers on a log axis: 1, 2 and 5 of each decade, thinned to a few."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    found = [m * 10.0**k for k in decades for m in (1, 2, 5) if low <= m * 10.0**k <= high]
+    return found[:: math.ceil(len(found) / most)] if found else [low, high]
 
 
 def _clipped(text_: str, most: int = 22) -> str:
@@ -760,13 +825,14 @@ def _joint(rows: Sequence[Row]) -> Figure:
     drawn = _draws(rows)
     shown = [key for key in AXES if key in drawn and np.ptp(drawn[key]) > 0]
     name = "batch-joint"
-    with sheet((WIDE[0], 2.9), name) as drawing:
+    rows_of_panels = math.ceil(len(shown) / 2)
+    with sheet((WIDE[0], 0.3 + 1.9 * max(1, rows_of_panels)), name) as drawing:
         for place, key in enumerate(shown, start=1):
-            axes = drawing.add_subplot(1, max(1, len(shown)), place)
+            axes = drawing.add_subplot(rows_of_panels, 2, place)
             values = drawn[key]
             first, last = (float(v) for v in np.quantile(values, [0.002, 0.998]))
             edges = np.geomspace(first, last, 30)
-            axes.hist(values[:, 0], bins=edges, color=BLUE, alpha=0.35, density=False)
+            axes.hist(values[:, 0], bins=edges.tolist(), color=BLUE, alpha=0.35, density=False)
             low, middle, high = np.quantile(values, BAND)
             for at, style in ((low, ":"), (middle, "-"), (high, ":")):
                 axes.axvline(at, color=ORANGE, linestyle=style, linewidth=1.2)
@@ -786,7 +852,7 @@ def _joint(rows: Sequence[Row]) -> Figure:
 
 
 def _short(value: float) -> str:
-    return f"{value:.2g}" if value < 1000 else large(value)
+    return f"{value:.3g}" if value < 1000 else large(value)
 
 
 def _draws(rows: Sequence[Row]) -> dict[str, Array]:

@@ -148,8 +148,7 @@ def search(
     limits = np.log(np.array([halves, slopes]))  # (half and slope, low and high)
     at_once = max(1, MOST_AT_ONCE // (GRID**2 * len(ln_doses)))
     parts = [
-        _search(ln_doses, values[i : i + at_once], limits)
-        for i in range(0, len(values), at_once)
+        _search(ln_doses, values[i : i + at_once], limits) for i in range(0, len(values), at_once)
     ]
     unlimited = np.full(2, np.inf)
     x = settle(

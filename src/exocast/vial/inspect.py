@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from exocast.errors import InvalidInput
+from exocast.vial.batch import BATCH_FILE
 from exocast.vial.measure import Estimate, measure, measure_size
 from exocast.vial.records import (
     NO_DILUTION,
@@ -195,7 +196,11 @@ def _listed(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
         if not path.is_dir():
             yield path, True
             continue
-        inside = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
+        inside = sorted(
+            p
+            for p in path.iterdir()
+            if p.is_file() and not p.name.startswith(".") and p.name != BATCH_FILE
+        )
         if not inside:
             raise InvalidInput(
                 "this folder holds no files; name the one with the exports.", where=str(path)

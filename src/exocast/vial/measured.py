@@ -44,6 +44,7 @@ from exocast.vial.records import Bins, Dilution, ParticleExport, Reading, VialWa
 from exocast.vial.registry import read_file
 from exocast.vial.runs import Run
 from exocast.vial.size import SizeFit
+from exocast.vial.size_estimate import SizeEstimate, estimate_sizes
 from exocast.vial.vial import PotencyAssay, ProteinAssay, VialDescription
 
 Array = NDArray[np.float64]
@@ -95,7 +96,9 @@ class MeasuredBatch:
     linearity, comparison
         Where several dilutions, or two methods, were measured.
     size
-        Sizes over all captures; ``pooled`` holds the bins behind them.
+        Law of the sizes that a forecast takes, over all captures; ``pooled`` holds the bins.
+    sizes
+        Percentiles with intervals, and whether one law or two fit.
     protein, purity
         Where protein was measured.
     potency
@@ -118,6 +121,7 @@ class MeasuredBatch:
     linearity: DilutionLinearity | None
     comparison: MethodComparison | None
     size: SizeFit | None
+    sizes: SizeEstimate | None
     pooled: ParticleExport | None
     protein: Quantity | None
     purity: Purity | None
@@ -189,10 +193,11 @@ def measure_batch(
     net = _net(given, blanks, work)
     count = None if estimate is None else _count(estimate, net, given)
     pooled = pooled_export(given) if given else None
-    size = None
+    size, sizes = None, None
     if pooled is not None:
         size, said = measure_size(pooled)
-        work.warnings += said
+        sizes = estimate_sizes(pooled)
+        work.warnings += (*said, *sizes.warnings)
     protein = _protein(batch, work)
     potency = _potency(batch, work)
     ratio = None
@@ -218,6 +223,7 @@ def measure_batch(
         linearity=_linearity(given, work),
         comparison=_comparison(batch, work),
         size=size,
+        sizes=sizes,
         pooled=pooled,
         protein=protein,
         purity=ratio,
@@ -436,9 +442,11 @@ def _count(
     estimate: BatchEstimate, net: Sequence[BlankSubtraction], runs: Sequence[Run]
 ) -> Quantity:
     """The batch's count, less the buffer's share where a buffer was measured."""
+    captures, preparations, vials = estimate.captures, estimate.preparations, estimate.vials
     how = (
-        f"{estimate.captures.n_valid} of {estimate.captures.n_total} captures, "
-        f"{estimate.preparations.n_valid} preparations, {estimate.vials.n_valid} vials"
+        f"{captures.n_valid} of {captures.n_total} captures, "
+        f"{preparations.n_valid} preparation{'s' * (preparations.n_valid != 1)}, "
+        f"{vials.n_valid} vial{'s' * (vials.n_valid != 1)}"
     )
     factor, of_blank = 1.0, 0.0
     if net:

@@ -95,7 +95,7 @@ def _read(file: InstrumentFile) -> Reading:
     )
 
 
-def _text(file: InstrumentFile) -> Any:  # noqa: ANN401 - a record of a library without types
+def _text(file: InstrumentFile) -> Any:
     """Header and text segment.
 
     What flowio raises on broken files is its own two errors, and what Python raises on a number
@@ -206,7 +206,7 @@ def _layout(text: dict[str, str], channels: int, where: str) -> np.dtype[np.void
 
 
 def _start(
-    flow: Any,  # noqa: ANN401
+    flow: Any,
     wanted: int,
     size: int,
     where: str,

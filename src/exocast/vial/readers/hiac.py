@@ -213,7 +213,9 @@ def _discarded(lines: Sequence[Line]) -> set[str]:
     found = set()
     for line in lines:
         text = " ".join(line.cells).lower()
-        found |= {_run_key(m) for m in re.findall(r"(run\s*\d+)[\s:]*(?:discarded|verworfen)", text)}
+        found |= {
+            _run_key(m) for m in re.findall(r"(run\s*\d+)[\s:]*(?:discarded|verworfen)", text)
+        }
     return found
 
 

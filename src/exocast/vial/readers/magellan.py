@@ -41,9 +41,7 @@ def _read(file: InstrumentFile) -> Reading:
     sheet, heading = _table(file)
     place = next(i for i, c in enumerate(heading.cells) if c.lower() == WELLS)
     layout = next((i for i, c in enumerate(heading.cells) if c.lower() in LAYOUT), None)
-    labels = {
-        i: c for i, c in enumerate(heading.cells) if c and i not in {place, layout}
-    }
+    labels = {i: c for i, c in enumerate(heading.cells) if c and i not in {place, layout}}
     rows = [x for x in sheet.lines if well_name(x.cell(place))]
     tail = [x for x in sheet.lines if rows and x.number > rows[-1].number]
     settings = _settings(tail)
@@ -113,7 +111,9 @@ def _check(
             heading.number,
         )
     if not rows or not labels:
-        raise sheet.error("EMPTY_RUN", "no wells or no readings stand in the table.", heading.number)
+        raise sheet.error(
+            "EMPTY_RUN", "no wells or no readings stand in the table.", heading.number
+        )
     if len(settings) != len(labels) or any(not s.unit for s in settings):
         raise sheet.error(
             "UNIT",
@@ -164,9 +164,7 @@ def _well(
 
 def _said(tail: Sequence[Line], name: str) -> str:
     start = f"{name}:"
-    return next(
-        (x.cell(0)[len(start) :].strip() for x in tail if x.cell(0).startswith(start)), ""
-    )
+    return next((x.cell(0)[len(start) :].strip() for x in tail if x.cell(0).startswith(start)), "")
 
 
 def _facts(tail: Sequence[Line]) -> dict[str, str]:

@@ -335,7 +335,9 @@ def _read_cfx(file: InstrumentFile) -> Reading:
     at = columns_named(sheet, heading, wanted)
     rows = [x for x in lines[start + 1 :] if any(x.cells)]
     sign = (
-        "." if separator == "," else decimal_sign(r.cell(at["cq"]) for r in rows if r.cell(at["cq"]))
+        "."
+        if separator == ","
+        else decimal_sign(r.cell(at["cq"]) for r in rows if r.cell(at["cq"]))
     )
     sheet = Sheet(file=file, separator=separator, sign=sign)
     wells = Wells()
@@ -653,7 +655,9 @@ def _read_ct(file: InstrumentFile) -> Reading:
         warnings.append(sheet.warning("CENSORED", message))
     beyond = [v for v in flat if v > ceiling]
     if beyond:
-        message = f"{len(beyond)} Ct lie above {ceiling:g}, up to {max(beyond):g}: the run had more "
+        message = (
+            f"{len(beyond)} Ct lie above {ceiling:g}, up to {max(beyond):g}: the run had more "
+        )
         message += f"cycles than {ceiling:g}. They are kept as stated; check how the table was made"
         warnings.append(sheet.warning("OUT_OF_RANGE", message))
     if blank:
@@ -688,7 +692,7 @@ def _feature(
     sample: str,
     value: float,
     unit: str,
-    censored: bool,  # noqa: FBT001 - one cell of a row
+    censored: bool,
 ) -> None:
     missing = math.isnan(value) and not censored
     columns["feature"].append(row.cell(0))
@@ -712,7 +716,5 @@ READERS = (
     Reader(name="cfx", kind=CFX, sniff=_sniff_cfx, read=_read_cfx, most_bytes=20_000_000),
     Reader(name="rdml", kind=RDML, sniff=_sniff_rdml, read=_read_rdml, most_bytes=20_000_000),
     Reader(name="curves", kind=CURVES, sniff=_sniff_curves, read=_read_curves),
-    Reader(
-        name="ct_matrix", kind=CT_MATRIX, sniff=_sniff_ct, read=_read_ct, most_bytes=20_000_000
-    ),
+    Reader(name="ct_matrix", kind=CT_MATRIX, sniff=_sniff_ct, read=_read_ct, most_bytes=20_000_000),
 )

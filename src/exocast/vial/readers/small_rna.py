@@ -56,7 +56,7 @@ def _read(file: InstrumentFile) -> Reading:
     if missing:
         message = f"{missing} of {len(columns['value'])} cells are empty; they are missing, not 0"
         warnings.append(sheet.warning("MISSING", message))
-    totals = {s: 0.0 for s in samples}
+    totals = dict.fromkeys(samples, 0.0)
     for sample, value in zip(columns["sample"], columns["value"], strict=True):
         number = float(value)  # type: ignore[arg-type]
         totals[str(sample)] += 0.0 if math.isnan(number) else number
@@ -76,6 +76,4 @@ def _read(file: InstrumentFile) -> Reading:
     )
 
 
-READERS = (
-    Reader(name="small_rna", kind=KIND, sniff=_sniff, read=_read, most_bytes=50_000_000),
-)
+READERS = (Reader(name="small_rna", kind=KIND, sniff=_sniff, read=_read, most_bytes=50_000_000),)

@@ -210,9 +210,7 @@ def _places(sheet: Sheet, head: Line, names: Line) -> list[tuple[int, str, str]]
     return places
 
 
-def _well(
-    sheet: Sheet, head: Line, line: Line, column: int, name: str, wavelength: str
-) -> Well:
+def _well(sheet: Sheet, head: Line, line: Line, column: int, name: str, wavelength: str) -> Well:
     found = reported(
         line.cell(column),
         lambda text: sheet.number(Line(number=line.number, cells=(text,)), 0),
@@ -266,7 +264,9 @@ def _add_group(
     plates: set[str],
 ) -> None:
     quantity = next((i for i, k in enumerate(keys) if re.match(r"standard ?value", k)), None)
-    factor = next((i for i, k in enumerate(keys) if re.match(r"dil(ution|\.)? ?(factor)?$", k)), None)
+    factor = next(
+        (i for i, k in enumerate(keys) if re.match(r"dil(ution|\.)? ?(factor)?$", k)), None
+    )
     unit = ""
     if quantity is not None:
         unit = re.sub(r"(?i)^standard ?value", "", lines[0].cell(quantity)).strip(" ()[]")
