@@ -104,7 +104,11 @@ def coverage(
     below = np.concatenate(
         [
             _below(
-                values[i : i + CHUNK], contents[i : i + CHUNK, 0], unopened[i : i + CHUNK], priors
+                values[i : i + CHUNK],
+                contents[i : i + CHUNK, 0],
+                unopened[i : i + CHUNK],
+                priors,
+                laws,
             )
             for i in range(0, replicates, CHUNK)
         ]

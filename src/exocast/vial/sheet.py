@@ -17,6 +17,17 @@ SEPARATORS = ("\t", ";", ",")
 # A comma that can be nothing but a decimal sign: thousands have three digits behind it.
 _COMMA = re.compile(r"[-+]?(0,\d+|\d+,(\d{1,2}|\d{4,}))([eE][-+]?\d+)?%?")
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}\.\d{3}")
+# Units of concentration that such files state, in ng/mL.
+NG_PER_ML = {
+    "pg/mL": 1e-3,
+    "ng/mL": 1.0,
+    "ug/mL": 1e3,
+    "mg/mL": 1e6,
+    "pg/uL": 1.0,
+    "ng/uL": 1e3,
+    "ug/uL": 1e6,
+    "mg/uL": 1e9,
+}
 _MICRO = str.maketrans({"µ": "u", "μ": "u"})
 
 

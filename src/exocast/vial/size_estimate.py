@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv, expit, log_ndtr, logit
 
 from exocast.errors import InstrumentFileError
@@ -199,22 +199,28 @@ def percentiles(centres_nm: Array, shares: Array, tracks: Array) -> dict[str, In
         Particles of each capture; NaN where not known, and then only captures tell an error.
     """
     known = bool(np.isfinite(tracks).all())
-    n = shares.shape[1]
-    part = tracks / tracks.sum() if known else np.full(n, 1 / n)
+    captures = shares.shape[1]
+    part = tracks / tracks.sum() if known else np.full(captures, 1 / captures)
     edges = np.append(centres_nm, 2 * centres_nm[-1] - centres_nm[-2])
     edges -= (centres_nm[1] - centres_nm[0]) / 2
     whole = _numbers(edges, (shares @ part)[None, :])[0]
-    single = _numbers(edges, shares.T)
+    single = _numbers(edges, shares.T, tracks if known else None)
     counting: Array = np.zeros(single.shape)
     pooled: Array = np.zeros(single.shape[1])
     if known:
         chance = np.random.Generator(np.random.Philox(key=SEED))
         drawn = [
             chance.multinomial(max(1, round(float(tracks[k]))), shares[:, k], size=DRAWS)
-            for k in range(n)
+            for k in range(captures)
         ]
-        counting = np.stack([_numbers(edges, d.astype(np.float64)).var(axis=0) for d in drawn])
-        pooled = _numbers(edges, np.sum(drawn, axis=0, dtype=np.float64)).var(axis=0)
+        counting = np.stack(
+            [
+                _numbers(edges, d.astype(np.float64), n).var(axis=0)
+                for d, n in zip(drawn, tracks, strict=True)
+            ]
+        )
+        together = np.sum(drawn, axis=0, dtype=np.float64)
+        pooled = _numbers(edges, together, tracks.sum()).var(axis=0)
     names = ("d10_nm", "d50_nm", "d90_nm", "span", "share_small")
     found = {}
     for i, name in enumerate(names):
@@ -230,8 +236,12 @@ def percentiles(centres_nm: Array, shares: Array, tracks: Array) -> dict[str, In
     return found
 
 
-def _numbers(edges: Array, weights: Array) -> Array:
-    """Logarithms of D10, D50, D90, span, and logit of the small share: ``(n_rows, 5)``."""
+def _numbers(edges: Array, weights: Array, tracks: ArrayLike | None = None) -> Array:
+    """Logarithms of D10, D50, D90, span, and logit of the small share: ``(n_rows, 5)``.
+
+    With ``tracks`` half a particle is added to those inside and to those outside, so that the
+    logit of a chance count of nothing is finite.
+    """
     rows = package_table("vial", "instrument")
     cumulative = np.concatenate([np.zeros((len(weights), 1)), np.cumsum(weights, axis=1)], axis=1)
     cumulative /= cumulative[:, -1:]
@@ -246,6 +256,9 @@ def _numbers(edges: Array, weights: Array) -> Array:
     below = np.array([np.interp(ends, edges, c) for c in cumulative])
     small = np.clip(below[:, 1] - below[:, 0], 0.0, 1.0)
     small = np.where(small > 1 - 1e-12, 1.0, small)
+    if tracks is not None:
+        n = np.asarray(tracks, dtype=np.float64)
+        small = (small * n + 0.5) / (n + 1.0)
     span = np.log((d90 - d10) / d50)
     return np.stack([np.log(d10), np.log(d50), np.log(d90), span, logit(small)], axis=-1)
 

@@ -20,6 +20,7 @@ from exocast.vial.wells import (
     column_numbers,
     reported,
     row_letter,
+    row_name,
     well_table,
     well_warnings,
 )
@@ -115,7 +116,7 @@ def _rows(sheet: Sheet, heading: Line, lines: Sequence[Line]) -> list[Line]:
             break
         found.append(line)
     letters = [row_letter(x.cell(0)) for x in found]
-    wanted = [chr(65 + i) if i < 26 else "A" + chr(39 + i) for i in range(len(letters))]
+    wanted = [row_name(i) for i in range(len(letters))]
     if letters != wanted or len(letters) not in {2, 3, 4, 6, 8, 16, 32}:
         raise sheet.error(
             "TRUNCATED",
