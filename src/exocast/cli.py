@@ -154,7 +154,7 @@ def assay(
         typer.Argument(help="Name of an assay, or an assay file; all are listed when left out."),
     ] = None,
     batch: Annotated[
-        Path | None, typer.Option(help="YAML file with a block 'vial': what is put into the wells.")
+        Path | None, typer.Option(help="batch.yaml, or a YAML file with a block 'vial'.")
     ] = None,
     measured: Annotated[
         list[Path] | None,

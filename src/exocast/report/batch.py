@@ -33,7 +33,8 @@ from exocast.report.numbers import figures as digits
 from exocast.report.story import Section, Story, Table
 from exocast.report.text import plain
 from exocast.study.knowing import Worth, Worths
-from exocast.vial.measured import MeasuredBatch, Quantity
+from exocast.vial.contents import Quantity
+from exocast.vial.measured import MeasuredBatch
 from exocast.vial.misev import score
 from exocast.vial.records import VialWarning
 from exocast.vial.runs import counted
@@ -67,11 +68,14 @@ class FileRecord(_Model):
 
 
 class QuantityRecord(_Model):
-    """A number with its 95 % interval, the files behind it and how it was computed."""
+    """A number with its 95 % interval, the files behind it and how it was computed.
 
-    value: float
-    low: float
-    high: float
+    What is not known is null.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
     unit: str
     by: tuple[str, ...]
     how: str
@@ -249,9 +253,9 @@ def _quantity(found: Quantity | None) -> QuantityRecord | None:
     if found is None:
         return None
     return QuantityRecord(
-        value=found.value,
-        low=found.low,
-        high=found.high,
+        value=_or_none(found.value),
+        low=_or_none(found.low),
+        high=_or_none(found.high),
         unit=found.unit,
         by=found.by,
         how=found.how,
@@ -273,9 +277,12 @@ def _sizes(made: MeasuredBatch) -> SizeRecord | None:
     )
 
 
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
 def _ends_of(found: Interval) -> IntervalRecord:
-    ends = [None if math.isnan(x) else x for x in (found.low, found.high)]
-    return IntervalRecord(value=found.value, low=ends[0], high=ends[1])
+    return IntervalRecord(value=found.value, low=_or_none(found.low), high=_or_none(found.high))
 
 
 def _level(found: Any) -> LevelRecord:
@@ -432,13 +439,13 @@ def _size_section(made: MeasuredBatch) -> Section:
             key="size", title="Sizes", words=("No file holds sizes that can be fitted.",)
         )
     size = made.size
-    words = (
+    words = [
         (
             "Of detected particles only: what lies below the detection floor is extrapolated "
             f"({percent(size.extrapolated_share)} of the fitted law below "
             f"{decimal(size.floor_nm, 0)} nm) and never dosed."
-        ),
-    )
+        )
+    ]
     found = made.sizes
     rows: list[tuple[str, str, str]] = []
     if found is not None:
@@ -459,13 +466,11 @@ def _size_section(made: MeasuredBatch) -> Section:
         rows.append(("between 30 and 150 nm, of detected", percent(share.value), ends))
         if found.laws is not None and found.laws.two_populations:
             small, big = found.laws.two
-            words += (
-                (
-                    f"Two laws fit better than one: {percent(small.share)} about "
-                    f"{decimal(small.median_nm, 0)} nm and {percent(big.share)} about "
-                    f"{decimal(big.median_nm, 0)} nm. A forecast takes one law; another method "
-                    "has to show that there are two kinds."
-                ),
+            words.append(
+                f"Two laws fit better than one: {percent(small.share)} about "
+                f"{decimal(small.median_nm, 0)} nm and {percent(big.share)} about "
+                f"{decimal(big.median_nm, 0)} nm. A forecast takes one law; another method has to "
+                "show that there are two kinds."
             )
     rows += [
         ("median of the fitted law", f"{decimal(size.median_nm, 0)} nm", "–"),
@@ -474,7 +479,7 @@ def _size_section(made: MeasuredBatch) -> Section:
     return Section(
         key="size",
         title="Sizes",
-        words=words,
+        words=tuple(words),
         figures=("size",),
         tables=(Table(caption="Sizes", columns=("What", "value", "95 %"), rows=tuple(rows)),),
     )
@@ -491,10 +496,7 @@ def _content_section(made: MeasuredBatch) -> Section:
         if made.protein
         else ("protein", "not measured", "–", "–")
     ]
-    rows += [
-        (q.how, f"{digits(q.value, 3)} {_unit(q.unit)}".strip(), _ends(q), ", ".join(q.by))
-        for q in made.findings
-    ]
+    rows += [(q.how, _valued(q), _ends(q), ", ".join(q.by)) for q in made.findings]
     words = []
     if made.purity is not None:
         words = [
@@ -523,7 +525,18 @@ def _side(position: str) -> str:
     return "on which side this batch lies cannot be told"
 
 
+def _valued(found: Quantity) -> str:
+    if math.isnan(found.value):
+        return "not known"
+    return f"{digits(found.value, 3)} {_unit(found.unit)}".strip()
+
+
 def _ends(found: Quantity) -> str:
+    if math.isnan(found.low) and math.isnan(found.high):
+        return "–"
+    if math.isnan(found.low) or math.isnan(found.high):
+        side, end = ("up to", found.high) if math.isnan(found.low) else ("from", found.low)
+        return f"{side} {digits(end, 3)}"
     return f"{digits(found.low, 3)} to {digits(found.high, 3)}"
 
 

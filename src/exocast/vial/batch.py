@@ -129,6 +129,11 @@ class ProteinFile(_Block):
     curve: Literal["linear", "quadratic", "4pl"] | None = Field(
         default=None, description="shape of the standard curve of a plate"
     )
+    unit: str | None = Field(
+        default=None,
+        description="of the standards' quantities, where the file states none",
+        examples=["ug/mL"],
+    )
     concentration: str | None = Field(
         default=None, description="where there is no file", examples=["110 ug/mL"]
     )
@@ -160,20 +165,34 @@ class MarkerFile(_Measured):
     )
 
 
-class CargoFile(_Measured):
-    """Nucleic acid of the fill: qPCR with standards, digital PCR, or sequencing counts."""
+class Volumes(_Block):
+    """From the vial to the reaction; what is left out is not known, and no copies per mL follow."""
 
-    target: str | None = Field(default=None, description="gene or miRNA; all when left out")
-    volume_per_reaction: str | None = Field(
-        default=None,
-        description="volume of the fill whose RNA went into one reaction",
-        examples=["2 uL"],
-    )
+    sample: str | None = Field(default=None, description="that was extracted", examples=["200 uL"])
+    eluate: str | None = Field(default=None, description="that RNA came in", examples=["50 uL"])
+    template: str | None = Field(default=None, description="put into a reaction", examples=["2 uL"])
+    reaction: str | None = Field(default=None, description="whole reaction", examples=["20 uL"])
+    dilution: Factor | None = Field(default=None, description="of the eluate; 1 where none")
 
-    @field_validator("volume_per_reaction")
+    @field_validator("sample", "eluate", "template", "reaction")
     @classmethod
     def _volume(cls, text: str | None) -> str | None:
         return _quantity(text, "mL")
+
+
+class CargoFile(_Block):
+    """Nucleic acid of the fill: qPCR with standards, digital PCR, or sequencing counts."""
+
+    file: str = Field(min_length=1)
+    reader: str | None = None
+    sample: str | None = Field(default=None, description="which sample, when a file holds several")
+    target: str | None = Field(default=None, description="gene or miRNA, where there are several")
+    unit: str | None = Field(
+        default=None,
+        description="of the standards' quantities, where the file states none",
+        examples=["copies"],
+    )
+    volumes: Volumes = Volumes()
 
 
 class PotencyFile(_Block):

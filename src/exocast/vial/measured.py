@@ -30,6 +30,15 @@ from exocast.vial.batch import (
 )
 from exocast.vial.batch_estimate import BatchEstimate, estimate_batch
 from exocast.vial.blank import BlankSubtraction, subtract_blank
+from exocast.vial.contents import (
+    Z95,
+    Quantity,
+    cargo_of_entry,
+    identity_of_entry,
+    marker_class,
+    markers_of_entry,
+    protein_of_entry,
+)
 from exocast.vial.measure import (
     Estimate,
     VialMeasurement,
@@ -48,7 +57,6 @@ from exocast.vial.size_estimate import SizeEstimate, estimate_sizes
 from exocast.vial.vial import PotencyAssay, ProteinAssay, VialDescription
 
 Array = NDArray[np.float64]
-Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,22 +67,6 @@ class BatchFile:
     sha256: str
     kind: str
     used_for: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quantity:
-    """A number of the batch with its 95 % interval; ``log_sd`` of its logarithm.
-
-    ``by`` names the files behind it, ``how`` says how it was computed.
-    """
-
-    value: float
-    low: float
-    high: float
-    log_sd: float
-    unit: str
-    by: tuple[str, ...]
-    how: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +192,7 @@ def measure_batch(
         work.warnings += (*said, *sizes.warnings)
     protein = _protein(batch, work)
     potency = _potency(batch, work)
+    findings = _contents(batch, work, count)
     ratio = None
     if count is not None and protein is not None:
         ratio = purity(count, protein.value, protein.log_sd)
@@ -228,7 +221,7 @@ def measure_batch(
         protein=protein,
         purity=ratio,
         potency=potency,
-        findings=(),
+        findings=findings,
         reporting=reporting(work.shown, [(n.item, n.reason) for n in batch.not_applicable]),
         warnings=tuple(_once(work.warnings)),
         description=_as_vial(batch, protein, potency),
@@ -578,11 +571,12 @@ def _facts(batch: BatchDescription, work: _Work) -> None:
             work.shown.append(Shown(what=whats[document.shows], by=name, name=title))
         elif document.shows == "protein marker" and document.found:
             assert document.protein is not None
-            if what := "":
+            what = marker_class(document.protein)
+            if what in ("transmembrane", "cytosolic"):
                 work.shown.append(Shown(what=what, by=name, name=document.protein))
             else:
-                message = f"'{document.protein}' is on no list of vesicle markers and counts for "
-                message += "none (exocast.vial.cargo lists them)"
+                message = f"'{document.protein}' is no marker of vesicles on the identity panel "
+                message += "(vial/identity.csv) and counts for none"
                 work.warnings.append(
                     VialWarning(code="MARKER_UNKNOWN", message=message, where=name)
                 )
@@ -598,30 +592,73 @@ def _sha256(path: Path) -> str:
 def _protein(batch: BatchDescription, work: _Work) -> Quantity | None:
     """Protein of the fill; several determinations by their geometric mean."""
     spread = package_table("vial", "population")["protein_spread"]
-    found: list[tuple[float, float, str, str]] = []
+    found: list[Quantity] = []
     for entry in batch.protein:
-        if entry.concentration is not None:
-            value = ProteinAssay(concentration=entry.concentration).ug_per_ml
-            found.append((value, spread.value, "batch.yaml: protein", f"stated; {spread.key}"))
-            continue
-    if not found:
-        return None
-    for _, _, by, _ in found:
-        work.shown.append(Shown(what="protein", by=by))
-    logs = np.log([f[0] for f in found])
-    sds = np.array([f[1] for f in found])
+        one, warnings = protein_of_entry(entry, work.base, spread, work.keep)
+        work.warnings += warnings
+        work.shown += [Shown(what="protein", by=name) for name in one.by]
+        found.append(one)
+    if len(found) < 2:
+        return found[0] if found else None
+    logs = np.log([f.value for f in found])
+    own = math.sqrt(sum(f.log_sd**2 for f in found)) / len(found)
+    # Assays that differ by more than they claim are believed in their difference.
+    log_sd = max(own, float(logs.std(ddof=1)) / math.sqrt(len(found)))
     centre = float(logs.mean())
-    scatter = float(logs.std(ddof=1)) if len(found) > 1 else 0.0
-    log_sd = max(math.sqrt(float((sds**2).sum())) / len(found), scatter / math.sqrt(len(found)))
     return Quantity(
         value=math.exp(centre),
         low=math.exp(centre - Z95 * log_sd),
         high=math.exp(centre + Z95 * log_sd),
         log_sd=log_sd,
         unit="ug/mL",
-        by=tuple(dict.fromkeys(f[2] for f in found)),
-        how="; ".join(dict.fromkeys(f[3] for f in found)),
+        by=tuple(dict.fromkeys(name for f in found for name in f.by)),
+        how=f"geometric mean of {len(found)}: " + "; ".join(dict.fromkeys(f.how for f in found)),
     )
+
+
+def _contents(batch: BatchDescription, work: _Work, count: Quantity | None) -> tuple[Quantity, ...]:
+    """Identity, markers, cargo, and files that are only read and shown."""
+    parts = [
+        *(identity_of_entry(e, work.base, work.keep) for e in batch.identity),
+        *(markers_of_entry(e, work.base, work.keep) for e in batch.markers),
+        *(cargo_of_entry(e, work.base, count, work.keep) for e in batch.cargo),
+    ]
+    for part in parts:
+        work.shown += part.shown
+        work.warnings += part.warnings
+    quantities = [q for part in parts for q in part.quantities]
+    for entry in batch.other:
+        for path in named_files(work.base, entry.file):
+            reading = read_file(path, entry.reader)
+            name = work.keep(path, reading, "shown")
+            work.warnings += reading.warnings
+            quantities += _shown(reading, entry.sample, name)
+    return tuple(quantities)
+
+
+def _shown(reading: Reading, sample: str | None, name: str) -> Iterator[Quantity]:
+    """Mean of the runs of each attribute, with Student's interval where there are several."""
+    from scipy.stats import t
+
+    for found in reading.measurements:
+        values = np.array([v.value for v in found.values if not v.excluded and not v.censored])
+        values = values[np.isfinite(values)]
+        if not len(values) or (sample is not None and found.sample != sample):
+            continue
+        reach = math.nan
+        if len(values) > 1:
+            error = float(values.std(ddof=1)) / math.sqrt(len(values))
+            reach = float(t.ppf(0.975, len(values) - 1)) * error
+        centre = float(values.mean())
+        yield Quantity(
+            value=centre,
+            low=centre - reach,
+            high=centre + reach,
+            log_sd=math.nan,
+            unit=found.unit,
+            by=(name,),
+            how=f"{found.attribute} ({found.method}{f', {found.sample}' if found.sample else ''})",
+        )
 
 
 def _potency(batch: BatchDescription, work: _Work) -> Quantity | None:
