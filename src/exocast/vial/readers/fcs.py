@@ -95,7 +95,7 @@ def _read(file: InstrumentFile) -> Reading:
     )
 
 
-def _text(file: InstrumentFile) -> Any:  # noqa: ANN401 - a record of a library without types
+def _text(file: InstrumentFile) -> Any:
     """Header and text segment.
 
     What flowio raises on broken files is its own two errors, and what Python raises on a number
@@ -206,7 +206,7 @@ def _layout(text: dict[str, str], channels: int, where: str) -> np.dtype[np.void
 
 
 def _start(
-    flow: Any,  # noqa: ANN401
+    flow: Any,
     wanted: int,
     size: int,
     where: str,
@@ -310,7 +310,8 @@ def _masked(raw: np.ndarray[Any, Any], stated: str) -> np.ndarray[Any, Any]:
     if not re.fullmatch(r"[0-9]{1,20}", word) or int(word) < 1:
         return raw
     mask = (1 << (int(word) - 1).bit_length()) - 1
-    return raw & raw.dtype.type(min(mask, int(np.iinfo(raw.dtype).max)))
+    masked: np.ndarray[Any, Any] = raw & raw.dtype.type(min(mask, int(np.iinfo(raw.dtype).max)))
+    return masked
 
 
 def _facts(text: dict[str, str], names: list[str], version: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from exocast.vial.delimited import (
     cells_of,
     columns_named,
     cut,
+    frame_of,
     head_lines,
     refuse_cut_end,
     separator_of,
@@ -42,7 +43,11 @@ MARKS = {
     "potential contaminant": "potential contaminant",
     "contaminant": "potential contaminant",
 }
-MAXQUANT_KINDS = (("lfq intensity ", "LFQ intensity"), ("ibaq ", "iBAQ"), ("intensity ", "intensity"))
+MAXQUANT_KINDS = (
+    ("lfq intensity ", "LFQ intensity"),
+    ("ibaq ", "iBAQ"),
+    ("intensity ", "intensity"),
+)
 DECOYS = ("#decoy#", "decoy_", "rev_", "rev__", "xxx_")
 
 
@@ -52,7 +57,9 @@ class _Table:
     def __init__(self) -> None:
         self.columns: dict[str, list[object]] = {c: [] for c in FEATURE_COLUMNS}
 
-    def add(self, feature: str, sample: str, value: float, unit: str, reason: str, line: int) -> None:
+    def add(
+        self, feature: str, sample: str, value: float, unit: str, reason: str, line: int
+    ) -> None:
         """One protein group in one sample; a reason excludes it."""
         for column, cell in zip(
             FEATURE_COLUMNS,
@@ -71,17 +78,15 @@ class _Table:
         organisms: Iterable[str] = (),
     ) -> Reading:
         """The table as a reading."""
-        import pandas as pd
-
         known = sorted(set(organisms))
         return Reading(
             file=str(file.path),
             sha256=file.sha256,
             reader=reader,
             kind=kind,
-            software=kind.split()[0],
+            software=kind.split(maxsplit=1)[0],
             encoding=file.encoding,
-            features=pd.DataFrame(self.columns, columns=list(FEATURE_COLUMNS)),
+            features=frame_of(self.columns),
             facts={"organisms": ";".join(known)} if known else {},
             lines=lines,
             warnings=tuple(warnings),
@@ -255,7 +260,9 @@ def _read_diann(file: InstrumentFile) -> Reading:
     lines = cut(file.text, separator)
     heading = next(lines)
     sheet = Sheet(file=file, separator=separator)
-    at = columns_named(sheet, Line(number=1, cells=names), (*DIANN_HEAD, "n.sequences", "n.proteotypic.sequences"))
+    at = columns_named(
+        sheet, Line(number=1, cells=names), (*DIANN_HEAD, "n.sequences", "n.proteotypic.sequences")
+    )
     samples = [(i, c) for i, c in enumerate(heading.cells) if i not in at.values()]
     labels = [c for _, c in samples]
     if "protein.group" not in at or not samples or "" in labels or len(set(labels)) < len(labels):
@@ -402,7 +409,13 @@ def _group(accession: str) -> str:
 
 # Lists --------------------------------------------------------------------------------------------
 
-LIST_NAMES = ("accession", "uniprot id", "uniprot accession", "uniprotkb accession", "protein accession")
+LIST_NAMES = (
+    "accession",
+    "uniprot id",
+    "uniprot accession",
+    "uniprotkb accession",
+    "protein accession",
+)
 
 
 def _list_column(names: Sequence[str]) -> int | None:

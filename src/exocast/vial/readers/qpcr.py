@@ -22,6 +22,7 @@ from exocast.vial.delimited import (
     columns_named,
     cut,
     decimal_sign,
+    frame_of,
     head_lines,
     separator_of,
 )
@@ -91,15 +92,13 @@ class Wells:
         **more: object,
     ) -> Reading:
         """The wells as a reading."""
-        import pandas as pd
-
         values = {"encoding": file.encoding if not file.members else "", **more}
         return Reading(
             file=str(file.path),
             sha256=file.sha256,
             reader=reader,
             kind=kind,
-            wells=pd.DataFrame(self.columns, columns=list(WELL_COLUMNS)),
+            wells=frame_of(self.columns),
             warnings=tuple(warnings),
             **values,  # type: ignore[arg-type]
         )
@@ -335,7 +334,9 @@ def _read_cfx(file: InstrumentFile) -> Reading:
     at = columns_named(sheet, heading, wanted)
     rows = [x for x in lines[start + 1 :] if any(x.cells)]
     sign = (
-        "." if separator == "," else decimal_sign(r.cell(at["cq"]) for r in rows if r.cell(at["cq"]))
+        "."
+        if separator == ","
+        else decimal_sign(r.cell(at["cq"]) for r in rows if r.cell(at["cq"]))
     )
     sheet = Sheet(file=file, separator=separator, sign=sign)
     wells = Wells()
@@ -391,7 +392,7 @@ def _sniff_rdml(file: InstrumentFile) -> bool:
 
 
 def _xml_member(file: InstrumentFile) -> str | None:
-    """The document of an RDML archive: ``rdml_data.xml``, or the only XML that stands at its top."""
+    """The document of an archive: ``rdml_data.xml``, or the only XML that stands at its top."""
     if "rdml_data.xml" in file.members:
         return "rdml_data.xml"
     top = [m for m in file.members if m.lower().endswith(".xml") and "/" not in m]
@@ -640,8 +641,8 @@ def _read_ct(file: InstrumentFile) -> Reading:
     columns: dict[str, list[object]] = {c: [] for c in FEATURE_COLUMNS}
     for row, cells, missed in zip(rows, numbers, unreached, strict=True):
         for sample, value, not_reached in zip(samples, cells, missed, strict=True):
-            censored = not_reached or value == ceiling
-            _feature(columns, row, sample, ceiling if censored else value, "Cq", censored)
+            late = not_reached or value == ceiling
+            _feature(columns, row, sample, ceiling if late else value, "Cq", late)
     total = len(columns["value"])
     censored = sum(c == "above" for c in columns["censored"])
     blank = sum(bool(x) for x in columns["excluded"])
@@ -653,21 +654,21 @@ def _read_ct(file: InstrumentFile) -> Reading:
         warnings.append(sheet.warning("CENSORED", message))
     beyond = [v for v in flat if v > ceiling]
     if beyond:
-        message = f"{len(beyond)} Ct lie above {ceiling:g}, up to {max(beyond):g}: the run had more "
+        message = (
+            f"{len(beyond)} Ct lie above {ceiling:g}, up to {max(beyond):g}: the run had more "
+        )
         message += f"cycles than {ceiling:g}. They are kept as stated; check how the table was made"
         warnings.append(sheet.warning("OUT_OF_RANGE", message))
     if blank:
         message = f"{blank} of {total} wells are empty; they are missing, not 'not detected'"
         warnings.append(sheet.warning("MISSING", message))
-    import pandas as pd
-
     return Reading(
         file=str(file.path),
         sha256=file.sha256,
         reader="ct_matrix",
         kind=CT_MATRIX,
         encoding=file.encoding,
-        features=pd.DataFrame(columns, columns=list(FEATURE_COLUMNS)),
+        features=frame_of(columns),
         lines=(heading.number, last),
         warnings=tuple(warnings),
     )
@@ -688,7 +689,7 @@ def _feature(
     sample: str,
     value: float,
     unit: str,
-    censored: bool,  # noqa: FBT001 - one cell of a row
+    censored: bool,
 ) -> None:
     missing = math.isnan(value) and not censored
     columns["feature"].append(row.cell(0))
@@ -712,7 +713,5 @@ READERS = (
     Reader(name="cfx", kind=CFX, sniff=_sniff_cfx, read=_read_cfx, most_bytes=20_000_000),
     Reader(name="rdml", kind=RDML, sniff=_sniff_rdml, read=_read_rdml, most_bytes=20_000_000),
     Reader(name="curves", kind=CURVES, sniff=_sniff_curves, read=_read_curves),
-    Reader(
-        name="ct_matrix", kind=CT_MATRIX, sniff=_sniff_ct, read=_read_ct, most_bytes=20_000_000
-    ),
+    Reader(name="ct_matrix", kind=CT_MATRIX, sniff=_sniff_ct, read=_read_ct, most_bytes=20_000_000),
 )
