@@ -10,11 +10,15 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from exocast.errors import InstrumentFileError
 from exocast.vial.cells import Line, lines_of, number
 from exocast.vial.files import InstrumentFile
 from exocast.vial.records import VialWarning
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SEPARATORS = "\t;,"
 _THOUSANDS = {
@@ -160,6 +164,30 @@ class Sheet:
         return VialWarning(
             code=code, message=message, where=self.where(line) if line else str(self.file.path)
         )
+
+
+def frame_of(columns: dict[str, list[object]]) -> pd.DataFrame:
+    """Columns as a table; the lists are used up one by one, so that the table never stands twice.
+
+    Texts stay objects: a name that stands in a thousand lines is kept once.
+
+    Parameters
+    ----------
+    columns
+        Values of each column; emptied.
+    """
+    import numpy as np
+    import pandas as pd
+
+    made = {}
+    for name in list(columns):
+        values = columns.pop(name)
+        kind = {bool: bool, int: np.int64, float: np.float64}.get(
+            type(values[0]) if values else str, object
+        )
+        made[name] = np.array(values, dtype=kind)
+        del values
+    return pd.DataFrame({n: pd.Series(v, dtype=v.dtype, copy=False) for n, v in made.items()})
 
 
 def refuse_cut_end(sheet: Sheet, line: Line, width: int) -> None:

@@ -19,6 +19,7 @@ from exocast.vial.delimited import (
     columns_named,
     cut,
     decimal_sign,
+    frame_of,
     head_lines,
     separator_of,
 )
@@ -174,8 +175,6 @@ class _Table:
         lines: tuple[int, int],
         warnings: list[VialWarning],
     ) -> Reading:
-        import pandas as pd
-
         full = sum(c == "above" for c in self.wells["censored"])
         if full:
             message = f"all partitions are positive in {full} wells: too concentrated to count, "
@@ -198,7 +197,7 @@ class _Table:
                 )
                 for (sample, target), values in self.partitions.items()
             ),
-            wells=pd.DataFrame(self.wells, columns=list(WELL_COLUMNS)),
+            wells=frame_of(self.wells),
             lines=lines,
             warnings=tuple(warnings),
         )

@@ -310,7 +310,8 @@ def _masked(raw: np.ndarray[Any, Any], stated: str) -> np.ndarray[Any, Any]:
     if not re.fullmatch(r"[0-9]{1,20}", word) or int(word) < 1:
         return raw
     mask = (1 << (int(word) - 1).bit_length()) - 1
-    return raw & raw.dtype.type(min(mask, int(np.iinfo(raw.dtype).max)))
+    masked: np.ndarray[Any, Any] = raw & raw.dtype.type(min(mask, int(np.iinfo(raw.dtype).max)))
+    return masked
 
 
 def _facts(text: dict[str, str], names: list[str], version: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from exocast.vial.delimited import (
     cells_of,
     columns_named,
     cut,
+    frame_of,
     head_lines,
     refuse_cut_end,
     separator_of,
@@ -77,8 +78,6 @@ class _Table:
         organisms: Iterable[str] = (),
     ) -> Reading:
         """The table as a reading."""
-        import pandas as pd
-
         known = sorted(set(organisms))
         return Reading(
             file=str(file.path),
@@ -87,7 +86,7 @@ class _Table:
             kind=kind,
             software=kind.split(maxsplit=1)[0],
             encoding=file.encoding,
-            features=pd.DataFrame(self.columns, columns=list(FEATURE_COLUMNS)),
+            features=frame_of(self.columns),
             facts={"organisms": ";".join(known)} if known else {},
             lines=lines,
             warnings=tuple(warnings),

@@ -22,6 +22,7 @@ from exocast.vial.delimited import (
     columns_named,
     cut,
     decimal_sign,
+    frame_of,
     head_lines,
     separator_of,
 )
@@ -91,15 +92,13 @@ class Wells:
         **more: object,
     ) -> Reading:
         """The wells as a reading."""
-        import pandas as pd
-
         values = {"encoding": file.encoding if not file.members else "", **more}
         return Reading(
             file=str(file.path),
             sha256=file.sha256,
             reader=reader,
             kind=kind,
-            wells=pd.DataFrame(self.columns, columns=list(WELL_COLUMNS)),
+            wells=frame_of(self.columns),
             warnings=tuple(warnings),
             **values,  # type: ignore[arg-type]
         )
@@ -393,7 +392,7 @@ def _sniff_rdml(file: InstrumentFile) -> bool:
 
 
 def _xml_member(file: InstrumentFile) -> str | None:
-    """The document of an RDML archive: ``rdml_data.xml``, or the only XML that stands at its top."""
+    """The document of an archive: ``rdml_data.xml``, or the only XML that stands at its top."""
     if "rdml_data.xml" in file.members:
         return "rdml_data.xml"
     top = [m for m in file.members if m.lower().endswith(".xml") and "/" not in m]
@@ -642,8 +641,8 @@ def _read_ct(file: InstrumentFile) -> Reading:
     columns: dict[str, list[object]] = {c: [] for c in FEATURE_COLUMNS}
     for row, cells, missed in zip(rows, numbers, unreached, strict=True):
         for sample, value, not_reached in zip(samples, cells, missed, strict=True):
-            censored = not_reached or value == ceiling
-            _feature(columns, row, sample, ceiling if censored else value, "Cq", censored)
+            late = not_reached or value == ceiling
+            _feature(columns, row, sample, ceiling if late else value, "Cq", late)
     total = len(columns["value"])
     censored = sum(c == "above" for c in columns["censored"])
     blank = sum(bool(x) for x in columns["excluded"])
@@ -663,15 +662,13 @@ def _read_ct(file: InstrumentFile) -> Reading:
     if blank:
         message = f"{blank} of {total} wells are empty; they are missing, not 'not detected'"
         warnings.append(sheet.warning("MISSING", message))
-    import pandas as pd
-
     return Reading(
         file=str(file.path),
         sha256=file.sha256,
         reader="ct_matrix",
         kind=CT_MATRIX,
         encoding=file.encoding,
-        features=pd.DataFrame(columns, columns=list(FEATURE_COLUMNS)),
+        features=frame_of(columns),
         lines=(heading.number, last),
         warnings=tuple(warnings),
     )

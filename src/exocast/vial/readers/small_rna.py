@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from exocast.vial.delimited import frame_of
 from exocast.vial.files import InstrumentFile
 from exocast.vial.matrices import NO_NUMBER, looks_like_ct, matrix_of, matrix_sniff
 from exocast.vial.records import FEATURE_COLUMNS, Reading
@@ -24,8 +25,6 @@ def _sniff(file: InstrumentFile) -> bool:
 
 
 def _read(file: InstrumentFile) -> Reading:
-    import pandas as pd
-
     sheet, heading, rows = matrix_of(file, "a matrix of counts")
     samples = heading.cells[1:]
     columns: dict[str, list[object]] = {c: [] for c in FEATURE_COLUMNS}
@@ -54,13 +53,13 @@ def _read(file: InstrumentFile) -> Reading:
             columns["line"].append(row.number)
     warnings = []
     if missing:
-        message = f"{missing} of {len(columns['value'])} cells are empty; they are missing, not 0"
+        message = (
+            f"{missing} of {len(rows) * len(samples)} cells are empty; they are missing, not 0"
+        )
         warnings.append(sheet.warning("MISSING", message))
-    totals = dict.fromkeys(samples, 0.0)
-    for sample, value in zip(columns["sample"], columns["value"], strict=True):
-        number = float(value)  # type: ignore[arg-type]
-        totals[str(sample)] += 0.0 if math.isnan(number) else number
-    empty_samples = [s for s, total in totals.items() if total == 0]
+    table = frame_of(columns)
+    totals = table.groupby("sample", sort=False)["value"].sum()
+    empty_samples = [str(s) for s in samples if totals[s] == 0]
     if empty_samples:
         message = f"no read was counted in {', '.join(empty_samples)}; nothing follows from them"
         warnings.append(sheet.warning("EMPTY_RUN", message))
@@ -70,7 +69,7 @@ def _read(file: InstrumentFile) -> Reading:
         reader="small_rna",
         kind=KIND,
         encoding=file.encoding,
-        features=pd.DataFrame(columns, columns=list(FEATURE_COLUMNS)),
+        features=table,
         lines=(heading.number, rows[-1].number),
         warnings=tuple(warnings),
     )
