@@ -16,7 +16,7 @@ from exocast.vial.files import InstrumentFile
 from exocast.vial.records import Reading
 from exocast.vial.registry import Reader
 from exocast.vial.sheet import Sheet, sheets_of_workbook
-from exocast.vial.wells import Well, reported, role_of, well_name, well_table, well_warnings
+from exocast.vial.wells import Well, reported_in, role_of, well_name, well_table, well_warnings
 from exocast.vial.workbook import head_of_workbook
 
 KIND = "Magellan plate reader results"
@@ -41,9 +41,7 @@ def _read(file: InstrumentFile) -> Reading:
     sheet, heading = _table(file)
     place = next(i for i, c in enumerate(heading.cells) if c.lower() == WELLS)
     layout = next((i for i, c in enumerate(heading.cells) if c.lower() in LAYOUT), None)
-    labels = {
-        i: c for i, c in enumerate(heading.cells) if c and i not in {place, layout}
-    }
+    labels = {i: c for i, c in enumerate(heading.cells) if c and i not in {place, layout}}
     rows = [x for x in sheet.lines if well_name(x.cell(place))]
     tail = [x for x in sheet.lines if rows and x.number > rows[-1].number]
     settings = _settings(tail)
@@ -113,7 +111,9 @@ def _check(
             heading.number,
         )
     if not rows or not labels:
-        raise sheet.error("EMPTY_RUN", "no wells or no readings stand in the table.", heading.number)
+        raise sheet.error(
+            "EMPTY_RUN", "no wells or no readings stand in the table.", heading.number
+        )
     if len(settings) != len(labels) or any(not s.unit for s in settings):
         raise sheet.error(
             "UNIT",
@@ -143,10 +143,7 @@ def _well(
     *,
     several: bool,
 ) -> Well:
-    found = reported(
-        row.cell(column),
-        lambda text: sheet.number(Line(number=row.number, cells=(text,)), 0),
-    )
+    found = reported_in(sheet, row, column)
     sample = "" if layout is None else row.cell(layout)
     return Well(
         well=well_name(row.cell(place)),
@@ -164,9 +161,7 @@ def _well(
 
 def _said(tail: Sequence[Line], name: str) -> str:
     start = f"{name}:"
-    return next(
-        (x.cell(0)[len(start) :].strip() for x in tail if x.cell(0).startswith(start)), ""
-    )
+    return next((x.cell(0)[len(start) :].strip() for x in tail if x.cell(0).startswith(start)), "")
 
 
 def _facts(tail: Sequence[Line]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from exocast.vial.registry import Reader
 from exocast.vial.sheet import Sheet, heading_key, sheet_of_text, unit_word, unquoted_lines
 from exocast.vial.wells import (
     Well,
-    reported,
+    reported_in,
     role_of,
     row_name,
     well_name,
@@ -210,13 +210,8 @@ def _places(sheet: Sheet, head: Line, names: Line) -> list[tuple[int, str, str]]
     return places
 
 
-def _well(
-    sheet: Sheet, head: Line, line: Line, column: int, name: str, wavelength: str
-) -> Well:
-    found = reported(
-        line.cell(column),
-        lambda text: sheet.number(Line(number=line.number, cells=(text,)), 0),
-    )
+def _well(sheet: Sheet, head: Line, line: Line, column: int, name: str, wavelength: str) -> Well:
+    found = reported_in(sheet, line, column)
     # A luminescence of all wavelengths has '0' there.
     several = len(head.cell(WAVELENGTHS).split()) > 1
     return Well(
@@ -266,7 +261,9 @@ def _add_group(
     plates: set[str],
 ) -> None:
     quantity = next((i for i, k in enumerate(keys) if re.match(r"standard ?value", k)), None)
-    factor = next((i for i, k in enumerate(keys) if re.match(r"dil(ution|\.)? ?(factor)?$", k)), None)
+    factor = next(
+        (i for i, k in enumerate(keys) if re.match(r"dil(ution|\.)? ?(factor)?$", k)), None
+    )
     unit = ""
     if quantity is not None:
         unit = re.sub(r"(?i)^standard ?value", "", lines[0].cell(quantity)).strip(" ()[]")
