@@ -1,4 +1,4 @@
-"""A text export as lines of cells that know their file: where a number stands, how it is written."""
+"""An export as lines of cells that know their file: where a number stands, how it is written."""
 
 from __future__ import annotations
 
@@ -65,8 +65,17 @@ class Sheet:
         InstrumentFileError
             When the cell is no number or could be read in two ways.
         """
-        text = line.cell(column)
-        where = self.where(line.number)
+        return self.text_number(line.cell(column), line.number)
+
+    def text_number(self, text: str, line: int) -> float:
+        """Number in a text that stands in a line, such as a part of a cell.
+
+        Raises
+        ------
+        InstrumentFileError
+            As :meth:`number`.
+        """
+        where = self.where(line)
         if self.decimal_comma and _THOUSANDS.fullmatch(text):
             raise InstrumentFileError(
                 f"'{text}' can be read in two ways: other numbers of this file have a decimal "

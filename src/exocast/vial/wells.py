@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exocast.errors import InstrumentFileError
+from exocast.vial.cells import Line
 from exocast.vial.records import WELL_COLUMNS, VialWarning
+from exocast.vial.sheet import Sheet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,6 +126,24 @@ def reported(cell: str, read: Callable[[str], float]) -> Reported:
         censored = "above" if limit.group(1) == ">" else "below"
         return Reported(value=read(limit.group(2)), censored=censored, reason=text)
     return Reported(value=read(text))
+
+
+def reported_in(sheet: Sheet, line: Line, column: int) -> Reported:
+    """What the cell of a sheet says, as :func:`reported`.
+
+    Parameters
+    ----------
+    sheet
+        Knows how numbers are written.
+    line, column
+        The cell; a column beyond the end of the line is an empty cell.
+
+    Raises
+    ------
+    InstrumentFileError
+        When the cell is neither a number nor one of the words; names file and line.
+    """
+    return reported(line.cell(column), lambda text: sheet.text_number(text, line.number))
 
 
 def _or_nan(text: str, read: Callable[[str], float]) -> float:

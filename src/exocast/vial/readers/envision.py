@@ -19,7 +19,7 @@ from exocast.vial.sheet import Sheet, columns_of, sheet_of_text, unquoted_lines
 from exocast.vial.wells import (
     Well,
     column_numbers,
-    reported,
+    reported_in,
     role_of,
     row_letter,
     row_name,
@@ -170,8 +170,10 @@ def _width(line: Line) -> int:
 
 def _is_row(line: Line) -> bool:
     cells = [c for c in line.cells[: _width(line)] if c]
-    return len(cells) > 1 and not any(re.search(r"[A-Za-z]{3}.*[ :=]|:", c) for c in cells) and (
-        re.fullmatch(r"[-+]?[\d.,]+([eE][-+]?\d+)?|[A-Z*?<>#/-]+", cells[0]) is not None
+    return (
+        len(cells) > 1
+        and not any(re.search(r"[A-Za-z]{3}.*[ :=]|:", c) for c in cells)
+        and (re.fullmatch(r"[-+]?[\d.,]+([eE][-+]?\d+)?|[A-Z*?<>#/-]+", cells[0]) is not None)
     )
 
 
@@ -203,10 +205,7 @@ def _wells(
         for i in range(_width(line)):
             name = f"{row_name(r)}{i + 1}"
             code = layout.get((plate.number, name), "")
-            found = reported(
-                line.cell(i),
-                lambda text: sheet.number(Line(number=line.number, cells=(text,)), 0),
-            )
+            found = reported_in(sheet, line, i)
             wells.append(
                 Well(
                     plate=plate.number,

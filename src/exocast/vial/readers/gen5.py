@@ -20,7 +20,7 @@ from exocast.vial.sheet import Sheet, sheet_of_text, unquoted_lines
 from exocast.vial.wells import (
     Well,
     column_numbers,
-    reported,
+    reported_in,
     role_of,
     row_letter,
     well_table,
@@ -237,10 +237,7 @@ def _labelled(line: Line, numbers: dict[int, int]) -> bool:
 
 
 def _well(sheet: Sheet, plate: _Plate, line: Line, column: int, name: str, label: str) -> Well:
-    found = reported(
-        line.cell(column),
-        lambda text: sheet.number(Line(number=line.number, cells=(text,)), 0),
-    )
+    found = reported_in(sheet, line, column)
     sample = plate.ids.get(name, "")
     role = role_of(sample)
     content = plate.contents.get(name, math.nan)

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from exocast.errors import InstrumentFileError
 from exocast.vial.cells import Line
@@ -183,7 +184,7 @@ def _checked(sheet: Sheet, counts: list[_Count], heading: Line) -> list[_Count]:
                 found[0].line,
             )
         ordered = sorted(found, key=lambda c: c.size_um)
-        for small, large in zip(ordered, ordered[1:], strict=False):
+        for small, large in pairwise(ordered):
             # A cumulative count holds all larger particles, so it cannot rise with size.
             if large.count > small.count:
                 raise sheet.error(

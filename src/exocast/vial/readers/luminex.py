@@ -17,7 +17,7 @@ from exocast.vial.files import InstrumentFile
 from exocast.vial.records import Reading, VialWarning
 from exocast.vial.registry import Reader
 from exocast.vial.sheet import Sheet, sheet_of_text, unit_word, unquoted_lines
-from exocast.vial.wells import Well, reported, role_of, well_name, well_table, well_warnings
+from exocast.vial.wells import Well, reported_in, role_of, well_name, well_table, well_warnings
 
 KIND = "Luminex xPONENT export"
 DATA_TYPE = "datatype:"
@@ -154,13 +154,7 @@ def _wells(sheet: Sheet, sections: dict[str, _Section], median: _Section) -> lis
             )
         role = role_of(sample)
         for analyte, column in analytes.items():
-            cell = line.cell(column)
-            found = reported(
-                cell or "not reported",
-                lambda text, line=line: sheet.number(
-                    Line(number=line.number, cells=(text,)), 0
-                ),
-            )
+            found = reported_in(sheet, line, column)
             quantity = nominal.get((sample, analyte), math.nan)
             wells.append(
                 Well(
@@ -185,7 +179,9 @@ def _wells(sheet: Sheet, sections: dict[str, _Section], median: _Section) -> lis
 
 def _units(sections: dict[str, _Section]) -> dict[str, str]:
     section = sections.get("units")
-    row = next((x for x in section.lines if x.cell(0).lower() == "units:"), None) if section else None
+    row = (
+        next((x for x in section.lines if x.cell(0).lower() == "units:"), None) if section else None
+    )
     if section is None or row is None:
         return {}
     return {
@@ -224,7 +220,11 @@ def _bead_warnings(
 ) -> list[VialWarning]:
     """Medians that rest on fewer beads than the protocol asked for."""
     counts, wanted = sections.get("count"), sections.get("per bead count")
-    row = next((x for x in wanted.lines if x.cell(0).lower() == "per bead:"), None) if wanted else None
+    row = (
+        next((x for x in wanted.lines if x.cell(0).lower() == "per bead:"), None)
+        if wanted
+        else None
+    )
     if counts is None or wanted is None or row is None:
         return []
     least = {a: sheet.number(row, i) for a, i in wanted.analytes().items()}
@@ -260,7 +260,7 @@ def _instrument_warnings(sheet: Sheet, sections: dict[str, _Section]) -> list[Vi
     return [
         sheet.warning(
             "INSTRUMENT",
-            f"the instrument says of {len(lines)} wells ({_place(lines[0].cell(0))} ...): {message}",
+            f"of {len(lines)} wells ({_place(lines[0].cell(0))} ...) it says itself: {message}",
             lines[0].number,
         )
         for message, lines in wells.items()

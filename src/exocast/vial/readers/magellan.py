@@ -16,7 +16,7 @@ from exocast.vial.files import InstrumentFile
 from exocast.vial.records import Reading
 from exocast.vial.registry import Reader
 from exocast.vial.sheet import Sheet, sheets_of_workbook
-from exocast.vial.wells import Well, reported, role_of, well_name, well_table, well_warnings
+from exocast.vial.wells import Well, reported_in, role_of, well_name, well_table, well_warnings
 from exocast.vial.workbook import head_of_workbook
 
 KIND = "Magellan plate reader results"
@@ -143,10 +143,7 @@ def _well(
     *,
     several: bool,
 ) -> Well:
-    found = reported(
-        row.cell(column),
-        lambda text: sheet.number(Line(number=row.number, cells=(text,)), 0),
-    )
+    found = reported_in(sheet, row, column)
     sample = "" if layout is None else row.cell(layout)
     return Well(
         well=well_name(row.cell(place)),

@@ -13,7 +13,7 @@ from exocast.vial.files import InstrumentFile
 from exocast.vial.records import Reading
 from exocast.vial.registry import Reader
 from exocast.vial.sheet import Sheet, columns_of, first_line, sheet_of_text, unquoted_lines
-from exocast.vial.wells import Well, reported, well_name, well_table, well_warnings
+from exocast.vial.wells import Well, reported_in, well_name, well_table, well_warnings
 
 KIND = "MSD Workbench export"
 WANTED = ("sample", "assay", "well", "spot", "signal")
@@ -69,9 +69,7 @@ def _read(file: InstrumentFile) -> Reading:
     )
 
 
-def _well(
-    sheet: Sheet, line: Line, columns: dict[str, int], width: int, plate: str
-) -> Well:
+def _well(sheet: Sheet, line: Line, columns: dict[str, int], width: int, plate: str) -> Well:
     name = well_name(line.cell(columns["well"]))
     if not name or len(line.cells) < width:
         raise sheet.error(
@@ -84,10 +82,7 @@ def _well(
     sample = line.cell(columns["sample"])
     role = _role(sample)
     concentration = _optional(sheet, line, columns, "concentration")
-    found = reported(
-        line.cell(columns["signal"]),
-        lambda text: sheet.number(Line(number=line.number, cells=(text,)), 0),
-    )
+    found = reported_in(sheet, line, columns["signal"])
     spots = line.cell(columns["spot"])
     return Well(
         plate=plate,
@@ -116,6 +111,4 @@ def _optional(sheet: Sheet, line: Line, columns: dict[str, int], name: str) -> f
     return sheet.number(line, columns[name]) if name in columns else math.nan
 
 
-READERS = (
-    Reader(name="msd", kind=KIND, sniff=_sniff, read=_read, most_bytes=20_000_000),
-)
+READERS = (Reader(name="msd", kind=KIND, sniff=_sniff, read=_read, most_bytes=20_000_000),)

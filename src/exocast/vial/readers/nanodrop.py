@@ -24,7 +24,7 @@ from exocast.vial.sheet import (
     unit_word,
     unquoted_lines,
 )
-from exocast.vial.wells import reported, well_name
+from exocast.vial.wells import reported_in, well_name
 
 KIND = "NanoDrop table"
 METHOD = "UV"
@@ -172,10 +172,7 @@ def _known(sheet: Sheet, line: Line, unit: str, value: Value) -> str:
 
 
 def _value(sheet: Sheet, line: Line, column: int, name: int) -> Value:
-    found = reported(
-        line.cell(column),
-        lambda text: sheet.number(Line(number=line.number, cells=(text,)), 0),
-    )
+    found = reported_in(sheet, line, column)
     label = line.cell(name)
     return Value(
         name=well_name(label) or label,

@@ -23,7 +23,7 @@ from exocast.vial.sheet import (
     unit_word,
     unquoted_lines,
 )
-from exocast.vial.wells import Reported, reported
+from exocast.vial.wells import reported_in
 
 KIND = "Qubit fluorometer export"
 METHOD = "fluorescence"
@@ -101,8 +101,10 @@ def _columns(sheet: Sheet, heading: Line, keys: Sequence[str]) -> dict[str, int]
     missing = [name for name, i in found.items() if i < 0]
     behind = [keys[found[n] + 1 : found[n] + 2] for n in ("tube", "original")]
     if missing or behind != [["units"], ["units"]]:
-        what = f"columns are missing ({', '.join(missing)})" if missing else (
-            "'Units' does not stand right behind each of the two concentrations"
+        what = (
+            f"columns are missing ({', '.join(missing)})"
+            if missing
+            else ("'Units' does not stand right behind each of the two concentrations")
         )
         raise sheet.error(
             "COLUMNS",
@@ -114,10 +116,7 @@ def _columns(sheet: Sheet, heading: Line, keys: Sequence[str]) -> dict[str, int]
 
 
 def _value(sheet: Sheet, line: Line, column: int, date: int, unit: str) -> Value:
-    found: Reported = reported(
-        line.cell(column),
-        lambda text: sheet.number(Line(number=line.number, cells=(text,)), 0),
-    )
+    found = reported_in(sheet, line, column)
     if not math.isnan(found.value) and unit not in NG_PER_ML:
         raise sheet.error(
             "UNIT",

@@ -18,7 +18,7 @@ from exocast.vial.sheet import Sheet, sheets_of_workbook
 from exocast.vial.wells import (
     Well,
     column_numbers,
-    reported,
+    reported_in,
     row_letter,
     row_name,
     well_table,
@@ -134,10 +134,7 @@ def _row(
     for i, n in numbers.items():
         if not line.cell(i):
             continue
-        found = reported(
-            line.cell(i),
-            lambda text: sheet.number(Line(number=line.number, cells=(text,)), 0),
-        )
+        found = reported_in(sheet, line, i)
         wells.append(
             Well(
                 plate=plate,

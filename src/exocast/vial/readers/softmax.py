@@ -21,7 +21,7 @@ from exocast.vial.registry import Reader
 from exocast.vial.sheet import Sheet, heading_key, sheet_of_text, unit_word, unquoted_lines
 from exocast.vial.wells import (
     Well,
-    reported,
+    reported_in,
     role_of,
     row_name,
     well_name,
@@ -211,10 +211,7 @@ def _places(sheet: Sheet, head: Line, names: Line) -> list[tuple[int, str, str]]
 
 
 def _well(sheet: Sheet, head: Line, line: Line, column: int, name: str, wavelength: str) -> Well:
-    found = reported(
-        line.cell(column),
-        lambda text: sheet.number(Line(number=line.number, cells=(text,)), 0),
-    )
+    found = reported_in(sheet, line, column)
     # A luminescence of all wavelengths has '0' there.
     several = len(head.cell(WAVELENGTHS).split()) > 1
     return Well(

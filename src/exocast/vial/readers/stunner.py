@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from exocast.errors import InstrumentFileError
@@ -26,7 +26,7 @@ from exocast.vial.sheet import (
     sheets_of_workbook,
     unquoted_lines,
 )
-from exocast.vial.wells import Reported, Well, reported, well_name, well_table, well_warnings
+from exocast.vial.wells import Well, reported_in, well_name, well_table, well_warnings
 from exocast.vial.workbook import head_of_workbook, is_workbook
 
 KIND = "Stunner or Lunatic report"
@@ -198,16 +198,8 @@ def _named(
     return _Attribute(name=name, method=attribute.method, unit=attribute.unit)
 
 
-def _reported(sheet: Sheet, line: Line, column: int) -> Reported:
-    # The name of the unit stands in the heading, so a cell is a number or a word.
-    cells = Line(number=line.number, cells=(line.cell(column),))
-    return reported(
-        cells.cell(0), lambda text: sheet.number(Line(number=line.number, cells=(text,)), 0)
-    )
-
-
 def _value(sheet: Sheet, line: Line, column: int, well: str, attribute: _Attribute) -> Value:
-    found = _reported(sheet, line, column)
+    found = reported_in(sheet, line, column)
     none = attribute.zero_is_none and found.value == 0
     return Value(
         name=well,
@@ -231,7 +223,7 @@ def _absorbances(
     for key, column in columns.items():
         if not re.fullmatch(r"a\d{3}", key):
             continue
-        found = _reported(sheet, line, column)
+        found = reported_in(sheet, line, column)
         wells.append(
             Well(
                 plate=line.cell(columns[PLATE]),
@@ -251,7 +243,7 @@ def _absorbances(
 
 
 def _measurements(
-    values: dict[tuple[str, _Attribute], Sequence[Value]],
+    values: Mapping[tuple[str, _Attribute], Sequence[Value]],
 ) -> tuple[Measurement, ...]:
     return tuple(
         Measurement(

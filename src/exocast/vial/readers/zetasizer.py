@@ -219,9 +219,10 @@ def _iso(text: str) -> str:
     if match is None or month is None:
         return text
     day, year = int(match.group(1)), int(match.group(3))
-    clock = [int(g or 0) for g in match.groups()[3:]]
+    hour, minute, second = (int(g or 0) for g in match.groups()[3:])
     try:
-        return datetime(year, month, day, *clock).isoformat()  # noqa: DTZ001 - the file has no zone
+        # The file names no zone.
+        return datetime(year, month, day, hour, minute, second).isoformat()  # noqa: DTZ001
     except ValueError:
         return text
 
