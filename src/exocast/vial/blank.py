@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincinv, ndtr
+from scipy.special import gammaincinv
 
 from exocast.errors import InstrumentFileError, InvalidInput
 from exocast.evidence.rows import package_table
@@ -26,7 +26,7 @@ from exocast.vial.records import VialWarning
 from exocast.vial.runs import Counted, Run, capture_spreads, counted_runs
 
 Array = NDArray[np.float64]
-POINTS = 41
+POINTS = 21
 LEVELS = 1001  # equally likely levels of the buffer over which a difference is averaged
 BIN_NM = 10.0
 
@@ -176,12 +176,8 @@ def buffer_levels(blanks: Sequence[Counted], samples: Sequence[Counted]) -> Arra
                 where=blanks[0].run.export.file,
             )
         law = _further_preparation(used)
-        z = np.linspace(-8.0, 8.0, 4001)
-        grid = law.mean + law.sd * z
-        with np.errstate(divide="ignore"):
-            below = ndtr((grid[:, None] - law.centre) / np.sqrt(law.variance)) @ law.weight
-        rising = np.concatenate([[True], np.diff(below) > 0])
-        return np.asarray(np.exp(np.interp(shares, below[rising], grid[rising])))
+        values, below = law.table()
+        return np.asarray(np.exp(np.interp(shares, below, values)))
     per_track = _level_of_one_track([c for c in (*blanks, *samples) if len(c.logs)])
     if per_track is None:
         raise InstrumentFileError(
@@ -249,12 +245,12 @@ def _difference_interval(law: Mixture, buffer: Array, shares: tuple[float, ...])
     """Quantiles of the sample's level less that of the buffer."""
     from scipy.optimize import brentq
 
-    sd = np.sqrt(law.variance)
+    values, shares_below = law.table()
 
     def below(x: float) -> float:
         positive = buffer + x > 0
         logs = np.log(buffer[positive] + x)
-        each = ndtr((logs[:, None] - law.centre) / sd) @ law.weight
+        each = np.interp(logs, values, shares_below, left=0.0, right=1.0)
         return float(each.sum()) / len(buffer)
 
     top = math.exp(law.quantile(1 - 1e-9))
