@@ -123,8 +123,9 @@ def qubit() -> str:
     lines = [head]
     for i, z in enumerate(normal_scores(7, "protein", 3)):
         sample = PROTEIN_UG_PER_ML * math.exp(0.05 * z)
+        tube = sample / 20 * 1e3
         lines.append(
-            f"2026-11-01,Protein (synthetic),lot 7,11/01/2026 10:0{i}:00 AM,{sample / 20 * 1e3:.0f},"
+            f"2026-11-01,Protein (synthetic),lot 7,11/01/2026 10:0{i}:00 AM,{tube:.0f},"
             f"ng/mL,{sample:.2f},µg/mL,10,20,60.1,900.4,7800.2,Blue,Red,,{120 * sample:.1f}"
         )
     return "\n".join(lines) + "\n"

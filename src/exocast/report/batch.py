@@ -660,8 +660,10 @@ def _reporting_section(made: MeasuredBatch) -> Section:
 
 
 def _doubts_section(made: MeasuredBatch) -> Section:
-    shown: Sequence[VialWarning] = made.warnings[:SHOWN_WARNINGS]
-    more = len(made.warnings) - len(shown)
+    said = (*made.warnings, *(made.sizes.warnings if made.sizes is not None else ()))
+    every: Sequence[VialWarning] = tuple(dict.fromkeys(said))
+    shown = every[:SHOWN_WARNINGS]
+    more = len(every) - len(shown)
     return Section(
         key="doubts",
         title="What to know before relying on it",

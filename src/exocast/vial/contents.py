@@ -24,6 +24,17 @@ from exocast.vial.batch import (
     Volumes,
     named_files,
 )
+from exocast.vial.cargo import (
+    CargoEstimate,
+    Preparation,
+    copies_per_ml,
+    copies_per_vesicle,
+    digital_copies,
+    library_shares,
+    quantify,
+    standard_curve,
+)
+from exocast.vial.measure import Estimate
 from exocast.vial.misev import Shown
 from exocast.vial.records import Measurement, Reading, VialWarning
 from exocast.vial.registry import read_file
@@ -313,8 +324,6 @@ def _shares(
     reading: Reading, entry: CargoFile, name: str
 ) -> tuple[list[Quantity], list[VialWarning]]:
     """The commonest small RNAs of a library: relative, never copies."""
-    from exocast.vial.cargo import library_shares
-
     assert reading.features is not None
     if "count" not in set(reading.features["unit"]):
         message = "a matrix of cycles without standards gives no copies; it is read and shown"
@@ -338,15 +347,6 @@ def _shares(
 def _copies(
     reading: Reading, entry: CargoFile, name: str, count: Quantity | None
 ) -> tuple[list[Quantity], list[VialWarning]]:
-    from exocast.vial.cargo import (
-        CargoEstimate,
-        copies_per_ml,
-        copies_per_vesicle,
-        digital_copies,
-        quantify,
-        standard_curve,
-    )
-
     assert reading.wells is not None
     warnings: list[VialWarning] = []
     sample, target = _sample_and_target(reading, entry)
@@ -388,9 +388,7 @@ def _sample_and_target(reading: Reading, entry: CargoFile) -> tuple[str, str]:
     return entry.sample or samples[0], entry.target or targets[0]
 
 
-def _preparation(volumes: Volumes) -> object:
-    from exocast.vial.cargo import Preparation
-
+def _preparation(volumes: Volumes) -> Preparation:
     def ul(text: str | None) -> float | None:
         return None if text is None else magnitude(text, "uL")
 
@@ -403,10 +401,7 @@ def _preparation(volumes: Volumes) -> object:
     )
 
 
-def _of_cargo(found: object, name: str, what: str) -> Quantity:
-    from exocast.vial.cargo import CargoEstimate
-
-    assert isinstance(found, CargoEstimate)
+def _of_cargo(found: CargoEstimate, name: str, what: str) -> Quantity:
     value, low, high = (
         math.nan if x is None else float(x) for x in (found.value, found.low, found.high)
     )
@@ -423,9 +418,7 @@ def _of_cargo(found: object, name: str, what: str) -> Quantity:
     )
 
 
-def _as_estimate(count: Quantity) -> object:
-    from exocast.vial.measure import Estimate
-
+def _as_estimate(count: Quantity) -> Estimate:
     return Estimate(
         value=count.value,
         low=count.low,

@@ -5,6 +5,7 @@ What was measured becomes rows of this batch; what was not is filled from the po
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -89,8 +90,6 @@ class MeasuredBatch:
         Where several dilutions, or two methods, were measured.
     size
         Law of the sizes that a forecast takes, over all captures; ``pooled`` holds the bins.
-    sizes
-        Percentiles with intervals, and whether one law or two fit.
     protein, purity
         Where protein was measured.
     potency
@@ -113,7 +112,6 @@ class MeasuredBatch:
     linearity: DilutionLinearity | None
     comparison: MethodComparison | None
     size: SizeFit | None
-    sizes: SizeEstimate | None
     pooled: ParticleExport | None
     protein: Quantity | None
     purity: Purity | None
@@ -123,6 +121,11 @@ class MeasuredBatch:
     warnings: tuple[VialWarning, ...]
     description: VialDescription
     readings: tuple[tuple[str, Reading], ...]
+
+    @functools.cached_property
+    def sizes(self) -> SizeEstimate | None:
+        """Percentiles with intervals, and whether one law or two fit; no forecast needs them."""
+        return None if self.pooled is None else estimate_sizes(self.pooled)
 
 
 @dataclass
@@ -185,11 +188,10 @@ def measure_batch(
     net = _net(given, blanks, work)
     count = None if estimate is None else _count(estimate, net, given)
     pooled = pooled_export(given) if given else None
-    size, sizes = None, None
+    size = None
     if pooled is not None:
         size, said = measure_size(pooled)
-        sizes = estimate_sizes(pooled)
-        work.warnings += (*said, *sizes.warnings)
+        work.warnings += said
     protein = _protein(batch, work)
     potency = _potency(batch, work)
     findings = _contents(batch, work, count)
@@ -216,7 +218,6 @@ def measure_batch(
         linearity=_linearity(given, work),
         comparison=_comparison(batch, work),
         size=size,
-        sizes=sizes,
         pooled=pooled,
         protein=protein,
         purity=ratio,
