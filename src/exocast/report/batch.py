@@ -42,7 +42,7 @@ from exocast.vial.size import SizeFit
 from exocast.vial.size_estimate import Interval
 
 Array = NDArray[np.float64]
-LOTS, VIALS = 400, 12
+LOTS, VIALS = 2000, 4
 SEED = 1
 BAND = (0.05, 0.5, 0.95)
 SHOWN_WARNINGS = 60
@@ -406,9 +406,9 @@ def _count_section(made: MeasuredBatch) -> Section:
     else:
         words.append("No buffer was measured, so nothing is taken off for it.")
     if made.linearity is not None:
-        words.append(made.linearity.verdict)
+        words.append(_sentence(made.linearity.verdict))
     if made.comparison is not None:
-        words.append(made.comparison.meaning)
+        words.append(_sentence(made.comparison.meaning))
     table = Table(
         caption="Opened vials, drawn towards the batch as far as they can be told apart",
         columns=("Vial", "particles/mL", "95 %", "captures used"),
@@ -423,6 +423,10 @@ def _count_section(made: MeasuredBatch) -> Section:
         ),
     )
     return Section(key="count", title="Particles", words=tuple(words), tables=(table,))
+
+
+def _sentence(text_: str) -> str:
+    return f"{text_[0].upper()}{text_[1:].rstrip('.')}."
 
 
 def _known(level: Any, name: str) -> str:
@@ -497,9 +501,9 @@ def _content_section(made: MeasuredBatch) -> Section:
         else ("protein", "not measured", "–", "–")
     ]
     rows += [(q.how, _valued(q), _ends(q), ", ".join(q.by)) for q in made.findings]
-    words = []
+    words = _identity_words(made)
     if made.purity is not None:
-        words = [
+        words += [
             f"{p.meaning[0].upper()}{p.meaning[1:]}: {large(p.published)}; {_side(p.position)}."
             for p in made.purity.published
         ]
@@ -517,6 +521,20 @@ def _content_section(made: MeasuredBatch) -> Section:
             ),
         ),
     )
+
+
+def _identity_words(made: MeasuredBatch) -> list[str]:
+    """Which proteins were shown, by what they are evidence of."""
+    words = []
+    for what, said in (
+        ("transmembrane", "Transmembrane or GPI-anchored proteins"),
+        ("cytosolic", "Cytosolic proteins that bind membranes"),
+        ("contaminant", "Expected contaminants"),
+    ):
+        names = dict.fromkeys(s.name for s in made.shown if s.what == what and s.name)
+        if names:
+            words.append(f"{said}: {', '.join(names)}.")
+    return words
 
 
 def _side(position: str) -> str:
@@ -583,9 +601,9 @@ def _worth_words(worths: Worths) -> str:
     outcome = f"the difference in pain after {worths.week:.0f} weeks"
     if best is None or best.narrowing < 2 * best.error:
         return (
-            f"No number of the vial decides {outcome}: all of them known exactly would narrow its "
-            f"interval by {_narrower(together)}; what an assay means in people is what is not "
-            "known."
+            f"No single number of the vial decides {outcome}: all of them known exactly would "
+            f"narrow its interval by {_narrower(together)}. What an assay means in people is what "
+            "is not known."
         )
     return (
         f"Knowing {best.keys[0].removeprefix('vial.')} exactly would narrow the interval of "
@@ -790,10 +808,15 @@ def _count(made: MeasuredBatch, size: tuple[float, float]) -> Figure:
 
 
 def _marks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers on a log axis: 1, 2 and 5 of each decade, thinned to a few."""
+    """Round numbers on a log axis, of each decade as many as there is room for."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    found = [m * 10.0**k for k in decades for m in (1, 2, 5) if low <= m * 10.0**k <= high]
-    return found[:: math.ceil(len(found) / most)] if found else [low, high]
+    found: list[float] = []
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 5, 7), (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)):
+        more = [m * 10.0**k for k in decades for m in steps if low <= m * 10.0**k <= high]
+        if len(more) > most:
+            break
+        found = more
+    return found or [math.sqrt(low * high)]
 
 
 def _clipped(text_: str, most: int = 22) -> str:

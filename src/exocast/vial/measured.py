@@ -96,6 +96,8 @@ class MeasuredBatch:
         Relative potency, where it was measured.
     findings
         Everything else that was measured: cargo, markers, light scattering.
+    shown
+        What the files are evidence of.
     reporting
         The reporting list.
     description
@@ -117,6 +119,7 @@ class MeasuredBatch:
     purity: Purity | None
     potency: Quantity | None
     findings: tuple[Quantity, ...]
+    shown: tuple[Shown, ...]
     reporting: tuple[Item, ...]
     warnings: tuple[VialWarning, ...]
     description: VialDescription
@@ -223,6 +226,7 @@ def measure_batch(
         purity=ratio,
         potency=potency,
         findings=findings,
+        shown=tuple(work.shown),
         reporting=reporting(work.shown, [(n.item, n.reason) for n in batch.not_applicable]),
         warnings=tuple(_once(work.warnings)),
         description=_as_vial(batch, protein, potency),
