@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_exports import codes, export, run
+from scipy.stats import norm
 
 from exocast.errors import InstrumentFileError, InvalidInput
+from exocast.evidence.chance import value_of
 from exocast.evidence.rows import package_table
 from exocast.vial import measure
 from exocast.vial.batch_estimate import estimate_batch, posterior_of
-from exocast.vial.nested import known_spread
+from exocast.vial.nested import known_spread, nested, spread_of
 from exocast.vial.runs import Run, counted, counted_runs
 
 ROWS = package_table("vial", "population")
@@ -266,6 +268,22 @@ def test_fixed_spreads_err_to_the_side_that_theory_says():
     high = script.coverage(design, REPLICATES, seed=1, score=script.FIXED["upper quartile"], laws=1)
     assert low.mean_90 > 0.92
     assert high.mean_90 < low.mean_90
+
+
+@pytest.mark.parametrize("score", [-0.6745, 0.0, 0.6745])
+def test_coverage_of_one_capture_at_fixed_spreads_is_a_closed_form(score):
+    # One capture teaches no spread: the interval has one width, and the truth is normal.
+    script = load_script()
+    design = script.Design(vials=1, preparations=1, captures=1)
+    names = (script.LEVEL, "run_spread", "vial_spread")
+    priors = [spread_of(ROWS[n], p) for n, p in zip(names, script.POINTS, strict=True)]
+    counting = np.full((1, 1, 1), 1 / script.TRACKS)
+    half = nested(np.zeros((1, 1, 1)), counting, *priors).batch().quantile(0.95)
+    fixed = [float(value_of(ROWS[n], np.asarray(score))) for n in names]
+    total = math.sqrt(1 / script.TRACKS + sum(s**2 for s in fixed))
+    wanted = 2 * norm.cdf(half / total) - 1
+    found = script.coverage(design, 4000, seed=3, score=score, laws=1).mean_90
+    assert found == pytest.approx(wanted, abs=4 * math.sqrt(wanted * (1 - wanted) / 4000) + 1e-3)
 
 
 def test_intervals_would_fail_without_the_outer_levels():

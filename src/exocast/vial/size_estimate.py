@@ -219,16 +219,17 @@ def percentiles(centres_nm: Array, shares: Array, tracks: Array) -> dict[str, In
                 for d, n in zip(drawn, tracks, strict=True)
             ]
         )
-        together = np.sum(drawn, axis=0, dtype=np.float64)
-        pooled = _numbers(edges, together, tracks.sum()).var(axis=0)
+        together = np.stack(drawn).sum(axis=0).astype(np.float64)
+        pooled = _numbers(edges, together, float(tracks.sum())).var(axis=0)
     names = ("d10_nm", "d50_nm", "d90_nm", "span", "share_small")
     found = {}
     for i, name in enumerate(names):
         reach = _reach(single[:, i], counting[:, i].mean(), pooled[i], part, known=known)
         back = expit if name == "share_small" else np.exp
         ends = whole[i] - reach, whole[i] + reach
-        if not math.isfinite(whole[i]):  # all or none are small: the law of a count of nothing
-            found[name] = _extreme_share(float(expit(whole[i])), float(tracks.sum()))
+        share = float(expit(whole[i]))
+        if name == "share_small" and _is_extreme(share, float(tracks.sum())):
+            found[name] = _extreme_share(share, float(tracks.sum()))
         else:
             found[name] = Interval(
                 value=float(back(whole[i])), low=float(back(ends[0])), high=float(back(ends[1]))
@@ -283,14 +284,19 @@ def _reach(single: Array, counting: float, pooled: float, part: Array, *, known:
     return float(t.ppf(0.975, max(1.0, freedom))) * math.sqrt(total)
 
 
+def _is_extreme(share: float, n: float) -> bool:
+    """Whether less than half a particle, of ``n``, is inside or outside."""
+    least = 0.5 / n if math.isfinite(n) else 1e-12
+    return share < least or share > 1.0 - least
+
+
 def _extreme_share(share: float, n: float) -> Interval:
-    """All or none of ``n`` particles, with Jeffreys' prior."""
+    """All or none of ``n`` particles: one-sided 95 % limit, with Jeffreys' prior."""
     if not math.isfinite(n):
         return Interval(value=share, low=math.nan, high=math.nan)
-    seen = share * n
-    low = 0.0 if share == 0 else float(betaincinv(seen + 0.5, n - seen + 0.5, 0.05))
-    high = 1.0 if share == 1 else float(betaincinv(seen + 0.5, n - seen + 0.5, 0.95))
-    return Interval(value=share, low=low, high=high)
+    if share < 0.5:
+        return Interval(value=share, low=0.0, high=float(betaincinv(0.5, n + 0.5, 0.95)))
+    return Interval(value=share, low=float(betaincinv(n + 0.5, 0.5, 0.05)), high=1.0)
 
 
 # Laws -------------------------------------------------------------------------------------------
@@ -391,15 +397,17 @@ def _integrated(bins: Bins3, floor: Row, width_row: Row) -> dict[str, Interval] 
     """One law with the floor integrated over: a grid around what the bins leave of the priors."""
     fixed = not floor.spread
     low, high = np.array([-3.0, -3.0]), np.array([3.0, 3.0])
+    start = _moments(bins)
     for _ in range(PASSES):
         z_m = np.zeros(1) if fixed else np.linspace(low[0], high[0], NODES[0])
         z_w = np.linspace(low[1], high[1], NODES[1])
         grid_m, grid_w = (g.ravel() for g in np.meshgrid(z_m, z_w, indexing="ij"))
         middle, width = np.log(value_of(floor, grid_m)), value_of(width_row, grid_w)
-        x, covariance, log_weight = _laplace(bins, middle, width)
+        x, covariance, log_weight = _laplace(bins, middle, width, start)
         log_weight = log_weight - (grid_m**2 + grid_w**2) / 2
         if not np.isfinite(log_weight).any():
             return None
+        start = x[np.argmax(log_weight)]
         kept = log_weight > log_weight.max() - 10
         steps = np.array([6.0 / NODES[0], (z_w[1] - z_w[0])])
         if not fixed:
@@ -466,20 +474,22 @@ def _slopes(bins: Bins3, x: Array, log_detection: Array) -> tuple[Array, Array]:
     return log_each @ counts - total * log_seen, slope
 
 
-def _laplace(bins: Bins3, middle: Array, width: Array) -> tuple[Array, Array, Array]:
-    """Maximum, covariance and log evidence of one law for each floor, all at once (Newton)."""
-    counts = bins[2]
-    centre = (bins[0] + bins[1]) / 2
+def _moments(bins: Bins3) -> Array:
+    """Mean of the logarithm of the diameter, and logarithm of its standard deviation."""
+    centre, counts = (bins[0] + bins[1]) / 2, bins[2]
     mean = float(np.average(centre, weights=counts))
     sd = math.sqrt(float(np.average((centre - mean) ** 2, weights=counts)))
-    start = [mean, math.log(min(max(sd, 2 * NARROWEST), WIDEST / 2))]
-    x = np.tile(np.array(start), (len(middle), 1))
+    return np.array([mean, math.log(min(max(sd, 2 * NARROWEST), WIDEST / 2))])
+
+
+def _laplace(bins: Bins3, middle: Array, width: Array, start: Array) -> tuple[Array, Array, Array]:
+    """Maximum, covariance and log evidence of one law for each floor, all at once (Newton)."""
+    x = np.tile(start, (len(middle), 1))
     lowest, highest = np.array([LOW_MU, LOW_S]), np.array([HIGH_MU, HIGH_S])
     detection = _log_detection(bins, middle[:, None], width[:, None])
     value, slope = _slopes(bins, x, detection)
     for _ in range(40):
-        information = _information(bins, x, detection)
-        safe = _positive(information)
+        safe = _positive(_information(bins, x, detection, slope))
         step = np.linalg.solve(safe, slope[..., None])[..., 0]
         step = np.clip(step, -0.5, 0.5)
         scale = np.ones(len(middle))
@@ -490,9 +500,11 @@ def _laplace(bins: Bins3, middle: Array, width: Array) -> tuple[Array, Array, Ar
             if not worse.any():
                 break
             scale = np.where(worse, scale / 4, scale)
-        moved = np.abs(trial - x).max()
+        # Floors that are out of the question need not converge.
+        likely = new_value > new_value.max() - 40
+        moved = np.abs(trial - x)[likely].max()
         x, value, slope = trial, new_value, new_slope
-        if moved < 1e-7:
+        if moved < 1e-6:
             break
     information = _information(bins, x, detection)
     determinant = np.linalg.det(information)
@@ -507,13 +519,18 @@ def _laplace(bins: Bins3, middle: Array, width: Array) -> tuple[Array, Array, Ar
     return x, covariance, np.where(good, evidence, -np.inf)
 
 
-def _information(bins: Bins3, x: Array, log_detection: Array) -> Array:
-    """Minus the second derivatives, by differences of the slopes."""
+def _information(bins: Bins3, x: Array, log_detection: Array, here: Array | None = None) -> Array:
+    """Minus the second derivatives, by differences of the slopes.
+
+    Central ones; ahead of ``here``, the slopes at ``x``, where those are given.
+    """
     columns = []
     for step in np.eye(2) * 1e-4:
         ahead = _slopes(bins, x + step, log_detection)[1]
-        behind = _slopes(bins, x - step, log_detection)[1]
-        columns.append((behind - ahead) / 2e-4)
+        if here is not None:
+            columns.append((here - ahead) / 1e-4)
+        else:
+            columns.append((_slopes(bins, x - step, log_detection)[1] - ahead) / 2e-4)
     matrix = np.stack(columns, axis=-1)
     return np.asarray((matrix + np.swapaxes(matrix, -1, -2)) / 2)
 
@@ -532,16 +549,23 @@ def _best(bins: Bins3, floor: Row, width_row: Row, laws: int) -> tuple[Array, fl
     from scipy.optimize import minimize
 
     counts = bins[2]
-    centre = (bins[0] + bins[1]) / 2
-    mean = float(np.average(centre, weights=counts))
-    sd = max(math.sqrt(float(np.average((centre - mean) ** 2, weights=counts))), 0.05)
+    mean, log_sd = (float(v) for v in _moments(bins))
+    sd = max(math.exp(log_sd), 0.05)
 
-    def misfit(point: Array) -> float:
-        log_shares, mu, s, middle, width = _unpacked(point, floor, width_row, laws)
-        cells = _log_cells(bins, mu[:, None], np.exp(s)[:, None])
-        cells = cells + _log_detection(bins, middle, width)
-        logs = _log_sum(log_shares[:, None] + cells - _log_sum(cells, axis=1)[:, None], axis=0)
-        return -float(counts @ logs) + float(point[-2] ** 2 + point[-1] ** 2) / 2
+    def misfits(points: Array) -> Array:
+        """Minus the penalised log-likelihood of each row."""
+        log_shares, mu, s, middle, width = _unpacked(points, floor, width_row, laws)
+        cells = _log_cells(bins, mu[..., None], np.exp(s)[..., None])
+        cells = cells + _log_detection(bins, middle[:, None], width[:, None])[:, None, :]
+        logs = log_shares[..., None] + cells - _log_sum(cells, axis=2)[..., None]
+        return np.asarray((points[:, -2:] ** 2).sum(axis=1) / 2 - _log_sum(logs, axis=1) @ counts)
+
+    def misfit(point: Array) -> tuple[float, Array]:
+        """The same for one point, with its slopes by differences, all in one pass."""
+        steps = np.eye(len(point)) * 1e-5
+        found = misfits(np.concatenate([point[None], point + steps, point - steps]))
+        n = len(point)
+        return float(found[0]), (found[1 : n + 1] - found[n + 1 :]) / 2e-5
 
     law = [(LOW_MU, HIGH_MU), (LOW_S, HIGH_S)]
     bounds = [*law, *([*law, (-7.0, 7.0)] if laws == 2 else []), (-3.5, 3.5), (-3.5, 3.5)]
@@ -555,7 +579,14 @@ def _best(bins: Bins3, floor: Row, width_row: Row, laws: int) -> tuple[Array, fl
             for d, e, h in ((0.8, 0.8, 0.0), (0.3, 1.8, 2.0), (1.5, 0.3, -2.0))
         ]
     found = [
-        minimize(misfit, np.array(s), method="L-BFGS-B", bounds=bounds, options={"maxiter": 400})
+        minimize(
+            misfit,
+            np.array(s),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            options={"maxiter": 400},
+        )
         for s in starts
     ]
     best = min(found, key=lambda f: float(f.fun))
@@ -563,16 +594,19 @@ def _best(bins: Bins3, floor: Row, width_row: Row, laws: int) -> tuple[Array, fl
 
 
 def _unpacked(
-    point: Array, floor: Row, width_row: Row, laws: int
+    points: Array, floor: Row, width_row: Row, laws: int
 ) -> tuple[Array, Array, Array, Array, Array]:
-    """Logarithms of detected shares, of medians, of spreads; middle and width of detection."""
-    middle = np.log(value_of(floor, np.asarray(point[-2])))
-    width = value_of(width_row, np.asarray(point[-1]))
+    """Logarithms of detected shares, of medians, of spreads; middle and width of detection.
+
+    Rows of ``points`` are points; the first three are ``(n, laws)``, the last two ``(n,)``.
+    """
+    middle = np.log(value_of(floor, points[:, -2]))
+    width = value_of(width_row, points[:, -1])
     if laws == 1:
-        return np.zeros(1), point[:1], point[1:2], middle, width
-    first = -np.logaddexp(0.0, -point[4])
-    second = -np.logaddexp(0.0, point[4])
-    return np.array([first, second]), point[[0, 2]], point[[1, 3]], middle, width
+        return np.zeros((len(points), 1)), points[:, :1], points[:, 1:2], middle, width
+    odds = points[:, 4]
+    log_shares = -np.logaddexp(0.0, np.stack([-odds, odds], axis=1))
+    return log_shares, points[:, [0, 2]], points[:, [1, 3]], middle, width
 
 
 def _populations(point: Array) -> tuple[Population, Population]:
