@@ -166,10 +166,12 @@ class Sheet:
         )
 
 
+# Columns of the long tables with few words in many lines; each word is kept once.
+FEW_WORDS = ("sample", "unit", "censored", "reason")
+
+
 def frame_of(columns: dict[str, list[object]]) -> pd.DataFrame:
     """Columns as a table; the lists are used up one by one, so that the table never stands twice.
-
-    Texts stay objects: a name that stands in a thousand lines is kept once.
 
     Parameters
     ----------
@@ -179,15 +181,18 @@ def frame_of(columns: dict[str, list[object]]) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
-    made = {}
+    made: dict[str, object] = {}
+    features = "feature" in columns
     for name in list(columns):
         values = columns.pop(name)
+        if features and name in FEW_WORDS:
+            made[name] = pd.Categorical(values)
+            continue
         kind = {bool: bool, int: np.int64, float: np.float64}.get(
             type(values[0]) if values else str, object
         )
-        made[name] = np.array(values, dtype=kind)
-        del values
-    return pd.DataFrame({n: pd.Series(v, dtype=v.dtype, copy=False) for n, v in made.items()})
+        made[name] = pd.Series(np.array(values, dtype=kind), dtype=kind, copy=False)
+    return pd.DataFrame(made, copy=False)
 
 
 def refuse_cut_end(sheet: Sheet, line: Line, width: int) -> None:
