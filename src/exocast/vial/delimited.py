@@ -89,6 +89,21 @@ def decimal_sign(cells: Iterable[str]) -> str:
     return "." if point else ","
 
 
+def cycle_sign(cells: Iterable[str]) -> str:
+    """Decimal sign of cycles, where a comma before three digits is no thousand: ``20,112``.
+
+    Parameters
+    ----------
+    cells
+        Cells of columns that hold cycles of a PCR, below a hundred.
+    """
+    seen = [cell for cell in cells if re.fullmatch(r"\d{1,2}[.,]\d+", cell)]
+    comma = [cell for cell in seen if "," in cell]
+    if not seen or 0 < len(comma) < len(seen):
+        return ""
+    return "," if comma else "."
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
     """A table of text with what is needed to read its numbers and to name its lines.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +145,9 @@ class Matrix:
 
         return pd.DataFrame(
             {
-                "feature": words(np.repeat(np.arange(n, dtype=np.min_scalar_type(-n)), m), self.names),
+                "feature": words(
+                    np.repeat(np.arange(n, dtype=np.min_scalar_type(-n)), m), self.names
+                ),
                 "sample": words(np.tile(np.arange(m, dtype=np.int16), n), self.samples),
                 "value": self.values.reshape(-1),
                 "unit": words(np.zeros(n * m, dtype=np.int8), [unit]),
@@ -158,7 +160,12 @@ class Matrix:
         )
 
 
-def matrix_of(file: InstrumentFile, what: str, cell: Callable[[Sheet, Line, int], float]) -> Matrix:
+def matrix_of(
+    file: InstrumentFile,
+    what: str,
+    cell: Callable[[Sheet, Line, int], float],
+    sign_of: Callable[[Iterable[str]], str] = decimal_sign,
+) -> Matrix:
     """A matrix, checked: every sample and every RNA named, and once only.
 
     Parameters
@@ -169,6 +176,8 @@ def matrix_of(file: InstrumentFile, what: str, cell: Callable[[Sheet, Line, int]
         What the matrix holds, for messages.
     cell
         Number of a cell, by table, line and column.
+    sign_of
+        Decimal sign that cells are written with.
 
     Raises
     ------
@@ -183,7 +192,7 @@ def matrix_of(file: InstrumentFile, what: str, cell: Callable[[Sheet, Line, int]
     width = len(heading.cells)
     sign = "."
     if separator != ",":
-        sign = decimal_sign(c for x in cut(file.text, separator) for c in x.cells[1:])
+        sign = sign_of(c for x in cut(file.text, separator) for c in x.cells[1:])
     sheet = Sheet(file=file, separator=separator, sign=sign)
     samples = heading.cells[1:]
     if not samples or "" in samples or len(set(samples)) < len(samples):
@@ -195,6 +204,7 @@ def matrix_of(file: InstrumentFile, what: str, cell: Callable[[Sheet, Line, int]
         )
     seen: dict[str, int] = {}
     values = array("d")
+    open_end = False
     for line in lines:
         row = _trimmed(line, width)
         if len(row.cells) != width:
@@ -212,7 +222,14 @@ def matrix_of(file: InstrumentFile, what: str, cell: Callable[[Sheet, Line, int]
                 "COLUMNS",
             )
         seen[row.cell(0)] = row.number
+        open_end = not row.cell(width - 1)
         values.extend(cell(sheet, row, i) for i in range(1, width))
+    if open_end and not file.text.endswith(("\n", "\r")):
+        raise sheet.error(
+            "the last line has an empty cell at its end and does not end: the file was cut here.",
+            max(seen.values()),
+            "TRUNCATED",
+        )
     if not seen:
         raise sheet.error(
             f"{what} has a heading and a line for each RNA; here is no line.", 1, "TRUNCATED"

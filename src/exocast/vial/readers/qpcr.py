@@ -24,7 +24,7 @@ from exocast.vial.delimited import (
     cells_of,
     columns_named,
     cut,
-    decimal_sign,
+    cycle_sign,
     frame_of,
     head_lines,
     separator_of,
@@ -193,7 +193,7 @@ def _read_quantstudio(file: InstrumentFile) -> Reading:
             heading.number,
             "TRUNCATED",
         )
-    sheet = Sheet(file=file, separator="\t", sign=decimal_sign(r.cell(cq) for r in rows))
+    sheet = Sheet(file=file, separator="\t", sign=cycle_sign(r.cell(cq) for r in rows))
     for row in rows:
         if len(row.cells) <= cq or (cq + 1 < len(names) and len(row.cells) <= cq + 1):
             raise sheet.error(
@@ -347,9 +347,7 @@ def _read_cfx(file: InstrumentFile) -> Reading:
     at = columns_named(sheet, heading, wanted)
     rows = [x for x in lines[start + 1 :] if any(x.cells)]
     sign = (
-        "."
-        if separator == ","
-        else decimal_sign(r.cell(at["cq"]) for r in rows if r.cell(at["cq"]))
+        "." if separator == "," else cycle_sign(r.cell(at["cq"]) for r in rows if r.cell(at["cq"]))
     )
     sheet = Sheet(file=file, separator=separator, sign=sign)
     wells = Wells()
@@ -643,7 +641,7 @@ def _ct(sheet: Sheet, row: Line, column: int) -> float:
 
 
 def _read_ct(file: InstrumentFile) -> Reading:
-    matrix = matrix_of(file, "a matrix of Ct", _ct)
+    matrix = matrix_of(file, "a matrix of Ct", _ct, cycle_sign)
     values, sheet = matrix.values, matrix.sheet
     empty = np.isnan(values)
     ceiling = _ceiling(values[np.isfinite(values)])
