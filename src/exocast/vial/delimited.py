@@ -89,6 +89,21 @@ def decimal_sign(cells: Iterable[str]) -> str:
     return "." if point else ","
 
 
+def cycle_sign(cells: Iterable[str]) -> str:
+    """Decimal sign of cycles, where a comma before three digits is no thousand: ``20,112``.
+
+    Parameters
+    ----------
+    cells
+        Cells of columns that hold cycles of a PCR, below a hundred.
+    """
+    seen = [cell for cell in cells if re.fullmatch(r"\d{1,2}[.,]\d+", cell)]
+    comma = [cell for cell in seen if "," in cell]
+    if not seen or 0 < len(comma) < len(seen):
+        return ""
+    return "," if comma else "."
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
     """A table of text with what is needed to read its numbers and to name its lines.
@@ -166,10 +181,12 @@ class Sheet:
         )
 
 
+# Columns of the long tables with few words in many lines; each word is kept once.
+FEW_WORDS = ("sample", "unit", "censored", "reason")
+
+
 def frame_of(columns: dict[str, list[object]]) -> pd.DataFrame:
     """Columns as a table; the lists are used up one by one, so that the table never stands twice.
-
-    Texts stay objects: a name that stands in a thousand lines is kept once.
 
     Parameters
     ----------
@@ -179,15 +196,18 @@ def frame_of(columns: dict[str, list[object]]) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
-    made = {}
+    made: dict[str, object] = {}
+    features = "feature" in columns
     for name in list(columns):
         values = columns.pop(name)
+        if features and name in FEW_WORDS:
+            made[name] = pd.Categorical(values)
+            continue
         kind = {bool: bool, int: np.int64, float: np.float64}.get(
             type(values[0]) if values else str, object
         )
-        made[name] = np.array(values, dtype=kind)
-        del values
-    return pd.DataFrame({n: pd.Series(v, dtype=v.dtype, copy=False) for n, v in made.items()})
+        made[name] = pd.Series(np.array(values, dtype=kind), dtype=kind, copy=False)
+    return pd.DataFrame(made, copy=False)
 
 
 def refuse_cut_end(sheet: Sheet, line: Line, width: int) -> None:

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from exocast.errors import InstrumentFileError
 from exocast.vial.cells import Line, number
@@ -20,6 +26,9 @@ from exocast.vial.delimited import (
     separator_of,
 )
 from exocast.vial.files import InstrumentFile
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # miR-100-3p, hsa-let-7a-5p, mmu-miR-130b*, and the names of the small RNAs used as references.
 _RNA = re.compile(
@@ -95,8 +104,69 @@ def looks_like_ct(values: Sequence[float]) -> bool:
     return finite[0] > 0 and finite[-1] <= MOST_CT and middle >= LEAST_MEDIAN_CT
 
 
-def matrix_of(file: InstrumentFile, what: str) -> tuple[Sheet, Line, list[Line]]:
-    """Heading and lines of a matrix, checked: every sample and every RNA named, and once only.
+@dataclass(frozen=True, kw_only=True)
+class Matrix:
+    """A matrix of small RNAs: ``values`` (n_names, n_samples), NaN where a cell is empty.
+
+    Attributes
+    ----------
+    sheet
+        For messages.
+    names, lines
+        RNA and line of the file, for each row.
+    samples
+        For each column.
+    """
+
+    sheet: Sheet
+    names: tuple[str, ...]
+    lines: tuple[int, ...]
+    samples: tuple[str, ...]
+    values: NDArray[np.float64]
+
+    def frame(
+        self, unit: str, censored: NDArray[np.bool_], excluded: NDArray[np.bool_]
+    ) -> pd.DataFrame:
+        """The matrix as a long table of features.
+
+        Parameters
+        ----------
+        unit
+            Of all values.
+        censored, excluded
+            Above a limit, and empty, (n_names, n_samples).
+        """
+        import pandas as pd
+
+        n, m = self.values.shape
+
+        def words(codes: NDArray[Any], known: Sequence[str]) -> pd.Categorical[str]:
+            return pd.Categorical.from_codes(codes, pd.Index(list(known)))
+
+        return pd.DataFrame(
+            {
+                "feature": words(
+                    np.repeat(np.arange(n, dtype=np.min_scalar_type(-n)), m), self.names
+                ),
+                "sample": words(np.tile(np.arange(m, dtype=np.int16), n), self.samples),
+                "value": self.values.reshape(-1),
+                "unit": words(np.zeros(n * m, dtype=np.int8), [unit]),
+                "censored": words(censored.reshape(-1).astype(np.int8), ["", "above"]),
+                "excluded": excluded.reshape(-1),
+                "reason": words(excluded.reshape(-1).astype(np.int8), ["", "empty cell"]),
+                "line": np.repeat(np.array(self.lines, dtype=np.int32), m),
+            },
+            copy=False,
+        )
+
+
+def matrix_of(
+    file: InstrumentFile,
+    what: str,
+    cell: Callable[[Sheet, Line, int], float],
+    sign_of: Callable[[Iterable[str]], str] = decimal_sign,
+) -> Matrix:
+    """A matrix, checked: every sample and every RNA named, and once only.
 
     Parameters
     ----------
@@ -104,26 +174,25 @@ def matrix_of(file: InstrumentFile, what: str) -> tuple[Sheet, Line, list[Line]]
         The file.
     what
         What the matrix holds, for messages.
+    cell
+        Number of a cell, by table, line and column.
+    sign_of
+        Decimal sign that cells are written with.
 
     Raises
     ------
     InstrumentFileError
         ``TRUNCATED`` when a line is shorter or longer than its heading, ``COLUMNS`` when a name
-        is missing or stands twice.
+        is missing or stands twice, and what ``cell`` raises.
     """
     first = next(iter(head_lines(file, 1)), "")
     separator = separator_of(first)
-    lines = [line for line in cut(file.text, separator) if any(line.cells)]
-    if len(lines) < 2:
-        raise InstrumentFileError(
-            f"{what} has a heading and a line for each RNA; here are {len(lines)} lines.",
-            code="TRUNCATED",
-            where=str(file.path),
-        )
-    heading, rows = _trimmed(lines[0]), lines[1:]
+    lines = (line for line in cut(file.text, separator) if any(line.cells))
+    heading = _trimmed(next(lines, Line(number=1, cells=("",))))
     width = len(heading.cells)
-    rows = [_trimmed(row, width) for row in rows]
-    sign = "." if separator == "," else decimal_sign(c for r in rows for c in r.cells[1:])
+    sign = "."
+    if separator != ",":
+        sign = sign_of(c for x in cut(file.text, separator) for c in x.cells[1:])
     sheet = Sheet(file=file, separator=separator, sign=sign)
     samples = heading.cells[1:]
     if not samples or "" in samples or len(set(samples)) < len(samples):
@@ -134,7 +203,10 @@ def matrix_of(file: InstrumentFile, what: str) -> tuple[Sheet, Line, list[Line]]
             "COLUMNS",
         )
     seen: dict[str, int] = {}
-    for row in rows:
+    values = array("d")
+    open_end = False
+    for line in lines:
+        row = _trimmed(line, width)
         if len(row.cells) != width:
             raise sheet.error(
                 f"this line has {len(row.cells)} cells and the heading {width}; the file was cut "
@@ -150,7 +222,25 @@ def matrix_of(file: InstrumentFile, what: str) -> tuple[Sheet, Line, list[Line]]
                 "COLUMNS",
             )
         seen[row.cell(0)] = row.number
-    return sheet, heading, rows
+        open_end = not row.cell(width - 1)
+        values.extend(cell(sheet, row, i) for i in range(1, width))
+    if open_end and not file.text.endswith(("\n", "\r")):
+        raise sheet.error(
+            "the last line has an empty cell at its end and does not end: the file was cut here.",
+            max(seen.values()),
+            "TRUNCATED",
+        )
+    if not seen:
+        raise sheet.error(
+            f"{what} has a heading and a line for each RNA; here is no line.", 1, "TRUNCATED"
+        )
+    return Matrix(
+        sheet=sheet,
+        names=tuple(seen),
+        lines=tuple(seen.values()),
+        samples=samples,
+        values=np.frombuffer(values, dtype=np.float64).reshape(len(seen), len(samples)),
+    )
 
 
 def _trimmed(line: Line, width: int = 0) -> Line:

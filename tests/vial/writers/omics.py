@@ -164,7 +164,8 @@ def archive(members: dict[str, bytes], *, split: bool = False) -> bytes:
         out.write(b"PK\x07\x08")
     with zipfile.ZipFile(out, "a" if split else "w", zipfile.ZIP_DEFLATED) as made:
         for name, data in members.items():
-            made.writestr(zipfile.ZipInfo(name, (2024, 1, 2, 3, 4, 6)), data)
+            info = zipfile.ZipInfo(name, (2024, 1, 2, 3, 4, 6))
+            made.writestr(info, data, zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import re
-import struct
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -132,7 +131,6 @@ def _text(file: InstrumentFile) -> Any:
         EOFError,
         OverflowError,
         re.error,
-        struct.error,
     ) as e:
         raise InstrumentFileError(
             f"the header or the text segment is damaged ({type(e).__name__}: {str(e)[:SHOWN]}); "

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from exocast.vial.cells import Line
 from exocast.vial.delimited import (
@@ -26,6 +30,9 @@ from exocast.vial.delimited import (
 from exocast.vial.files import InstrumentFile
 from exocast.vial.records import FEATURE_COLUMNS, Reading, VialWarning
 from exocast.vial.registry import Reader
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAXQUANT = "MaxQuant protein groups"
 DIANN = "DIA-NN protein-group matrix"
@@ -78,19 +85,32 @@ class _Table:
         organisms: Iterable[str] = (),
     ) -> Reading:
         """The table as a reading."""
-        known = sorted(set(organisms))
-        return Reading(
-            file=str(file.path),
-            sha256=file.sha256,
-            reader=reader,
-            kind=kind,
-            software=kind.split(maxsplit=1)[0],
-            encoding=file.encoding,
-            features=frame_of(self.columns),
-            facts={"organisms": ";".join(known)} if known else {},
-            lines=lines,
-            warnings=tuple(warnings),
-        )
+        return _reading(file, reader, kind, lines, warnings, frame_of(self.columns), organisms)
+
+
+def _reading(
+    file: InstrumentFile,
+    reader: str,
+    kind: str,
+    lines: tuple[int, int],
+    warnings: Sequence[VialWarning],
+    table: pd.DataFrame,
+    organisms: Iterable[str] = (),
+) -> Reading:
+    known = sorted(set(organisms))
+    software = {"maxquant": "MaxQuant", "diann": "DIA-NN", "peaks": "PEAKS"}
+    return Reading(
+        file=str(file.path),
+        sha256=file.sha256,
+        reader=reader,
+        kind=kind,
+        software=software.get(reader, ""),
+        encoding=file.encoding,
+        features=table,
+        facts={"organisms": ";".join(known)} if known else {},
+        lines=lines,
+        warnings=tuple(warnings),
+    )
 
 
 def _first(file: InstrumentFile) -> tuple[str, tuple[str, ...]]:
@@ -445,8 +465,8 @@ def _read_list(file: InstrumentFile) -> Reading:
         )
     lines = cut(file.text, separator)
     next(lines)
-    counts: Counter[str] = Counter()
-    first_line: dict[str, int] = {}
+    places: dict[str, int] = {}
+    counts, first_lines = array("d"), array("q")
     odd: list[str] = []
     total = 0
     for line in lines:
@@ -460,24 +480,52 @@ def _read_list(file: InstrumentFile) -> Reading:
                 "TRUNCATED",
             )
         total += 1
-        if not ACCESSION.fullmatch(name) and name not in first_line:
+        if name in places:
+            counts[places[name]] += 1
+            continue
+        if not ACCESSION.fullmatch(name):
             odd.append(name)
-        counts[name] += 1
-        first_line.setdefault(name, line.number)
-    if not counts:
+        places[name] = len(counts)
+        counts.append(1.0)
+        first_lines.append(line.number)
+    if not places:
         raise sheet.error("the list is empty.", 1, "EMPTY_RUN")
-    table = _Table()
-    for name, count in counts.items():
-        table.add(name, "", float(count), "mentions", "", first_line[name])
     warnings = []
-    if total > len(counts):
-        message = f"{total} lines name {len(counts)} accessions; how often each stands is kept as "
+    if total > len(places):
+        message = f"{total} lines name {len(places)} accessions; how often each stands is kept as "
         message += "'mentions' and is no amount"
         warnings.append(sheet.warning("DUPLICATE", message))
     if odd:
         message = f"{len(odd)} names are no UniProt accessions, such as '{odd[0]}'; they are kept"
         warnings.append(sheet.warning("NAMES", message))
-    return table.reading(file, "accessions", LIST, (1, max(first_line.values())), warnings)
+    last = first_lines[-1]
+    return _reading(
+        file, "accessions", LIST, (1, last), warnings, _mentions(list(places), counts, first_lines)
+    )
+
+
+def _mentions(names: list[str], counts: array[float], lines: array[int]) -> pd.DataFrame:
+    """How often each name stands, without a list of the same word in every line."""
+    import pandas as pd
+
+    n = len(names)
+
+    def word(text: str) -> pd.Categorical[str]:
+        return pd.Categorical.from_codes(np.zeros(n, dtype=np.int8), pd.Index([text]))
+
+    return pd.DataFrame(
+        {
+            "feature": pd.Series(np.array(names, dtype=object), dtype=object, copy=False),
+            "sample": word(""),
+            "value": np.frombuffer(counts, dtype=np.float64),
+            "unit": word("mentions"),
+            "censored": word(""),
+            "excluded": np.zeros(n, dtype=bool),
+            "reason": word(""),
+            "line": np.frombuffer(lines, dtype=np.int64),
+        },
+        copy=False,
+    )
 
 
 READERS = (

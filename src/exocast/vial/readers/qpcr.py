@@ -10,9 +10,12 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from exocast.errors import InstrumentFileError
 from exocast.vial.cells import Line
@@ -21,14 +24,14 @@ from exocast.vial.delimited import (
     cells_of,
     columns_named,
     cut,
-    decimal_sign,
+    cycle_sign,
     frame_of,
     head_lines,
     separator_of,
 )
 from exocast.vial.files import InstrumentFile
 from exocast.vial.matrices import looks_like_ct, matrix_of, matrix_sniff
-from exocast.vial.records import FEATURE_COLUMNS, WELL_COLUMNS, Reading, VialWarning
+from exocast.vial.records import WELL_COLUMNS, Reading, VialWarning
 from exocast.vial.registry import Reader
 
 if TYPE_CHECKING:
@@ -155,7 +158,7 @@ def _sniff_quantstudio(file: InstrumentFile) -> bool:
 
 
 def _read_quantstudio(file: InstrumentFile) -> Reading:
-    lines = list(cut(file.text, "\t"))
+    lines = list(_needed(cut(file.text, "\t")))
     sheet = Sheet(file=file, separator="\t")
     facts = _facts(lines)
     results = _section(lines, "results")
@@ -190,7 +193,7 @@ def _read_quantstudio(file: InstrumentFile) -> Reading:
             heading.number,
             "TRUNCATED",
         )
-    sheet = Sheet(file=file, separator="\t", sign=decimal_sign(r.cell(cq) for r in rows))
+    sheet = Sheet(file=file, separator="\t", sign=cycle_sign(r.cell(cq) for r in rows))
     for row in rows:
         if len(row.cells) <= cq or (cq + 1 < len(names) and len(row.cells) <= cq + 1):
             raise sheet.error(
@@ -237,6 +240,16 @@ def _read_quantstudio(file: InstrumentFile) -> Reading:
         facts=facts,
         lines=(heading.number, rows[-1].number),
     )
+
+
+def _needed(lines: Iterator[Line]) -> Iterator[Line]:
+    """Lines but those of sections that hold curves by colour: most of a file, and not read."""
+    kept = True
+    for line in lines:
+        if line.cell(0).startswith("["):
+            kept = line.cell(0).lower() in {"[sample setup]", "[amplification data]", "[results]"}
+        if kept:
+            yield line
 
 
 def _facts(lines: Sequence[Line]) -> dict[str, str]:
@@ -334,9 +347,7 @@ def _read_cfx(file: InstrumentFile) -> Reading:
     at = columns_named(sheet, heading, wanted)
     rows = [x for x in lines[start + 1 :] if any(x.cells)]
     sign = (
-        "."
-        if separator == ","
-        else decimal_sign(r.cell(at["cq"]) for r in rows if r.cell(at["cq"]))
+        "." if separator == "," else cycle_sign(r.cell(at["cq"]) for r in rows if r.cell(at["cq"]))
     )
     sheet = Sheet(file=file, separator=separator, sign=sign)
     wells = Wells()
@@ -624,43 +635,33 @@ def _sniff_ct(file: InstrumentFile) -> bool:
     return values is not None and looks_like_ct(values)
 
 
+def _ct(sheet: Sheet, row: Line, column: int) -> float:
+    """A Ct; infinite where the file says in a word that none was reached, NaN where it is empty."""
+    return math.inf if row.cell(column).lower() in UNDETERMINED else _cq(sheet, row, column)
+
+
 def _read_ct(file: InstrumentFile) -> Reading:
-    sheet, heading, rows = matrix_of(file, "a matrix of Ct")
-    samples = heading.cells[1:]
-    last = rows[0].number
-    numbers: list[list[float]] = []
-    unreached: list[list[bool]] = []
-    for row in rows:
-        words = [row.cell(i + 1).lower() for i in range(len(samples))]
-        cells = [_cq(sheet, row, i + 1) for i in range(len(samples))]
-        numbers.append(cells)
-        unreached.append([w in UNDETERMINED for w in words])
-        last = row.number
-    flat = [v for cells in numbers for v in cells if not math.isnan(v)]
-    ceiling = _ceiling(flat)
-    columns: dict[str, list[object]] = {c: [] for c in FEATURE_COLUMNS}
-    for row, cells, missed in zip(rows, numbers, unreached, strict=True):
-        for sample, value, not_reached in zip(samples, cells, missed, strict=True):
-            late = not_reached or value == ceiling
-            _feature(columns, row, sample, ceiling if late else value, "Cq", late)
-    total = len(columns["value"])
-    censored = sum(c == "above" for c in columns["censored"])
-    blank = sum(bool(x) for x in columns["excluded"])
+    matrix = matrix_of(file, "a matrix of Ct", _ct, cycle_sign)
+    values, sheet = matrix.values, matrix.sheet
+    empty = np.isnan(values)
+    ceiling = _ceiling(values[np.isfinite(values)])
+    censored = np.isinf(values) | (values == ceiling)
+    values[censored] = ceiling
     warnings = []
-    if censored:
+    if censored.any():
         told = f"Ct {ceiling:g}" if not math.isnan(ceiling) else "Undetermined"
-        message = f"{told} is treated as not detected ({censored} of {total} wells): censored "
-        message += "above, never a value"
+        message = f"{told} is treated as not detected ({censored.sum()} of {values.size} wells): "
+        message += "censored above, never a value"
         warnings.append(sheet.warning("CENSORED", message))
-    beyond = [v for v in flat if v > ceiling]
-    if beyond:
-        message = (
-            f"{len(beyond)} Ct lie above {ceiling:g}, up to {max(beyond):g}: the run had more "
-        )
-        message += f"cycles than {ceiling:g}. They are kept as stated; check how the table was made"
+    beyond = values[values > ceiling]
+    if beyond.size:
+        message = f"{beyond.size} Ct lie above {ceiling:g}, up to {beyond.max():g}: the run had "
+        message += f"more cycles than {ceiling:g}. They are kept as stated; check how the table "
+        message += "was made"
         warnings.append(sheet.warning("OUT_OF_RANGE", message))
-    if blank:
-        message = f"{blank} of {total} wells are empty; they are missing, not 'not detected'"
+    if empty.any():
+        message = f"{empty.sum()} of {values.size} wells are empty; they are missing, not "
+        message += "'not detected'"
         warnings.append(sheet.warning("MISSING", message))
     return Reading(
         file=str(file.path),
@@ -668,38 +669,19 @@ def _read_ct(file: InstrumentFile) -> Reading:
         reader="ct_matrix",
         kind=CT_MATRIX,
         encoding=file.encoding,
-        features=frame_of(columns),
-        lines=(heading.number, last),
+        features=matrix.frame("Cq", censored, empty),
+        lines=(1, matrix.lines[-1]),
         warnings=tuple(warnings),
     )
 
 
-def _ceiling(values: Sequence[float]) -> float:
+def _ceiling(values: NDArray[np.float64]) -> float:
     """What the table writes for "not detected": 40, or another whole last value that repeats."""
-    if LAST_CYCLE in values:
+    if (values == LAST_CYCLE).any():
         return LAST_CYCLE
-    top = max(values, default=math.nan)
-    repeats = not math.isnan(top) and top == int(top) and values.count(top) > 1
+    top = float(values.max()) if values.size else math.nan
+    repeats = not math.isnan(top) and top == int(top) and (values == top).sum() > 1
     return top if repeats and top >= LEAST_LAST_CYCLE else math.nan
-
-
-def _feature(
-    columns: dict[str, list[object]],
-    row: Line,
-    sample: str,
-    value: float,
-    unit: str,
-    censored: bool,
-) -> None:
-    missing = math.isnan(value) and not censored
-    columns["feature"].append(row.cell(0))
-    columns["sample"].append(sample)
-    columns["value"].append(value)
-    columns["unit"].append(unit)
-    columns["censored"].append("above" if censored else "")
-    columns["excluded"].append(missing)
-    columns["reason"].append("empty cell" if missing else "")
-    columns["line"].append(row.number)
 
 
 READERS = (

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 
-from exocast.vial.delimited import frame_of
+import numpy as np
+
+from exocast.vial.cells import Line
+from exocast.vial.delimited import Sheet
 from exocast.vial.files import InstrumentFile
 from exocast.vial.matrices import NO_NUMBER, looks_like_ct, matrix_of, matrix_sniff
-from exocast.vial.records import FEATURE_COLUMNS, Reading
+from exocast.vial.records import Reading
 from exocast.vial.registry import Reader
 
 KIND = "matrix of small-RNA counts"
@@ -24,53 +27,42 @@ def _sniff(file: InstrumentFile) -> bool:
     return values is not None and not looks_like_ct(values)
 
 
-def _read(file: InstrumentFile) -> Reading:
-    sheet, heading, rows = matrix_of(file, "a matrix of counts")
-    samples = heading.cells[1:]
-    columns: dict[str, list[object]] = {c: [] for c in FEATURE_COLUMNS}
-    missing = 0
-    for row in rows:
-        for i, sample in enumerate(samples, start=1):
-            cell = row.cell(i)
-            value = math.nan if cell.lower() in NO_NUMBER else sheet.number(row, i)
-            if not math.isnan(value) and (value != int(value) or not 0 <= value < MOST_READS):
-                raise sheet.error(
-                    f"'{cell}' is no count: whole numbers from 0 are needed, and scaled, "
-                    "normalised or logarithmic ones have lost their counting error. Give the raw "
-                    "counts.",
-                    row.number,
-                    "NOT_COUNTS",
-                )
-            empty = math.isnan(value)
-            missing += empty
-            columns["feature"].append(row.cell(0))
-            columns["sample"].append(sample)
-            columns["value"].append(value)
-            columns["unit"].append("count")
-            columns["censored"].append("")
-            columns["excluded"].append(empty)
-            columns["reason"].append("empty cell" if empty else "")
-            columns["line"].append(row.number)
-    warnings = []
-    if missing:
-        message = (
-            f"{missing} of {len(rows) * len(samples)} cells are empty; they are missing, not 0"
+def _count(sheet: Sheet, row: Line, column: int) -> float:
+    cell = row.cell(column)
+    if cell.lower() in NO_NUMBER:
+        return math.nan
+    value = sheet.number(row, column)
+    if value != int(value) or not 0 <= value < MOST_READS:
+        raise sheet.error(
+            f"'{cell}' is no count: whole numbers from 0 are needed, and scaled, normalised or "
+            "logarithmic ones have lost their counting error. Give the raw counts.",
+            row.number,
+            "NOT_COUNTS",
         )
-        warnings.append(sheet.warning("MISSING", message))
-    table = frame_of(columns)
-    totals = table.groupby("sample", sort=False)["value"].sum()
-    empty_samples = [str(s) for s in samples if totals[s] == 0]
-    if empty_samples:
-        message = f"no read was counted in {', '.join(empty_samples)}; nothing follows from them"
-        warnings.append(sheet.warning("EMPTY_RUN", message))
+    return value
+
+
+def _read(file: InstrumentFile) -> Reading:
+    matrix = matrix_of(file, "a matrix of counts", _count)
+    values = matrix.values
+    empty = np.isnan(values)
+    warnings = []
+    if empty.any():
+        message = f"{empty.sum()} of {empty.size} cells are empty; they are missing, not 0"
+        warnings.append(matrix.sheet.warning("MISSING", message))
+    totals = np.nansum(values, axis=0)
+    bare = [s for s, total in zip(matrix.samples, totals, strict=True) if total == 0]
+    if bare:
+        message = f"no read was counted in {', '.join(bare)}; nothing follows from them"
+        warnings.append(matrix.sheet.warning("EMPTY_RUN", message))
     return Reading(
         file=str(file.path),
         sha256=file.sha256,
         reader="small_rna",
         kind=KIND,
         encoding=file.encoding,
-        features=table,
-        lines=(heading.number, rows[-1].number),
+        features=matrix.frame("count", np.zeros_like(empty), empty),
+        lines=(1, matrix.lines[-1]),
         warnings=tuple(warnings),
     )
 
