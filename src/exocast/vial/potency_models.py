@@ -27,6 +27,7 @@ FARTHEST_SHIFT = np.log(1e6)
 BRACKET_STEPS, CLOSE = 60, 1e-8
 ZERO, SPAN, HALF, SLOPE, SHIFT = range(5)  # columns of the shared sigmoid; then plates
 ANSWERS = 4  # parameters of one sigmoid
+WORST, UNKNOWN = 1e13, 1e30  # condition of a fit that tells nothing, and variance of what it tells
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,7 @@ class Layout:
         """Columns of plates but the first, centred: heights are those of the average well."""
         count = int(self.plates.max()) + 1
         columns = (self.plates[:, None] == np.arange(1, count)).astype(np.float64)
-        return columns - columns.mean(axis=0)
+        return np.asarray(columns - columns.mean(axis=0))
 
 
 class Fitted(NamedTuple):
@@ -121,9 +122,7 @@ def fieller(
     centre = (
         ratio - np.divide(g * v_both, v_below, out=np.zeros_like(v_both), where=v_below > 0)
     ) / left
-    half = (
-        t / (np.abs(below) * left) * np.sqrt(np.maximum(spread - g * (v_above - tied), 0.0))
-    )
+    half = t / (np.abs(below) * left) * np.sqrt(np.maximum(spread - g * (v_above - tied), 0.0))
     return Interval(
         ratio,
         np.where(known, centre - half, -np.inf),
@@ -217,14 +216,10 @@ def potency_of_sigmoids(layout: Layout, y: Array, shared: Fitted, level: float) 
             # The root is nearly straight in the shift: a chord finds it, a halving now and then
             # where it is not.
             grown = np.clip(t / np.maximum(root, 1e-12), 1.1, 3.0)
-            farther = value + np.clip(
-                (trial - value) * grown, -FARTHEST_SHIFT, FARTHEST_SHIFT
-            )
-            share = 0.5
-            if turn % 4 != 3:
-                with np.errstate(invalid="ignore"):
-                    share = np.clip((t - inner_root) / (outer_root - inner_root), 0.01, 0.99)
+            farther = value + np.clip((trial - value) * grown, -FARTHEST_SHIFT, FARTHEST_SHIFT)
             with np.errstate(invalid="ignore"):
+                chord = np.clip((t - inner_root) / (outer_root - inner_root), 0.01, 0.99)
+                share = chord if turn % 4 != 3 else np.full(len(y), 0.5)
                 between = inner + share * (outer - inner)
             trial = np.where(done, trial, np.where(open_, farther, between))
         found = np.abs(trial - value) < FARTHEST_SHIFT
@@ -283,9 +278,7 @@ def _starts(layout: Layout, y: Array) -> tuple[Array, Array]:
             [level[:, wells][:, at == i].mean(axis=1) for i in range(len(doses))], axis=1
         )
         given = doses[doses > 0]
-        best = search(
-            doses, means, halves=(given.min() / 3, given.max() * 3), slopes=(0.2, 8.0)
-        )
+        best = search(doses, means, halves=(given.min() / 3, given.max() * 3), slopes=(0.2, 8.0))
         found.append(np.stack([best.zero, best.span, best.ln_half, np.log(best.slope)], axis=1))
     return found[0], found[1]
 
@@ -337,12 +330,13 @@ def _fitted(x: Array, values: Array, derivatives: Array, y: Array) -> Fitted:
     square = np.einsum("swi,swj->sij", columns, columns)
     inverse = np.linalg.pinv(square, hermitian=True, rcond=1e-13)
     leverage = np.einsum("swi,sij,swj->sw", columns, inverse, columns)
-    scale = np.where(unseen, np.inf, 1 / np.where(unseen, 1.0, size))
-    # A parameter that no well sees is not known at all.
-    with np.errstate(invalid="ignore"):
-        covariance = inverse * (variance[:, None] * scale)[:, :, None] * scale[:, None, :]
-    lost = unseen | (np.linalg.cond(square) > 1e13)[:, None]
-    covariance = np.where((lost[:, :, None] | lost[:, None, :]), np.inf, covariance)
+    scale = 1 / np.where(unseen, 1.0, size)
+    covariance = inverse * (variance[:, None] * scale)[:, :, None] * scale[:, None, :]
+    # A parameter that no well sees is not known at all; a number stays finite in sums.
+    lost = unseen | (np.linalg.cond(square) > WORST)[:, None]
+    covariance = np.where(lost[:, :, None] | lost[:, None, :], 0.0, covariance)
+    own = np.arange(x.shape[1])
+    covariance[:, own, own] += np.where(lost, UNKNOWN * (1 + x**2), 0.0)
     return Fitted(x, covariance, residuals, leverage, variance, freedom)
 
 
@@ -365,9 +359,7 @@ def lines(layout: Layout, y: Array, *, apart: bool) -> Fitted:
     freedom = y.shape[1] - x.shape[1]
     variance = np.einsum("sw,sw->s", residuals, residuals) / max(freedom, 1)
     leverage = np.broadcast_to(np.einsum("wi,ij,wj->w", x, inverse, x), residuals.shape)
-    return Fitted(
-        found, variance[:, None, None] * inverse, residuals, leverage, variance, freedom
-    )
+    return Fitted(found, variance[:, None, None] * inverse, residuals, leverage, variance, freedom)
 
 
 def potency_of_lines(shared: Fitted, level: float) -> Interval:
