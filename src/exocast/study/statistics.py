@@ -225,7 +225,7 @@ def hill_curve(doses: Array, answers: Array) -> tuple[Array, Array]:
         ``(worlds, steps)``.
     """
     half, hill = np.full(len(answers), np.nan), np.full(len(answers), np.nan)
-    moves = np.isfinite(answers).all(axis=1)
+    moves = np.asarray(np.isfinite(answers).all(axis=1))
     sizes = np.where(moves[:, None], np.abs(answers), 0.0).max(axis=1)
     moves &= np.ptp(answers, axis=1) > FLOOR * sizes
     if moves.any():

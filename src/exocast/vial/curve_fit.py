@@ -19,8 +19,8 @@ GRID, KEPT_CELLS, ROUNDS = 41, 6, 3
 MOST_AT_ONCE = 4_000_000  # numbers held of the grids of several sets: 32 MB
 FARTHEST = 700.0  # exp() of it is still finite
 STEPS = 80
-SETTLED = 1e-11  # of a step, over one more than the size of what it moves
-FIRST_DAMPING, MOST_DAMPING = 1e-3, 1e10
+SETTLED = 1e-12  # what a step moves, over the spread of the values
+FIRST_DAMPING, LEAST_DAMPING, MOST_DAMPING = 1e-3, 1e-14, 1e10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,28 +101,31 @@ def settle(model: Model, start: Array, values: Array, low: Array, high: Array) -
     damping = np.full(len(x), FIRST_DAMPING)
     diagonal = np.arange(x.shape[1])
     moving = np.ones(len(x), dtype=bool)
+    spread = np.sqrt(((values - values.mean(axis=1, keepdims=True)) ** 2).sum(axis=1))
     given, derivatives = model(x)
     off = values - given
     cost = np.einsum("sp,sp->s", off, off)
     for _ in range(STEPS):
-        square = np.einsum("spi,spj->sij", derivatives, derivatives)
-        pull = np.einsum("spi,sp->si", derivatives, off)
-        scale = square[:, diagonal, diagonal]
+        # Columns at unit length: the units of values and parameters must not matter.
+        size = np.sqrt(np.einsum("spi,spi->si", derivatives, derivatives))
+        size = np.where(size > 0, size, 1.0)
+        columns = derivatives / size[:, None]
+        square = np.einsum("spi,spj->sij", columns, columns)
         # A parameter without a say (a slope that no dose sees) must not make the step unknown.
-        floor = 1e-12 * scale.max(axis=1, keepdims=True) + np.finfo(float).tiny
-        square[:, diagonal, diagonal] += damping[:, None] * scale + floor
-        offer = np.clip(x + np.linalg.solve(square, pull[..., None])[..., 0], low, high)
+        square[:, diagonal, diagonal] += damping[:, None] + 1e-12
+        pull = np.einsum("spi,sp->si", columns, off)
+        offer = np.clip(x + np.linalg.solve(square, pull[..., None])[..., 0] / size, low, high)
         new_given, new_derivatives = model(offer)
         new_off = values - new_given
         new_cost = np.einsum("sp,sp->s", new_off, new_off)
-        step = (np.abs(offer - x) / (1 + np.abs(x))).max(axis=1)
+        step = (np.abs(offer - x) * size).max(axis=1)
         better = moving & (new_cost <= cost)
         x = np.where(better[:, None], offer, x)
         off = np.where(better[:, None], new_off, off)
         cost = np.where(better, new_cost, cost)
         derivatives = np.where(better[:, None, None], new_derivatives, derivatives)
-        damping = np.where(better, damping / 10, damping * 10)
-        moving &= (step > SETTLED) & (damping < MOST_DAMPING)
+        damping = np.where(better, np.maximum(damping / 10, LEAST_DAMPING), damping * 10)
+        moving &= (step > SETTLED * spread) & (damping < MOST_DAMPING)
         if not moving.any():
             break
     return x
