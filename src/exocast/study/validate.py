@@ -394,11 +394,12 @@ def _scored(
     informed: str,
 ) -> Scored:
     use, doses = triplet.origin.used_for, triplet.experiment.arms[reading.arm].plan
+    kind = triplet.origin.given or given(doses)
     reached = predicted[~failed]
     known = finite(reached)
     read = mostly_known(reached)
     middle = float(np.median(known)) if read else math.nan
-    low, high = _band(datum, known, noise[:, : len(known)], _reading_sd(datum, reading, doses))
+    low, high = _band(datum, known, noise[:, : len(known)], _reading_sd(datum, reading, kind))
     fold = _fold(datum, middle)
     inside = _inside(datum, low, high)
     wide = not (low > 0 and high / low <= WIDEST)
@@ -431,7 +432,7 @@ def _scored(
         informed_by=informed,
         species=triplet.origin.species or triplet.experiment.species,
         route=", ".join(sorted({dose.route for dose in doses})),
-        given=given(doses),
+        given=kind,
         failed_worlds=int(failed.sum()),
         unread_worlds=len(reached) - len(known),
     )
@@ -447,7 +448,7 @@ def given(doses: Sequence[Dose]) -> str:
     return "soluble" if doses else ""
 
 
-def _reading_sd(datum: Datum, reading: Reading, doses: Sequence[Dose]) -> float:
+def _reading_sd(datum: Datum, reading: Reading, kind: str) -> float:
     """Error of what a laboratory reads about a world's truth.
 
     The range printed with all or none says from where on a laboratory calls it so. On the scale of
@@ -456,7 +457,7 @@ def _reading_sd(datum: Datum, reading: Reading, doses: Sequence[Dose]) -> float:
     """
     if _all_or_none(datum):
         datum = replace(datum, spread=(), spread_kind="")
-    return error_sd(datum, reading, given(doses))
+    return error_sd(datum, reading, kind)
 
 
 def _observed(datum: Datum) -> float:
