@@ -206,3 +206,40 @@ def test_the_example_is_what_its_script_put_in():
         "contaminant_check",
         "single_vesicle_method",
     }
+
+
+PLATE = Path(__file__).parents[2] / "examples" / "potency" / "plate.csv"
+
+
+def test_a_plate_gives_the_potency_that_a_forecast_takes(lot, tmp_path):
+    (tmp_path / "plate.csv").write_bytes(PLATE.read_bytes())
+    made = measure_batch(
+        lot(TWO_VIALS[:1], extra="potency: [{file: plate.csv, assay: NF-kB reporter}]\n")
+    )
+    assert made.potency.low < made.potency.value < made.potency.high
+    assert made.description.potency.relative == pytest.approx(made.potency.value)
+    vial = load_vial(VialDescription(batch=str(made.path)), tmp_path)
+    row = next(r for r in vial.rows if r.id == "potency_relative")
+    assert row.source == "measured" and "potency_relative" not in vial.filled
+
+
+def test_a_second_assay_is_shown_and_not_averaged_in(lot):
+    entries = [
+        "{relative: 1.2, low: 1, high: 1.5, assay: nitrite}",
+        "{relative: 4, low: 3, high: 5, assay: T cells}",
+    ]
+    made = measure_batch(lot(TWO_VIALS[:1], extra=f"potency: [{', '.join(entries)}]\n"))
+    assert made.potency.value == 1.2
+    assert [q.value for q in made.findings] == [4]
+
+
+def test_a_plate_that_is_not_parallel_gives_no_batch(lot, tmp_path):
+    lines = ["sample,dose,dose_unit,response"]
+    for dose in (1, 2, 4, 8, 16, 32, 64, 128):
+        for k in range(3):
+            lines.append(f"reference,{dose},ug/mL,{1000 / (1 + dose / 10) + k}")
+            lines.append(f"lot,{dose},ug/mL,{700 - 150 / (1 + (dose / 10) ** 0.4) + k}")
+    (tmp_path / "plate.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(InvalidInput) as refused:
+        measure_batch(lot(TWO_VIALS[:1], extra="potency: [{file: plate.csv, assay: x}]\n"))
+    assert refused.value.code in {"NONPARALLEL", "NO_RESPONSE"}

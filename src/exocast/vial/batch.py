@@ -199,7 +199,11 @@ class PotencyFile(_Block):
     """A plate with reference and test, or an interval that was computed elsewhere."""
 
     file: str | None = Field(default=None, min_length=1)
-    reference: str = Field(default="reference", description="name of the reference on the plate")
+    layout: str | None = Field(
+        default=None, description="what stands in which well, for an instrument's export"
+    )
+    combine: bool = Field(default=False, description="each run is an assay; results are combined")
+    reference: str | None = Field(default=None, description="name of the reference on the plate")
     sample: str | None = Field(default=None, description="name of this batch on the plate")
     model: Literal["4pl", "parallel-line"] = "4pl"
     relative: float | None = Field(default=None, gt=0, lt=1000)
@@ -283,7 +287,11 @@ class BatchDescription(_Block):
     other: tuple[_Measured, ...] = Field(
         default=(), max_length=100, description="read and shown: light scattering, particulates"
     )
-    potency: tuple[PotencyFile, ...] = Field(default=(), max_length=20)
+    potency: tuple[PotencyFile, ...] = Field(
+        default=(),
+        max_length=20,
+        description="a forecast takes the first; others are shown beside it",
+    )
     curve: str | None = Field(
         default=None,
         description="potency.csv that 'exocast assay --measured' wrote; in place of 'potency'",

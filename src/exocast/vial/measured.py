@@ -26,6 +26,7 @@ from exocast.vial.batch import (
     BatchDescription,
     BlankFile,
     ParticleFile,
+    PotencyFile,
     load_batch,
     named_files,
 )
@@ -196,8 +197,13 @@ def measure_batch(
         size, said = measure_size(pooled)
         work.warnings += said
     protein = _protein(batch, work)
-    potency = _potency(batch, work)
-    findings = _contents(batch, work, count)
+    potencies = _potency(batch, work)
+    # Assays of different effects are not averaged: a forecast takes the first.
+    potency = potencies[0] if potencies else None
+    findings = (
+        *(replace(p, how=f"relative potency, {p.how} (shown only)") for p in potencies[1:]),
+        *_contents(batch, work, count),
+    )
     ratio = None
     if count is not None and protein is not None:
         ratio = purity(count, protein.value, protein.log_sd)
@@ -666,20 +672,54 @@ def _shown(reading: Reading, sample: str | None, name: str) -> Iterator[Quantity
         )
 
 
-def _potency(batch: BatchDescription, work: _Work) -> Quantity | None:
-    """Relative potency: of one assay, or of several combined."""
-    if not batch.potency:
-        return None
-    entry = batch.potency[0]
-    assert entry.relative is not None and entry.low is not None and entry.high is not None
+def _potency(batch: BatchDescription, work: _Work) -> tuple[Quantity, ...]:
+    """Relative potency of each assay, in the order of the batch file."""
+    return tuple(_potency_of(entry, work) for entry in batch.potency)
+
+
+def _potency_of(entry: PotencyFile, work: _Work) -> Quantity:
+    if entry.file is None:
+        assert entry.relative is not None and entry.low is not None and entry.high is not None
+        found = (entry.relative, entry.low, entry.high)
+        return _potent(found, "batch.yaml: potency", entry.assay)
+    from exocast.vial.relative_potency import relative_potency
+
+    path = next(named_files(work.base, entry.file))
+    layout = None if entry.layout is None else next(named_files(work.base, entry.layout))
+    answer = relative_potency(
+        path,
+        reference=entry.reference,
+        sample=entry.sample,
+        model=entry.model,
+        dose_range="rule" if entry.model == "parallel-line" else None,
+        combine=entry.combine,
+        assay=entry.assay,
+        layout=layout,
+    )
+    result = answer["result"]
+    name = work.name(path)
+    work.files.append(
+        BatchFile(
+            file=name, sha256=result["sha256"], kind="plate of a potency assay", used_for="potency"
+        )
+    )
+    work.warnings += [VialWarning(**w) for w in answer["warnings"]]
+    if result["refused"] is not None:
+        refused = result["refused"]
+        raise InvalidInput(refused["message"], code=refused["code"], where=str(path))
+    return _potent((result["relative"], result["low"], result["high"]), name, entry.assay)
+
+
+def _potent(found: tuple[float, float, float], by: str, assay: str) -> Quantity:
+    relative, low, high = found
     return Quantity(
-        value=entry.relative,
-        low=entry.low,
-        high=entry.high,
-        log_sd=math.log(entry.high / entry.low) / (2 * Z95),
+        value=relative,
+        low=low,
+        high=high,
+        log_sd=math.log(high / low) / (2 * Z95),
         unit="1",
-        by=("batch.yaml: potency",),
-        how=entry.assay,
+        by=(by,),
+        how=assay,
     )
 
 
