@@ -74,9 +74,12 @@ class SizeLaws:
         How far the bins speak for one law and for two, by BIC; they sum to one.
     two
         The two laws that fit best, smaller first.
+    one_law_fails
+        Whether ``weight_two`` is above ``instrument.two_populations``. The median, the spread
+        and the share below the floor are then those of a law that the bins do not follow.
     two_populations
-        Whether ``weight_two`` is above ``instrument.two_populations``. Two laws describe the
-        shape better then; that two kinds of particles are there is for another method to show.
+        Whether the two laws stand apart besides: their medians differ by more than both spreads
+        together. Otherwise they are one skewed or heavy-tailed population.
     """
 
     median_nm: Interval
@@ -87,6 +90,7 @@ class SizeLaws:
     weight_one: float
     weight_two: float
     two: tuple[Population, Population]
+    one_law_fails: bool
     two_populations: bool
 
 
@@ -160,6 +164,10 @@ def estimate_sizes(export: ParticleExport, sample: str | None = None) -> SizeEst
                 f"{p.share:.0%} around {p.median_nm:.0f} nm" for p in laws.two
             )
             warnings.append(VialWarning(code="TWO_POPULATIONS", message=message, where=export.file))
+        elif laws.one_law_fails:
+            message = "one log-normal law does not describe the bins; its median, its spread and "
+            message += "the share it puts below the floor do not hold. The percentiles do"
+            warnings.append(VialWarning(code="SIZE_FIT", message=message, where=export.file))
     else:
         message = "the file does not say how many particles stand behind the sizes; "
         if len(captures) == 1:
@@ -330,12 +338,16 @@ def fit_laws(centres_nm: Array, counts: Array, floor: Row) -> SizeLaws | None:
     gain = 2 * (best_two[1] - best_one[1]) - 3 * math.log(n)
     weight_two = float(expit(gain / 2))
     limit = package_table("vial", "instrument")["two_populations"].value
+    first, second = _populations(best_two[0])
+    fails = weight_two > limit
+    apart = math.log(second.median_nm / first.median_nm) > first.log_sd + second.log_sd
     return SizeLaws(
         **one,
         weight_one=1.0 - weight_two,
         weight_two=weight_two,
-        two=_populations(best_two[0]),
-        two_populations=weight_two > limit,
+        two=(first, second),
+        one_law_fails=fails,
+        two_populations=fails and apart,
     )
 
 
@@ -471,7 +483,7 @@ def _slopes(bins: Bins3, x: Array, log_detection: Array) -> tuple[Array, Array]:
     # Slopes of a normaliser are averages over what is seen.
     surplus = counts - total * np.exp(log_each - log_seen[:, None])
     slope = np.stack([(surplus * by_mu).sum(axis=1), (surplus * by_s).sum(axis=1)], axis=-1)
-    return log_each @ counts - total * log_seen, slope
+    return (log_each * counts).sum(axis=1) - total * log_seen, slope
 
 
 def _moments(bins: Bins3) -> Array:
@@ -558,7 +570,9 @@ def _best(bins: Bins3, floor: Row, width_row: Row, laws: int) -> tuple[Array, fl
         cells = _log_cells(bins, mu[..., None], np.exp(s)[..., None])
         cells = cells + _log_detection(bins, middle[:, None], width[:, None])[:, None, :]
         logs = log_shares[..., None] + cells - _log_sum(cells, axis=2)[..., None]
-        return np.asarray((points[:, -2:] ** 2).sum(axis=1) / 2 - _log_sum(logs, axis=1) @ counts)
+        # Summed without a matrix product, whose threads would cost more than they bring.
+        likelihood = (_log_sum(logs, axis=1) * counts).sum(axis=1)
+        return np.asarray((points[:, -2:] ** 2).sum(axis=1) / 2 - likelihood)
 
     def misfit(point: Array) -> tuple[float, Array]:
         """The same for one point, with its slopes by differences, all in one pass."""
