@@ -399,14 +399,15 @@ def _quantify(
         # The best fit is nothing at all; what the curve alone says is then the top.
         design = np.stack([np.ones_like(x), x], axis=-1)
         top = float(fit_censored(design[None], y[None], cut[None]).log_likelihood[0])
-        least = top - float(drop(seen, 2, 2 * level - 1 if level > 0.5 else level))
+        # As with no count at all: where missing every well has the chance of one tail.
+        least = top + math.log((1 - level) / 2)
         end = profile_end(profile, float(x.min()) - MOST_DECADES, least, MOST_DECADES, 1e3)
         return replace(
             base,
             low=0.0,
             high=float(10**end) if math.isfinite(end) else None,
             reason=f"not detected in {len(y0)} of {len(y0)} wells; only an upper limit is known "
-            f"({level:.0%} one-sided)",
+            f"(the upper end at {level:.0%})",
         )
     design = _two_groups(x, len(y0))
     free = fit_censored(design[None], all_y[None], all_cut[None])
