@@ -186,7 +186,10 @@ def test_number_with_one_comma_and_three_digits_is_not_guessed():
 
 # ZS Xplorer -------------------------------------------------------------------------------------
 
-RECORDS = [("lot 7", 1, 101.5, 0.12, [99.0, 700.0], False), ("lot 7", 2, 103.25, 0.1, [98.0], False)]
+RECORDS = [
+    ("lot 7", 1, 101.5, 0.12, [99.0, 700.0], False),
+    ("lot 7", 2, 103.25, 0.1, [98.0], False),
+]
 
 
 def test_database_is_read_by_names_in_its_tree():

@@ -22,7 +22,11 @@ def text_of(lines: Sequence[Sequence[str]], separator: str, newline: str) -> str
 
 
 def _decimals(decimal: str) -> Callable[[str | float], str]:
-    return lambda cell: cell if isinstance(cell, str) else f"{cell:.3f}".replace(".", decimal)
+    """Numbers with three digits, or four behind a comma: '704,986' could be thousands."""
+    digits = 3 if decimal == "." else 4
+    return lambda cell: (
+        cell if isinstance(cell, str) else f"{cell:.{digits}f}".replace(".", decimal)
+    )
 
 
 # Gen5 -------------------------------------------------------------------------------------------
