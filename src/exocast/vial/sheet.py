@@ -16,6 +16,8 @@ from exocast.vial.workbook import lines_of_workbook
 SEPARATORS = ("\t", ";", ",")
 # A comma that can be nothing but a decimal sign: thousands have three digits behind it.
 _COMMA = re.compile(r"[-+]?(0,\d+|\d+,(\d{1,2}|\d{4,}))([eE][-+]?\d+)?%?")
+_COMMA_OR_THOUSANDS = re.compile(r"[-+]?\d{1,3},\d{3}")
+_POINT = re.compile(r"[-+]?\d+\.\d+([eE][-+]?\d+)?")
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}\.\d{3}")
 # Units of concentration that such files state, in ng/mL.
 NG_PER_ML = {
@@ -101,7 +103,8 @@ class Sheet:
 def sheet_of_text(file: InstrumentFile, heading: str) -> Sheet:
     """Lines of a text file, cut at the separator of its heading.
 
-    Numbers have a decimal comma where some cell can be read in no other way, such as ``0,25``.
+    Numbers have a decimal comma where some cell can be read in no other way, such as ``0,25``, or
+    where semicolons part the cells, which is done for its sake, and no number has a point.
 
     Parameters
     ----------
@@ -119,8 +122,19 @@ def sheet_of_text(file: InstrumentFile, heading: str) -> Sheet:
     line = found.group(0) if found else ""
     separator = max(SEPARATORS, key=line.count)
     lines = lines_of(file.text, separator)
-    comma = separator != "," and any(_COMMA.fullmatch(c) for line in lines for c in line.cells)
+    comma = separator != "," and _has_decimal_comma(lines, separator)
     return Sheet(path=file.path, lines=lines, decimal_comma=comma)
+
+
+def _has_decimal_comma(lines: Sequence[Line], separator: str) -> bool:
+    cells = {c for line in lines for c in line.cells}
+    if any(_COMMA.fullmatch(c) for c in cells):
+        return True
+    return (
+        separator == ";"
+        and any(_COMMA_OR_THOUSANDS.fullmatch(c) for c in cells)
+        and not any(_POINT.fullmatch(c) for c in cells)
+    )
 
 
 def sheets_of_workbook(file: InstrumentFile) -> tuple[Sheet, ...]:

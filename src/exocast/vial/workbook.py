@@ -7,8 +7,10 @@ filled rows come out, with the number that a spreadsheet shows beside them.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from datetime import date, datetime, time
+from itertools import islice
 from typing import Any, NamedTuple
 
 from exocast.errors import ExocastError, InstrumentFileError
@@ -21,6 +23,7 @@ MOST_ROWS = 1_048_576
 MOST_COLUMNS = 16_384
 MOST_CELLS = 2_000_000
 MOST_SHEETS = 255
+ROWS_AT_ONCE = 64
 OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 NEW_WORKBOOK = "xl/workbook.xml"
 
@@ -172,8 +175,6 @@ def _rows_of_xlsx(file: InstrumentFile) -> Iterator[Row]:
 
     archive = file.checked_archive()
     # Formats of cells and drawings are of no use here and would only be warned about.
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         book = openpyxl.load_workbook(archive, read_only=True, data_only=True, keep_links=False)
@@ -181,20 +182,24 @@ def _rows_of_xlsx(file: InstrumentFile) -> Iterator[Row]:
         for sheet in book.worksheets[:MOST_SHEETS]:
             sheet.reset_dimensions()
             rows = sheet.iter_rows(values_only=True)
-            for number in range(1, MOST_ROWS + 2):
+            number = 0
+            while True:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    cells = next(rows, None)
-                if cells is None:
+                    batch = list(islice(rows, ROWS_AT_ONCE))
+                if not batch:
                     break
-                if number > MOST_ROWS or len(cells) > MOST_COLUMNS:
-                    raise InstrumentFileError(
-                        "the sheet has a cell beyond the last row or column of Excel; the "
-                        "workbook is damaged or made up. Export it again.",
-                        code="BOMB",
-                        where=f"{file.path}, sheet '{sheet.title}'",
-                    )
-                yield Row(sheet.title, number, tuple(cells))
+                for cells in batch:
+                    number += 1
+                    if number > MOST_ROWS or len(cells) > MOST_COLUMNS:
+                        raise InstrumentFileError(
+                            "the sheet has a cell beyond the last row or column of Excel; the "
+                            "workbook is damaged or made up. Export it again.",
+                            code="BOMB",
+                            where=f"{file.path}, sheet '{sheet.title}'",
+                        )
+                    if cells:
+                        yield Row(sheet.title, number, tuple(cells))
     finally:
         book.close()
 
@@ -224,7 +229,10 @@ def _rows_of_xls(file: InstrumentFile) -> Iterator[Row]:
 def _damaged(file: InstrumentFile, error: Exception) -> InstrumentFileError:
     from defusedxml.common import DefusedXmlException
 
-    if isinstance(error, DefusedXmlException):
+    causes: list[BaseException] = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) and len(causes) < 10:
+        causes.append(cause)
+    if any(isinstance(e, DefusedXmlException) for e in causes):
         return InstrumentFileError(
             "the XML of the workbook declares entities, which no instrument needs and which can "
             "blow up; it is refused.",

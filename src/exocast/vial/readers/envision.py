@@ -8,7 +8,7 @@ from ``Measinfo``: no emission is an absorbance, no excitation a luminescence.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from exocast.vial.cells import Line
@@ -142,17 +142,20 @@ def _unit(sheet: Sheet, information: str, heading: Line) -> str:
 
 
 def _matrix(sheet: Sheet, start: int, heading: Line) -> tuple[Line, ...]:
-    """Lines of numbers of a plate: the second stretch without words below its information."""
+    """Numbers of a plate: what stands together below its information and that of the background."""
     rows: list[Line] = []
-    for line in sheet.lines[start + 3 :]:
-        first = line.cell(0)
-        if first.lower() == INFORMATION or first.lower().startswith("basic assay"):
-            break
-        # The background's line of values is led by its headings and holds the label.
-        if _is_row(line):
-            rows.append(line)
-        elif rows:
-            break
+    blocks = _blocks(sheet.lines[start:])
+    next(blocks)
+    for block in blocks:
+        first = block[0].cell(0).lower()
+        if first == "background information":
+            continue
+        if first != INFORMATION and not first.startswith("basic assay"):
+            rows = block
+        break
+    if rows and not rows[0].cell(0) and column_numbers(rows[0].cells):
+        # With names of rows and columns.
+        rows = [Line(number=x.number, cells=x.cells[1:]) for x in rows[1:]]
     widths = {_width(x) for x in rows}
     if len(widths) != 1 or (len(rows), next(iter(widths))) not in SHAPES:
         raise sheet.error(
@@ -164,17 +167,20 @@ def _matrix(sheet: Sheet, start: int, heading: Line) -> tuple[Line, ...]:
     return tuple(rows)
 
 
+def _blocks(lines: Sequence[Line]) -> Iterator[list[Line]]:
+    block: list[Line] = []
+    for line in lines:
+        if any(line.cells):
+            block.append(line)
+        elif block:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
 def _width(line: Line) -> int:
     return max((i + 1 for i, c in enumerate(line.cells) if c), default=0)
-
-
-def _is_row(line: Line) -> bool:
-    cells = [c for c in line.cells[: _width(line)] if c]
-    return (
-        len(cells) > 1
-        and not any(re.search(r"[A-Za-z]{3}.*[ :=]|:", c) for c in cells)
-        and (re.fullmatch(r"[-+]?[\d.,]+([eE][-+]?\d+)?|[A-Z*?<>#/-]+", cells[0]) is not None)
-    )
 
 
 def _layout(sheet: Sheet) -> dict[tuple[str, str], str]:
