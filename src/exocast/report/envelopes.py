@@ -19,7 +19,7 @@ from exocast.study.sensitivity import (
     weakest_by_share,
 )
 from exocast.study.summary import LEVEL, OUTCOMES
-from exocast.vial import VialInspection
+from exocast.vial import RelativePotency, VialInspection
 
 Content = TypeVar("Content")
 
@@ -1148,6 +1148,7 @@ ENVELOPES: dict[str, type[BaseModel]] = {
     "validate": Envelope[ValidationRecord],
     "report": Envelope[ForecastRecord],
     "vial-inspect": Envelope[VialInspection],
+    "vial-potency": Envelope[RelativePotency],
     "evidence-check": Envelope[EvidenceCheck],
     "evidence-search": Envelope[StudiesFound],
     "evidence-show": Envelope[StudyShown],
