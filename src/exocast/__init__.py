@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from exocast.api import open_exposure as open_exposure
     from exocast.api import open_result as open_result
     from exocast.api import open_simulation as open_simulation
+    from exocast.api import relative_potency as relative_potency
     from exocast.api import schema as schema
     from exocast.api import simulate as simulate
     from exocast.api import validate as validate
@@ -69,6 +70,7 @@ _FROM_API = (
     "open_exposure",
     "open_result",
     "open_simulation",
+    "relative_potency",
     "schema",
     "simulate",
     "validate",

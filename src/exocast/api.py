@@ -969,6 +969,82 @@ def draft_batch(
     }
 
 
+def relative_potency(
+    path: str | Path,
+    *,
+    reference: str | None = None,
+    sample: str | None = None,
+    model: str = "4pl",
+    bounds: str | Path | None = None,
+    dose_range: str | None = None,
+    transform: str = "none",
+    outliers: str = "none",
+    combine: bool = False,
+    assay: str | None = None,
+    layout: str | Path | None = None,
+    out: str | Path | None = None,
+) -> dict[str, Any]:
+    """Relative potency of a batch against a reference, from responses of a potency assay.
+
+    Parameters
+    ----------
+    path
+        Table with the columns ``sample``, ``dose``, ``dose_unit`` and ``response``, a line a
+        well, and where there are any ``plate``, ``run``, ``well``, ``excluded`` and ``reason``.
+    reference, sample
+        Names; the reference is called so, and a single other sample is the test sample, when not
+        given.
+    model
+        ``4pl`` or ``parallel-line``.
+    bounds
+        Table with ``measure``, ``low``, ``high`` and ``source`` of the assay's own bounds.
+    dose_range
+        For parallel lines: ``LOW:HIGH`` in the unit of the doses, ``all`` or ``rule``.
+    transform
+        Of the response: ``none`` or ``log``.
+    outliers
+        ``none`` or ``rosner``.
+    combine
+        Each run (or plate, without runs) is an assay of its own, and their results are combined.
+    assay
+        Name of the assay, for a scenario.
+    layout
+        Table of what stands in which well, where ``path`` is the export of a plate reader.
+    out
+        Directory for ``potency.yaml``, the block that a scenario takes. One from before is
+        removed where there is no potency.
+
+    Returns
+    -------
+    ``{"result": {...}, "warnings": [...]}`` as ``exocast vial potency --json`` prints them.
+    ``result["refused"]`` says with its code why there is no potency; else it is None.
+    """
+    from exocast.vial import relative_potency as analysed
+    from exocast.vial import scenario_text
+
+    found = analysed(
+        _existing(path),
+        reference=reference,
+        sample=sample,
+        model=model,
+        bounds=None if bounds is None else Path(bounds),
+        dose_range=dose_range,
+        transform=transform,
+        outliers=outliers,
+        combine=combine,
+        assay=assay,
+        layout=None if layout is None else _existing(layout),
+    )
+    if out is not None:
+        target = Path(out) / "potency.yaml"
+        if found["result"]["scenario"] is None:
+            target.unlink(missing_ok=True)  # of another result, and would be taken for this one's
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(scenario_text(found["result"]), encoding="utf-8", newline="\n")
+    return found
+
+
 def sites(library: Library = ()) -> dict[str, Any]:
     """Sites that an exposure can be about, with routes and conditions; and the species.
 

@@ -351,6 +351,89 @@ def vial_batch(
             typer.echo(str(page))
 
 
+@vial_app.command("potency")
+def vial_potency(
+    file: Annotated[
+        Path, typer.Argument(help="Table of wells: sample, dose, dose_unit, response.")
+    ],
+    reference: Annotated[
+        str | None, typer.Option(help="Name of the reference; 'reference' when left out.")
+    ] = None,
+    sample: Annotated[
+        str | None, typer.Option(help="Name of the test sample, where there are several.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="4pl or parallel-line.")] = "4pl",
+    bounds: Annotated[
+        str,
+        typer.Option(help="Table with measure, low, high and source, or 'defaults'."),
+    ] = "defaults",
+    range_: Annotated[
+        str | None,
+        typer.Option(
+            "--range",
+            help="Doses of the straight part, for parallel-line: LOW:HIGH, all or rule.",
+        ),
+    ] = None,
+    transform: Annotated[str, typer.Option(help="Of the response: none or log.")] = "none",
+    outliers: Annotated[
+        str, typer.Option(help="Rule for outlying wells: none or rosner.")
+    ] = "none",
+    combine: Annotated[
+        bool,
+        typer.Option("--combine", help="Each run (or plate) is an assay; combine their potencies."),
+    ] = False,
+    assay_name: Annotated[
+        str | None, typer.Option("--assay", help="Name of the assay, for the scenario.")
+    ] = None,
+    layout: Annotated[
+        Path | None,
+        typer.Option(help="Table of what stands in which well, for a plate reader's export."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Directory for potency.yaml.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Write wells and curves to this SVG file.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Relative potency of a batch against a reference, from a plate of a potency assay."""
+    with _door("vial-potency", as_json):
+        from exocast import api
+        from exocast.report import potency as potency_report
+        from exocast.report.envelopes import envelope
+
+        found = api.relative_potency(
+            file,
+            reference=reference,
+            sample=sample,
+            model=model,
+            bounds=None if bounds == "defaults" else Path(bounds),
+            dose_range=range_,
+            transform=transform,
+            outliers=outliers,
+            combine=combine,
+            assay=assay_name,
+            layout=layout,
+            out=out,
+        )
+        result = found["result"]
+        refused = result["refused"]
+        if plot is not None:
+            potency_report.save_plot(result, plot)
+        if as_json:
+            errors = [CheckFailed(refused["message"], code=refused["code"])] if refused else []
+            _print_json(
+                envelope("vial-potency", result=result, warnings=found["warnings"], errors=errors)
+            )
+        else:
+            _warn(found["warnings"])
+            typer.echo(potency_report.text(result), nl=False)
+            if out is not None and result["scenario"] is not None:
+                typer.echo(str(out / "potency.yaml"))
+        if refused is not None:
+            # What was found is shown all the same; the exit code says that no potency came of it.
+            raise typer.Exit(CheckFailed.exit_code)
+
+
 @app.command()
 def init(
     directory: Annotated[Path, typer.Argument(help="Directory for the scenario; may be new.")],

@@ -20,7 +20,7 @@ from exocast.study.sensitivity import (
     weakest_by_share,
 )
 from exocast.study.summary import LEVEL, OUTCOMES
-from exocast.vial import VialInspection
+from exocast.vial import RelativePotency, VialInspection
 
 Content = TypeVar("Content")
 
@@ -1164,6 +1164,7 @@ ENVELOPES: dict[str, type[BaseModel]] = {
     "validate": Envelope[ValidationRecord],
     "report": Envelope[ForecastRecord],
     "vial-inspect": Envelope[VialInspection],
+    "vial-potency": Envelope[RelativePotency],
     "vial-batch": Envelope[BatchRecord],
     "vial-draft": Envelope[DraftRecord],
     "evidence-check": Envelope[EvidenceCheck],

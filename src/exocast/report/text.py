@@ -19,26 +19,27 @@ def plain(story: Story, *, width: int = WIDTH) -> str:
 
     Words of all sections stand first, in order; their tables follow.
     """
-    notes = [line for label in story.labels for line in _wrap(f"NOTE: {label}", width)]
-    lines = [story.title.upper(), *_wrap(story.subtitle, width), *notes, DISCLAIMER, ""]
+    notes = [line for label in story.labels for line in wrapped(f"NOTE: {label}", width)]
+    lines = [story.title.upper(), *wrapped(story.subtitle, width), *notes, DISCLAIMER, ""]
     for sentence in story.answer:
-        lines += _wrap(sentence, width)
+        lines += wrapped(sentence, width)
     for section in story.sections:
         lines += ["", section.title, "-" * len(section.title)]
         lines += notes
         for sentence in section.words:
-            lines += _wrap(sentence, width)
+            lines += wrapped(sentence, width)
     tables = [table for section in story.sections for table in section.tables]
     if tables:
         lines += ["", "TABLES", *notes]
     for table in tables:
-        lines += ["", *_wrap(table.caption, width), *grid(table)]
+        lines += ["", *wrapped(table.caption, width), *grid(table)]
         if table.note:
-            lines += _wrap(table.note, width)
+            lines += wrapped(table.note, width)
     return "\n".join(lines).replace(NBSP, " ").rstrip() + "\n"
 
 
-def _wrap(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: int) -> list[str]:
+    """Lines of a text, broken at blanks only."""
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 

@@ -4,6 +4,7 @@ from exocast.vial import storage
 from exocast.vial.files import InstrumentFile
 from exocast.vial.inspect import VialInspection, inspect
 from exocast.vial.measure import Estimate, VialMeasurement, measure
+from exocast.vial.potency_records import RelativePotency
 from exocast.vial.product import Product, load_product, products
 from exocast.vial.readers.nanosight import read_nanosight
 from exocast.vial.records import (
@@ -17,6 +18,7 @@ from exocast.vial.records import (
     VialWarning,
 )
 from exocast.vial.registry import Reader, known_readers, read_file
+from exocast.vial.relative_potency import relative_potency, scenario_text
 from exocast.vial.size import SizeFit, class_fractions, size_edges_nm
 from exocast.vial.storage import Needle, fraction_at_needle, vial_rows, vial_volume_ml
 from exocast.vial.vial import (
@@ -40,6 +42,7 @@ __all__ = [
     "Product",
     "Reader",
     "Reading",
+    "RelativePotency",
     "SizeFit",
     "Value",
     "Vial",
@@ -60,6 +63,8 @@ __all__ = [
     "products",
     "read_file",
     "read_nanosight",
+    "relative_potency",
+    "scenario_text",
     "size_edges_nm",
     "storage",
     "vial_rows",

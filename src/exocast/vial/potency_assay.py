@@ -186,7 +186,7 @@ def _once(name: str, wells: Sequence[Well], plan: Plan) -> tuple[Assay, _Fits | 
         ("reference", "test", "shared", "residual_sd", "freedom", "non_parallelism",
          "lack_of_fit", "relative", "low", "high", "refused", "with_outliers"),
     ) | {"similarity": (), "ranges": (), "outliers": (), "name": name}  # fmt: skip
-    facts["plates"] = tuple(dict.fromkeys(_plate(w) for w in used))
+    facts["plates"] = tuple(dict.fromkeys(w.plate or w.run for w in used))
     levels: dict[int, float] = {}
     fits: _Fits | None = None
     try:
