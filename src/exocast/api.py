@@ -793,6 +793,8 @@ def inspect_vial(
     *,
     dilution: float | None = None,
     sample: str | None = None,
+    reader: str | None = None,
+    mapping: str | Path | None = None,
 ) -> dict[str, Any]:
     """What instrument files hold: captures, dilution, concentration and size.
 
@@ -804,6 +806,10 @@ def inspect_vial(
         How many times the sample was diluted before the measurement, when the files do not say.
     sample
         Which sample, when a file holds several.
+    reader
+        Name of a reader to use, whatever the files look like.
+    mapping
+        YAML file that says what the columns of a table of sizes are, where no reader knows it.
 
     Returns
     -------
@@ -813,7 +819,15 @@ def inspect_vial(
     from exocast.vial import inspect
 
     several = [paths] if isinstance(paths, str | Path) else list(paths)
-    return dict(inspect([_existing(p) for p in several], dilution=dilution, sample=sample))
+    return dict(
+        inspect(
+            [_existing(p) for p in several],
+            dilution=dilution,
+            sample=sample,
+            reader=reader,
+            mapping=mapping,
+        )
+    )
 
 
 @dataclass(frozen=True)

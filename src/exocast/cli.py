@@ -270,6 +270,13 @@ def vial_inspect(
     sample: Annotated[
         str | None, typer.Option(help="Which sample, when a file holds several.")
     ] = None,
+    reader: Annotated[
+        str | None, typer.Option(help="Read as this kind of file, whatever it looks like.")
+    ] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option("--map", help="YAML file that says what the columns of a size table are."),
+    ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Write the size distributions to this SVG file.")
     ] = None,
@@ -280,9 +287,11 @@ def vial_inspect(
         from exocast import api
         from exocast.report import vial as vial_report
 
-        found = api.inspect_vial(files, dilution=dilution, sample=sample)
+        found = api.inspect_vial(
+            files, dilution=dilution, sample=sample, reader=reader, mapping=mapping
+        )
         if plot is not None:
-            vial_report.plot_sizes(files, plot)
+            vial_report.plot_sizes(files, plot, reader, mapping)
         if as_json:
             from exocast.report.envelopes import envelope
 

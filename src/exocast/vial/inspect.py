@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from exocast.errors import InvalidInput
 from exocast.vial.batch import BATCH_FILE
 from exocast.vial.measure import Estimate, measure, measure_size
+from exocast.vial.readers.size_table import SizeTableMap, load_mapping
 from exocast.vial.records import (
     NO_DILUTION,
     Dilution,
@@ -145,6 +146,7 @@ def inspect(
     sample: str | None = None,
     reader: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    mapping: SizeTableMap | str | Path | None = None,
 ) -> dict[str, Any]:
     """What files say: ``{"result": {"files": [...], "refused": [...]}, "warnings": [...]}``.
 
@@ -162,6 +164,8 @@ def inspect(
     NotFound
         When one is not there.
     """
+    if isinstance(mapping, str | Path):
+        mapping = load_mapping(mapping)
     if not paths:
         raise InvalidInput("name at least one file or folder.", where="FILE")
     files: list[InspectedFile] = []
@@ -170,7 +174,7 @@ def inspect(
     listed = list(_listed([Path(p) for p in paths]))
     for done, (path, named) in enumerate(listed):
         try:
-            file, said = inspected(read_file(path, reader), dilution, sample)
+            file, said = inspected(read_file(path, reader, mapping), dilution, sample)
         except InvalidInput as e:
             if len(listed) == 1:
                 raise
@@ -263,7 +267,7 @@ def _particles(
     try:
         found = measure(export, dilution, sample)
     except InvalidInput as e:
-        if e.code not in ("MIXED_SAMPLES", "DILUTION_UNKNOWN", "EMPTY_RUN"):
+        if e.code not in ("MIXED_SAMPLES", "DILUTION_UNKNOWN", "EMPTY_RUN", "NO_CONCENTRATION"):
             raise
         if dilution is not None and e.code == "DILUTION_UNKNOWN":
             raise
@@ -271,7 +275,7 @@ def _particles(
             warnings.append(
                 VialWarning(code=e.code, message=e.message, where=e.where or export.file)
             )
-        if e.code != "DILUTION_UNKNOWN":
+        if e.code in ("MIXED_SAMPLES", "EMPTY_RUN"):
             return export.dilution, None, None, sample
         size, more = measure_size(export, sample)
         warnings += more

@@ -84,11 +84,20 @@ def measure(
     Raises
     ------
     InstrumentFileError
-        ``MIXED_SAMPLES``, ``DILUTION_UNKNOWN`` or ``EMPTY_RUN``.
+        ``MIXED_SAMPLES``, ``NO_CONCENTRATION``, ``DILUTION_UNKNOWN`` or ``EMPTY_RUN``.
     UnknownName
         When there is no such sample.
     """
     chosen = captures_of(export, sample)
+    if all(c.excluded or math.isnan(c.concentration_per_ml) for c in chosen) and not all(
+        c.excluded for c in chosen
+    ):
+        raise InstrumentFileError(
+            f"none of {len(chosen)} captures states a concentration, though particles were sized. "
+            "Give the file of the same run that holds concentrations.",
+            code="NO_CONCENTRATION",
+            where=export.file,
+        )
     known, warnings = known_dilution(export, dilution)
     valid = usable(chosen)
     if not valid:
