@@ -795,13 +795,14 @@ def inspect_vial(
     sample: str | None = None,
     reader: str | None = None,
     mapping: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """What instrument files hold: captures, dilution, concentration and size.
+    """What instrument files hold: captures, dilution, concentration, size, wells, doubts.
 
     Parameters
     ----------
     paths
-        One file or several.
+        Files, or folders that stand for the files in them.
     dilution
         How many times the sample was diluted before the measurement, when the files do not say.
     sample
@@ -810,11 +811,13 @@ def inspect_vial(
         Name of a reader to use, whatever the files look like.
     mapping
         YAML file that says what the columns of a table of sizes are, where no reader knows it.
+    progress
+        Called with (files read, files in all).
 
     Returns
     -------
-    ``{"result": {"files": [...]}, "warnings": [...]}`` as ``exocast vial inspect --json`` prints
-    them.
+    ``{"result": {"files": [...], "refused": [...]}, "warnings": [...]}`` as ``exocast vial
+    inspect --json`` prints them.
     """
     from exocast.vial import inspect
 
@@ -826,6 +829,7 @@ def inspect_vial(
             sample=sample,
             reader=reader,
             mapping=mapping,
+            progress=progress,
         )
     )
 

@@ -263,7 +263,7 @@ def report(
 
 @vial_app.command("inspect")
 def vial_inspect(
-    files: Annotated[list[Path], typer.Argument(help="Files of a particle analyser.")],
+    files: Annotated[list[Path], typer.Argument(help="Files of instruments, or folders of them.")],
     dilution: Annotated[
         float | None, typer.Option(help="How many times the sample was diluted to be measured.")
     ] = None,
@@ -282,14 +282,21 @@ def vial_inspect(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what instrument files hold: captures, dilution, concentration, size."""
+    """Show what instrument files hold: captures, dilution, concentration, size, wells."""
     with _door("vial-inspect", as_json):
         from exocast import api
         from exocast.report import vial as vial_report
 
-        found = api.inspect_vial(
-            files, dilution=dilution, sample=sample, reader=reader, mapping=mapping
-        )
+        with _progress("files") as progress:
+            found = api.inspect_vial(
+                files,
+                dilution=dilution,
+                sample=sample,
+                reader=reader,
+                mapping=mapping,
+                # One file is read before a bar could be seen.
+                progress=progress if len(files) > 1 or files[0].is_dir() else None,
+            )
         if plot is not None:
             vial_report.plot_sizes(files, plot, reader, mapping)
         if as_json:
@@ -301,6 +308,9 @@ def vial_inspect(
         else:
             _warn(found["warnings"])
             typer.echo(vial_report.text(found["result"]), nl=False)
+        if any(each["named"] for each in found["result"]["refused"]):
+            # The others are shown; the exit code says that a file asked for by name was not read.
+            raise typer.Exit(InvalidInput.exit_code)
 
 
 @vial_app.command("draft")
@@ -316,7 +326,7 @@ def vial_draft(
         from exocast import api
         from exocast.report.envelopes import envelope
 
-        with _progress() as progress:
+        with _progress("files") as progress:
             made = api.draft_batch(folder, out, progress=progress)
         if as_json:
             _print_json(envelope("vial-draft", result=made))
@@ -349,7 +359,7 @@ def vial_batch(
         from exocast import api
         from exocast.report.envelopes import envelope
 
-        with _progress() as progress:
+        with _progress("files" if scenario is None else "forecasts") as progress:
             made = api.batch(batch, scenario=scenario, out=out, worlds=worlds, progress=progress)
         page = None if out is None else out / "report.html"
         if as_json:
@@ -1107,14 +1117,14 @@ def _print_json(value: Any) -> None:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Any]:
+def _progress(what: str = "runs") -> Iterator[Any]:
     """A progress bar on stderr when that is a terminal, else a line every tenth of the way."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import Progress
 
         with Progress(console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("runs", total=None)
+            task = bar.add_task(what, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
         return
     last = -1
@@ -1124,7 +1134,7 @@ def _progress() -> Iterator[Any]:
         tenth = 10 * done // max(total, 1)
         if tenth > last:
             last = tenth
-            typer.echo(f"{done} of {total} runs", err=True)
+            typer.echo(f"{done} of {total} {what}", err=True)
 
     yield line
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,13 @@ def text(found: Mapping[str, Any]) -> str:
     for file in found["files"]:
         lines += _file_lines(file)
         lines.append("")
+    for each in found["refused"]:
+        lines += [f"not read: {each['file']}", *_wrap(f"{each['code']}: {each['message']}"), ""]
     return "\n".join(lines).replace(NBSP, " ").rstrip() + "\n"
+
+
+def _wrap(text_: str) -> list[str]:
+    return textwrap.wrap(text_.splitlines()[0], 98, initial_indent="  ", subsequent_indent="  ")
 
 
 def _file_lines(file: Mapping[str, Any]) -> list[str]:
