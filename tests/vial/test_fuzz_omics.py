@@ -141,12 +141,12 @@ def test_large_files_take_no_more_than_ten_times_their_size():
     assert ratio("maxquant", omics.maxquant(groups)) < 10
     psm = [(f"PEPTIDE{i}K", f"P{i % 300:05d}|X_HUMAN", "lot7.mgf") for i in range(5_000)]
     assert ratio("peaks", omics.peaks(psm)) < 10
-    counts = {f"miR-{i}-5p": (1200 + i, 31, 5521 + i) for i in range(4_000)}
+    counts = {f"miR-{i}-5p": tuple(range(1200 + i, 1216 + i)) for i in range(1_000)}
     assert ratio("small_rna", omics.counts(counts)) < 10
 
 
 def test_an_archive_takes_no_more_than_twenty_times_what_it_unpacks_to():
-    reactions = [(str(i), "lot 7", "<cq>27.25</cq>") for i in range(1, 1_500)]
+    reactions = [(str(i), "lot 7", "<cq>27.25</cq>") for i in range(1, 400)]
     plain = omics.rdml(reactions=reactions, zipped=False)
     assert ratio("rdml", omics.rdml(reactions=reactions)) * len(
         omics.rdml(reactions=reactions)

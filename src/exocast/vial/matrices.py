@@ -120,7 +120,7 @@ class Matrix:
 
     sheet: Sheet
     names: tuple[str, ...]
-    lines: tuple[int, ...]
+    lines: NDArray[np.int32]
     samples: tuple[str, ...]
     values: NDArray[np.float64]
 
@@ -154,7 +154,7 @@ class Matrix:
                 "censored": words(censored.reshape(-1).astype(np.int8), ["", "above"]),
                 "excluded": excluded.reshape(-1),
                 "reason": words(excluded.reshape(-1).astype(np.int8), ["", "empty cell"]),
-                "line": np.repeat(np.array(self.lines, dtype=np.int32), m),
+                "line": np.repeat(self.lines, m),
             },
             copy=False,
         )
@@ -202,7 +202,8 @@ def matrix_of(
             heading.number,
             "COLUMNS",
         )
-    seen: dict[str, int] = {}
+    seen: dict[str, None] = {}
+    places = array("l")
     values = array("d")
     open_end = False
     for line in lines:
@@ -215,19 +216,22 @@ def matrix_of(
                 "TRUNCATED",
             )
         if not row.cell(0) or row.cell(0) in seen:
-            told = f"'{row.cell(0)}' stands in line {seen.get(row.cell(0), 0)} too"
+            told = "the RNA has no name"
+            if row.cell(0):
+                told = f"'{row.cell(0)}' stands in line {places[list(seen).index(row.cell(0))]} too"
             raise sheet.error(
-                f"{told if row.cell(0) else 'the RNA has no name'}; each RNA has one line.",
+                f"{told}; each RNA has one line.",
                 row.number,
                 "COLUMNS",
             )
-        seen[row.cell(0)] = row.number
+        seen[row.cell(0)] = None
+        places.append(row.number)
         open_end = not row.cell(width - 1)
         values.extend(cell(sheet, row, i) for i in range(1, width))
     if open_end and not file.text.endswith(("\n", "\r")):
         raise sheet.error(
             "the last line has an empty cell at its end and does not end: the file was cut here.",
-            max(seen.values()),
+            places[-1],
             "TRUNCATED",
         )
     if not seen:
@@ -237,7 +241,7 @@ def matrix_of(
     return Matrix(
         sheet=sheet,
         names=tuple(seen),
-        lines=tuple(seen.values()),
+        lines=np.array(places, dtype=np.int32),
         samples=samples,
         values=np.frombuffer(values, dtype=np.float64).reshape(len(seen), len(samples)),
     )

@@ -670,7 +670,7 @@ def _read_ct(file: InstrumentFile) -> Reading:
         kind=CT_MATRIX,
         encoding=file.encoding,
         features=matrix.frame("Cq", censored, empty),
-        lines=(1, matrix.lines[-1]),
+        lines=(1, int(matrix.lines[-1])),
         warnings=tuple(warnings),
     )
 

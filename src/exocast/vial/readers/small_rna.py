@@ -62,7 +62,7 @@ def _read(file: InstrumentFile) -> Reading:
         kind=KIND,
         encoding=file.encoding,
         features=matrix.frame("count", np.zeros_like(empty), empty),
-        lines=(1, matrix.lines[-1]),
+        lines=(1, int(matrix.lines[-1])),
         warnings=tuple(warnings),
     )
 
