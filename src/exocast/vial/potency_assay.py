@@ -23,6 +23,7 @@ from exocast.vial.potency_models import (
     Fitted,
     Interval,
     Layout,
+    line_columns,
     lines,
     potency_of_lines,
     potency_of_sigmoids,
@@ -232,6 +233,8 @@ def _steps(used: Sequence[Well], plan: Plan, facts: dict[str, Any]) -> Iterator[
         _enough(used, plan)
         _plates_hold_both(used, plan)
     layout = _layout(used, plan)
+    if plan.model == "parallel-line":
+        _slopes_in_plates(layout)
     fit = _FITS[plan.model]
     apart = fit.apart(layout, y[None])
     if apart.freedom < 1:
@@ -319,6 +322,16 @@ def _plates_hold_both(used: Sequence[Well], plan: Plan) -> None:
                 "sample's cannot be told apart; every plate needs reference and test sample.",
                 code="CONFOUNDED",
             )
+
+
+def _slopes_in_plates(layout: Layout) -> None:
+    columns = line_columns(layout, apart=True)
+    if np.linalg.matrix_rank(columns) < columns.shape[1]:
+        raise CheckFailed(
+            "each plate holds another dose, so that a slope and the plates' own effects cannot be "
+            "told apart; put several doses on each plate.",
+            code="CONFOUNDED",
+        )
 
 
 def _responds(used: Sequence[Well], y: Array, sample: str, plan: Plan) -> None:

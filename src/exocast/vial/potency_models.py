@@ -305,8 +305,8 @@ def _settled(layout: Layout, start: Array, y: Array, *, fixed: bool) -> Array:
     """The shared curve's parameters; with ``fixed`` the shift stays as it is."""
     low, high = _limits(layout)
     unlimited = np.full(layout.blocks.shape[1], np.inf)
-    low = np.concatenate([low, [-np.inf], -unlimited])
-    high = np.concatenate([high, [np.inf], unlimited])
+    low = np.concatenate([low, [-2 * FARTHEST_SHIFT], -unlimited])
+    high = np.concatenate([high, [2 * FARTHEST_SHIFT], unlimited])
     if not fixed:
         return settle(lambda x: _shared(layout, x), start, y, low, high)
     kept = [i for i in range(start.shape[1]) if i != SHIFT]
@@ -349,10 +349,7 @@ def lines(layout: Layout, y: Array, *, apart: bool) -> Fitted:
     With ``apart`` the slope of the reference and that of the test sample stand in place of one.
     The dose's logarithm counts from its mean, where the heights are. No dose may be zero.
     """
-    logs = layout.ln_doses - layout.ln_doses.mean()
-    test = layout.test.astype(np.float64)
-    slopes = [logs * (1 - test), logs * test] if apart else [logs]
-    x = np.column_stack([np.ones_like(logs), test, *slopes, layout.blocks])
+    x = line_columns(layout, apart=apart)
     inverse = np.linalg.inv(x.T @ x)
     found = y @ x @ inverse
     residuals = y - found @ x.T
@@ -360,6 +357,14 @@ def lines(layout: Layout, y: Array, *, apart: bool) -> Fitted:
     variance = np.einsum("sw,sw->s", residuals, residuals) / max(freedom, 1)
     leverage = np.broadcast_to(np.einsum("wi,ij,wj->w", x, inverse, x), residuals.shape)
     return Fitted(found, variance[:, None, None] * inverse, residuals, leverage, variance, freedom)
+
+
+def line_columns(layout: Layout, *, apart: bool) -> Array:
+    """What the heights, the slopes and the plates multiply, ``(wells, parameters)``."""
+    logs = layout.ln_doses - layout.ln_doses.mean()
+    test = layout.test.astype(np.float64)
+    slopes = [logs * (1 - test), logs * test] if apart else [logs]
+    return np.column_stack([np.ones_like(logs), test, *slopes, layout.blocks])
 
 
 def potency_of_lines(shared: Fitted, level: float) -> Interval:
