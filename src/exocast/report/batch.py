@@ -107,7 +107,7 @@ class SizeRecord(_Model):
     span: IntervalRecord
     share_30_150: IntervalRecord
     below_floor: float = Field(description="extrapolated, never dosed")
-    two_populations: bool | None = Field(description="whether two laws fit better than one")
+    two_populations: bool | None = Field(description="whether two laws stand apart")
 
 
 class ItemRecord(_Model):
@@ -468,10 +468,15 @@ def _size_section(made: MeasuredBatch) -> Section:
         share = found.share_small
         ends = "–" if math.isnan(share.low) else f"{percent(share.low)} to {percent(share.high)}"
         rows.append(("between 30 and 150 nm, of detected", percent(share.value), ends))
+        if found.laws is not None and found.laws.one_law_fails and not found.laws.two_populations:
+            words.append(
+                "One law does not describe these bins: what is said of it does not hold, the "
+                "percentiles do."
+            )
         if found.laws is not None and found.laws.two_populations:
             small, big = found.laws.two
             words.append(
-                f"Two laws fit better than one: {percent(small.share)} about "
+                f"Two laws stand apart: {percent(small.share)} about "
                 f"{decimal(small.median_nm, 0)} nm and {percent(big.share)} about "
                 f"{decimal(big.median_nm, 0)} nm. A forecast takes one law; another method has to "
                 "show that there are two kinds."
