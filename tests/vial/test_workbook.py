@@ -131,7 +131,6 @@ def test_only_errors_of_ours_whatever_the_bytes():
         data = mutated(sources[seed % 2], seed, sources[(seed // 2) % 2])
         try:
             rows = list(rows_of_workbook(opened(data)))
-        except ExocastError as e:
-            assert len(e.message) > 15
-        else:
-            assert all(row.cells for row in rows)
+        except ExocastError:
+            continue
+        assert all(row.cells for row in rows)

@@ -195,7 +195,7 @@ RECORDS = [
 def test_database_is_read_by_names_in_its_tree():
     reading = read_made(zmes(RECORDS))
     assert reading.reader == "zetasizer-zmes"
-    # Three times as much stands below the unfiltered result, a thousand more below the number peaks.
+    # Three times as much stands below the unfiltered result, a thousand more at peaks by number.
     assert values_of(reading, "z-average diameter", "lot 7") == [101.5, 103.25]
     assert values_of(reading, "polydispersity index") == [0.12, 0.1]
     assert values_of(reading, "intensity peak 1 mean diameter") == [99.0, 98.0]

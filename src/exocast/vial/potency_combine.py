@@ -34,10 +34,15 @@ def combine_potencies(
 
     Notes
     -----
-    Weighted: inverse variances, Student's t with all assays' degrees of freedom. Semi-weighted:
+    Weighted: inverse variances, the mean's own widened for estimated weights (Meier), Student's t
+    with all assays' degrees of freedom. Semi-weighted:
     the variance between assays is that of the logarithms less the mean square of their errors,
     and is added to each; Knapp and Hartung's interval, at least the plain one, Student's t with
     one degree less than assays. Unweighted: mean and scatter of the logarithms alone.
+
+    References
+    ----------
+    USP <1034>; Meier, Variance of a weighted mean, Biometrics 9 (1953) 59.
     """
     effects = Effects(values=logs, variances=standard_errors**2, measure="ln potency", ratio=True)
     fixed = pool(effects, method="fixed", test="normal", level=level)
@@ -45,7 +50,10 @@ def combine_potencies(
     t = float(student.ppf(0.5 + level / 2, freedom.sum()))
     k, mean = len(logs), float(logs.mean())
     reach = float(student.ppf(0.5 + level / 2, k - 1)) * float(logs.std(ddof=1)) / math.sqrt(k)
-    value, error = fixed.value, fixed.standard_error
+    value, share = fixed.value, fixed.weights / 100
+    # Weights that are themselves estimated make the mean scatter more than they say.
+    meier = 1 + 4 * float((share * (1 - share) / freedom).sum())
+    error = fixed.standard_error * math.sqrt(meier)
     return {
         "q": fixed.q,
         "q_freedom": fixed.q_freedom,

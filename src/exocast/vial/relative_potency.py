@@ -323,6 +323,15 @@ def _warnings(
             + "; ".join(f"{a.name} ({a.refused.code})" for a in dropped if a.refused)
             + ". A mean of the assays that passed is no mean of all that were run.",
         )
+    together, few = result.combined, int(plan.rows["few_assays"])
+    if together is not None and together.homogeneous and len(together.assays) < few:
+        semi = together.semi_weighted
+        yield VialWarning(
+            code="FEW_ASSAYS",
+            message=f"{len(together.assays)} assays agree by Cochran's test, which fewer than {few} "
+            "hardly ever fail: what changes between assays may be missing from the interval. With "
+            f"it: {semi.relative:.3g} ({semi.low:.3g} to {semi.high:.3g}).",
+        )
     for assay in result.assays:
         yield from _remarks(assay, plan)
     if result.relative is not None and result.scenario is None:

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from exocast.errors import InstrumentFileError
 from exocast.vial.cells import Line
@@ -78,12 +78,18 @@ def well_table(wells: Iterable[Well]) -> pd.DataFrame:
     wells
         In the order of the file.
     """
+    import numpy as np
     import pandas as pd
 
-    rows = [tuple(getattr(w, name) for name in WELL_COLUMNS) for w in wells]
-    table = pd.DataFrame(rows, columns=list(WELL_COLUMNS))
-    kinds = dict.fromkeys(("nominal", "value", "dilution"), "float64")
-    return table.astype({**kinds, "excluded": "bool", "line": "int64"})
+    found = tuple(wells)
+    kinds: dict[str, Any] = dict.fromkeys(("nominal", "value", "dilution"), np.float64)
+    kinds |= {"excluded": np.bool_, "line": np.int64}
+    return pd.DataFrame(
+        {
+            name: np.array([getattr(w, name) for w in found], dtype=kinds.get(name, object))
+            for name in WELL_COLUMNS
+        }
+    )
 
 
 def reported(cell: str, read: Callable[[str], float]) -> Reported:

@@ -206,12 +206,14 @@ def _errors(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _wells(file: InstrumentFile, documents: Sequence[Mapping[str, Any]]) -> list[Well]:
-    found = [(d, s) for d in documents for s in _signals(d)]
-    several = len({(s.name, s.wavelength) for _, s in found}) > 1
+    found = [(i, d, s) for i, d in enumerate(documents, start=1) for s in _signals(d)]
+    several = len({(s.name, s.wavelength) for _, _, s in found}) > 1
     wells = []
-    for document, signal in found:
+    for i, document, signal in found:
         sample = _map(document, "sample document")
+        # Tubes have no place on a plate.
         place = _text(sample, "well location identifier", "location identifier")
+        place = place or f"measurement {i}"
         role = ROLES.get(_text(sample, "sample role type").lower(), "unknown")
         value = _reported(file, document, signal)
         nominal = _map(sample, MASS) or _map(sample, "concentration")

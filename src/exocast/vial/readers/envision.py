@@ -122,7 +122,7 @@ def _plates(sheet: Sheet) -> list[_Plate]:
 
 
 def _after(lines: Sequence[Line], i: int) -> Line:
-    return lines[i + 1] if i + 1 < len(lines) else Line(number=lines[i].number, cells=())
+    return lines[i + 1] if i + 1 < len(lines) else Line(number=lines[-1].number, cells=())
 
 
 def _unit(sheet: Sheet, information: str, heading: Line) -> str:

@@ -161,7 +161,11 @@ def _substance(application: str) -> str:
 
 def _known(sheet: Sheet, line: Line, unit: str, value: Value) -> str:
     word = unit_word(unit)
-    if word not in NG_PER_ML and not math.isnan(value.value):
+    if word not in NG_PER_ML and math.isnan(value.value):
+        # A sample without a result may have no unit; that of the other samples stands for it.
+        cells = {unit_word(c) for x in sheet.lines for c in x.cells}
+        word = next((u for u in NG_PER_ML if u in cells), "")
+    if word not in NG_PER_ML:
         raise sheet.error(
             "UNIT",
             f"the concentration {value.value:g} has the unit '{unit[:20]}', and known are "

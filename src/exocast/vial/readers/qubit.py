@@ -41,9 +41,10 @@ def _sniff(file: InstrumentFile) -> bool:
 
 def _read(file: InstrumentFile) -> Reading:
     sheet = sheet_of_text(file, "original sample conc")
-    heading = next(x for x in sheet.lines if any(x.cells))
+    heading = next((x for x in sheet.lines if any(x.cells)), sheet.lines[0])
     keys = [heading_key(c) for c in heading.cells]
     columns = _columns(sheet, heading, keys)
+    units = {name: _usual_unit(sheet, columns[name] + 1) for name in ("tube", "original")}
     tubes: dict[tuple[str, str, str, float], list[Value]] = {}
     originals: dict[tuple[str, str, str, float], list[Value]] = {}
     warnings: list[VialWarning] = []
@@ -57,7 +58,8 @@ def _read(file: InstrumentFile) -> Reading:
         sample, assay = line.cell(columns["sample"]), line.cell(columns["assay"])
         pair = []
         for name, found in (("tube", tubes), ("original", originals)):
-            unit = unit_word(line.cell(columns[name] + 1))
+            # A run out of range may have no unit; it has no value either.
+            unit = unit_word(line.cell(columns[name] + 1)) or units[name]
             value = _value(sheet, line, columns[name], columns["date"], unit)
             found.setdefault((sample, assay, unit, factor), []).append(value)
             pair.append((value, unit))
@@ -115,12 +117,20 @@ def _columns(sheet: Sheet, heading: Line, keys: Sequence[str]) -> dict[str, int]
     return found
 
 
+def _usual_unit(sheet: Sheet, column: int) -> str:
+    """First known unit of a column; empty where there is none."""
+    found = (unit_word(line.cell(column)) for line in sheet.lines)
+    return next((unit for unit in found if unit in NG_PER_ML), "")
+
+
 def _value(sheet: Sheet, line: Line, column: int, date: int, unit: str) -> Value:
     found = reported_in(sheet, line, column)
-    if not math.isnan(found.value) and unit not in NG_PER_ML:
+    bare = not line.cell(column + 1) and not math.isnan(found.value)
+    if bare or unit not in NG_PER_ML:
         raise sheet.error(
             "UNIT",
-            f"the concentration {found.value:g} has the unit '{unit[:20]}', and known are "
+            f"the concentration '{line.cell(column)[:20]}' has the unit "
+            f"'{line.cell(column + 1)[:20]}', and known are "
             f"{', '.join(NG_PER_ML)}; ng/mL and ng/µL differ a thousandfold. Export again.",
             line.number,
         )
