@@ -2,7 +2,7 @@
 
 Text files are damaged as bytes. Workbooks are damaged in their cells before they are packed, since
 a damaged archive tests the archive only; bytes of workbooks are damaged in test_workbook.py.
-200 inputs a text, 100 a workbook; ``EXOCAST_FULL=1`` for fifty times as many.
+2,000 inputs a text, 100 a workbook; ``EXOCAST_FULL=1`` for fifty times as many.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ REAL = {
 def numbers_in(text: str) -> set[float]:
     """Every number that a text can be read to carry, a comma being a decimal sign or not."""
     found = set()
-    for word in re.findall(r"[-+]?[\d.,]+(?:[eE][-+]?\d+)?", text):
+    # A quotation mark inside a number is damage that leaves one number to those who drop it.
+    both = f"{text} {text.replace('"', '')}"
+    for word in re.findall(r"[-+]?[\d.,]+(?:[eE][-+]?\d+)?", both):
         for piece in (word, word.replace(",", "."), *word.split(",")):
             for cut in (piece, piece.strip(".,")):
                 try:
@@ -118,7 +120,7 @@ def test_damaged_text_is_refused_or_read_as_it_stands(name):
     if name in REAL:
         sources += each(reference_files(REAL[name], most_bytes=5_000))
     assert all(READERS[name].sniff(opened(s)) for s in sources)
-    check_reader(READERS[name], sources, laws_of_text, inputs=INPUTS // 10)
+    check_reader(READERS[name], sources, laws_of_text)
 
 
 def test_damaged_json_is_refused_or_read_as_it_stands():
@@ -139,7 +141,7 @@ def test_damaged_json_is_refused_or_read_as_it_stands():
         collect(json.loads(opened(data).text.lstrip("\ufeff")))
         check(reading, found)
 
-    check_reader(READERS["asm"], sources, laws, inputs=INPUTS // 10)
+    check_reader(READERS["asm"], sources, laws)
 
 
 def test_damaged_database_is_refused_or_read_within_bounds():
@@ -151,7 +153,7 @@ def test_damaged_database_is_refused_or_read_within_bounds():
         for value, excluded, *_ in stated(reading):
             assert excluded or math.isfinite(value)
 
-    check_reader(READERS["zetasizer-zmes"], [data], laws, inputs=INPUTS // 10)
+    check_reader(READERS["zetasizer-zmes"], [data], laws)
 
 
 # Workbooks ---------------------------------------------------------------------------------------
