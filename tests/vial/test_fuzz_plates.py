@@ -73,8 +73,8 @@ def numbers_in(text: str) -> set[float]:
     """Every number that a text can be read to carry, a comma being a decimal sign or not."""
     found = set()
     # A quotation mark inside a number is damage that leaves one number to those who drop it.
-    both = f"{text} {text.replace('"', '')}"
-    for word in re.findall(r"[-+]?[\d.,]+(?:[eE][-+]?\d+)?", both):
+    dropped = text.replace('"', "")
+    for word in re.findall(r"[-+]?[\d.,]+(?:[eE][-+]?\d+)?", f"{text} {dropped}"):
         for piece in (word, word.replace(",", "."), *word.split(",")):
             for cut in (piece, piece.strip(".,")):
                 try:
