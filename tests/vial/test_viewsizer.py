@@ -53,12 +53,12 @@ def test_density_times_width_is_the_concentration_of_a_bin(read, options, encodi
 
 
 def test_dilution_is_asked_for_and_no_counting_error_is_claimed(read):
-    export = read(sizes_text()).particles
+    export = read(sizes_text(width=20.0)).particles
     with pytest.raises(InstrumentFileError) as e:
         measure(export)
     assert e.value.code == "DILUTION_UNKNOWN"
     found = measure(export, dilution=10)
-    assert found.concentration.value == pytest.approx(100 * sum(DENSITY))
+    assert found.concentration.value == pytest.approx(200 * sum(DENSITY))
     assert math.isnan(found.size.n_effective)
     assert math.isnan(found.size.se_log_median)
     assert {"COUNTING_UNKNOWN", "ONE_CAPTURE"} <= set(codes(found.warnings))
