@@ -104,7 +104,7 @@ def test_the_largest_file_that_is_read_takes_little_memory(name):
     assert ratio * READERS[name].most_bytes < MOST_MEMORY
 
 
-# HDF5: its library can crash, so that damaged files are tried in another process -------------------
+# HDF5: its library can crash, so damaged files are tried in another process ----------------------
 
 TRIAL = """
 import importlib.util, json, sys

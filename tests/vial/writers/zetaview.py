@@ -36,7 +36,9 @@ def size_text(
     counts = COUNTS if counts is None else counts
     total = sum(counts.values())
     traces = total if traces is None else traces
-    last = [] if dilution is None else ["Dilution::", dilution]
+    counted = ["Number of Traces:", str(traces), "(at 0.099990)"]
+    counted += ["Average Number of Particles:", "17.000000"]
+    counted += [] if dilution is None else ["Dilution::", dilution]
     lines = [
         ["Original File:", original, "Section:", "0.09999 [0]"],
         ["Operator:", "made for a test"],
@@ -52,8 +54,7 @@ def size_text(
         ["Cell Checked:", "2026-03-02 13:54:17"],
         ["Cell Check Result:", cell],
         ["Type of Measurement:", "Size Distribution"],
-        ["Number of Traces:", str(traces), "(at 0.099990)"]
-        + ["Average Number of Particles:", "17.000000", *last],
+        counted,
         ["Concentration Correction Factor:", correction],
         ["Image Evaluation:"],
         ["Brightness:", "NaN"],
@@ -62,8 +63,7 @@ def size_text(
         ["Size / nm", "Number", "Concentration / cm-3", "Volume / nm^3", "Area / nm^2"],
     ]
     if total:
-        for i in range(n_bins):
-            lines.append(_row(STEP_NM * (i + 0.5), counts.get(i, 0)))
+        lines += [_row(STEP_NM * (i + 0.5), counts.get(i, 0)) for i in range(n_bins)]
     lines.append([*[_number(-1.0)] * 4, _number(0.0)])
     if total and logarithmic:
         lines.append(_row(86.3, log_counts if log_counts is not None else total // 2))
