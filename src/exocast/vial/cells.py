@@ -20,10 +20,11 @@ BYTE_ORDER_MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
-_PLAIN = re.compile(r"(?:\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?(?: |$))+", re.ASCII)
+_NUMBER = r"\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?"
+_PLAIN = re.compile(rf"{_NUMBER}(?:\|{_NUMBER})*", re.ASCII)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
     """One line of an export: its number in the file (from 1) and its cells, blanks stripped."""
 
@@ -113,7 +114,8 @@ def plain_numbers(cells: Sequence[str]) -> list[float] | None:
 
     What :func:`number` gives for such cells, a line at a time: tables have a thousand lines.
     """
-    if not _PLAIN.fullmatch(" ".join(cells)):
+    joined = "|".join(cells)
+    if joined.count("|") != len(cells) - 1 or not _PLAIN.fullmatch(joined):
         return None
     values = [float(cell) for cell in cells]
     return values if all(value < LARGEST for value in values) else None

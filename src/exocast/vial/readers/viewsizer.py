@@ -317,13 +317,13 @@ READERS = (
         kind=SIZES_KIND,
         sniff=_sniff_sizes,
         read=_read_sizes,
-        most_bytes=8_000_000,
+        most_bytes=2_000_000,
     ),
     Reader(
         name="viewsizer_videos",
         kind=VIDEOS_KIND,
         sniff=_sniff_videos,
         read=_read_videos,
-        most_bytes=20_000_000,
+        most_bytes=4_000_000,
     ),
 )

@@ -703,7 +703,7 @@ READERS = (
         sniff=_sniff_size,
         read=_read_size,
         hint=_hint_size,
-        most_bytes=8_000_000,
+        most_bytes=2_000_000,
     ),
     Reader(
         name="zetaview_positions",
