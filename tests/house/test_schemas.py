@@ -148,6 +148,29 @@ def test_an_inspection_prints_what_its_schema_says() -> None:
     assert found["dilution"]["state"] in {"applied", "not_applied"}
 
 
+def test_a_potency_prints_what_its_schema_says(tmp_path: Path) -> None:
+    file, plot = str(ROOT / "examples" / "potency" / "plate.csv"), tmp_path / "potency.svg"
+    asked = ("vial", "potency", file, "--transform", "log")
+    more = ("--combine", "--outliers", "rosner", "--out", str(tmp_path), "--plot", str(plot))
+    printed = _json(*asked, *more, "--json")
+    _promised("vial-potency", printed)
+    result = printed["result"]
+    assert result["low"] < result["relative"] < result["high"]
+    assert result["scenario"]["vial"]["potency"]["relative"] == pytest.approx(result["relative"])
+    assert plot.read_text("utf-8").startswith("<svg") and (tmp_path / "potency.yaml").is_file()
+    line = ("--model", "parallel-line", "--range", "rule")
+    _promised("vial-potency", _json(*asked, *line, "--json"))
+    narrow = tmp_path / "bounds.csv"
+    narrow.write_text("measure,low,high,source\nslope_ratio,0.99,1.01,made\n", "utf-8")
+    printed = _json(*asked, "--bounds", str(narrow), "--json", code=3)
+    _promised("vial-potency", printed)
+    assert printed["errors"][0]["code"] == "NONPARALLEL" and not printed["ok"]
+    assert printed["result"]["relative"] is None
+    wrong = _json(*asked, "--sample", "lot 8", "--json", code=65)
+    _promised("vial-potency", wrong)
+    assert "Did you mean 'lot 7'" in wrong["errors"][0]["message"]
+
+
 def test_a_check_of_the_evidence_prints_what_its_schema_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

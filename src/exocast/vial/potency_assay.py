@@ -135,6 +135,7 @@ _FITS: dict[str, Any] = {"4pl": _Sigmoids, "parallel-line": _Lines}
 
 
 def analysed(name: str, wells: Sequence[Well], plan: Plan) -> Assay:
+    """One assay; where outliers are asked for and found, without them and with both results."""
     found, apart = _once(name, wells, plan)
     if plan.outliers == "none" or apart is None:
         return found

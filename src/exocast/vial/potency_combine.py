@@ -69,6 +69,7 @@ def combine_potencies(
 def combined_assays(
     assays: Sequence[Assay], plan: Plan
 ) -> tuple[Combination | None, Refusal | None]:
+    """Assays that gave a potency brought together, or why they cannot be."""
     good = [a for a in assays if a.relative is not None]
     if len(good) < 2:
         refused = [f"{a.name}: {a.refused.code}" for a in assays if a.refused is not None]

@@ -328,8 +328,8 @@ def _warnings(
         semi = together.semi_weighted
         yield VialWarning(
             code="FEW_ASSAYS",
-            message=f"{len(together.assays)} assays agree by Cochran's test, which fewer than {few} "
-            "hardly ever fail: what changes between assays may be missing from the interval. With "
+            message=f"{len(together.assays)} assays agree by Cochran's test, which fewer than "
+            f"{few} seldom fail: what changes between assays may be missing from the interval. With "
             f"it: {semi.relative:.3g} ({semi.low:.3g} to {semi.high:.3g}).",
         )
     for assay in result.assays:
