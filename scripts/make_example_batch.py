@@ -71,6 +71,8 @@ protein:
   - {file: protein_qubit.csv, sample: lot 7}
 identity:
   - {file: proteinGroups.txt}
+potency:                               # against the reference, on a plate
+  - {file: ../potency/plate.csv, transform: log, combine: true, assay: reporter of NF-kB}
 """
 
 

@@ -206,6 +206,13 @@ class PotencyFile(_Block):
     reference: str | None = Field(default=None, description="name of the reference on the plate")
     sample: str | None = Field(default=None, description="name of this batch on the plate")
     model: Literal["4pl", "parallel-line"] = "4pl"
+    transform: Literal["none", "log"] = Field(default="none", description="of the response")
+    range: str | None = Field(
+        default=None,
+        description="doses of the straight part, for parallel-line",
+        examples=["1 ug/mL:30 ug/mL"],
+    )
+    outliers: Literal["none", "rosner"] = "none"
     relative: float | None = Field(default=None, gt=0, lt=1000)
     low: float | None = Field(default=None, gt=0)
     high: float | None = Field(default=None, gt=0, lt=1000)
