@@ -6,6 +6,7 @@ from exocast.vial.inspect import VialInspection, inspect
 from exocast.vial.measure import Estimate, VialMeasurement, measure
 from exocast.vial.product import Product, load_product, products
 from exocast.vial.readers.nanosight import read_nanosight
+from exocast.vial.readers.size_table import SizeTableMap, load_mapping, read_mapped
 from exocast.vial.records import (
     Bins,
     Capture,
@@ -41,6 +42,7 @@ __all__ = [
     "Reader",
     "Reading",
     "SizeFit",
+    "SizeTableMap",
     "Value",
     "Vial",
     "VialDescription",
@@ -52,6 +54,7 @@ __all__ = [
     "fraction_at_needle",
     "inspect",
     "known_readers",
+    "load_mapping",
     "load_product",
     "load_vial",
     "measure",
@@ -59,6 +62,7 @@ __all__ = [
     "population_rows",
     "products",
     "read_file",
+    "read_mapped",
     "read_nanosight",
     "size_edges_nm",
     "storage",
