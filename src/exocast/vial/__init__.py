@@ -7,6 +7,7 @@ from exocast.vial.measure import Estimate, VialMeasurement, measure
 from exocast.vial.potency_records import RelativePotency
 from exocast.vial.product import Product, load_product, products
 from exocast.vial.readers.nanosight import read_nanosight
+from exocast.vial.readers.size_table import SizeTableMap, load_mapping, read_mapped
 from exocast.vial.records import (
     Bins,
     Capture,
@@ -44,6 +45,7 @@ __all__ = [
     "Reading",
     "RelativePotency",
     "SizeFit",
+    "SizeTableMap",
     "Value",
     "Vial",
     "VialDescription",
@@ -55,6 +57,7 @@ __all__ = [
     "fraction_at_needle",
     "inspect",
     "known_readers",
+    "load_mapping",
     "load_product",
     "load_vial",
     "measure",
@@ -62,6 +65,7 @@ __all__ = [
     "population_rows",
     "products",
     "read_file",
+    "read_mapped",
     "read_nanosight",
     "relative_potency",
     "scenario_text",
