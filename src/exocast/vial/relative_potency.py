@@ -329,8 +329,8 @@ def _warnings(
         yield VialWarning(
             code="FEW_ASSAYS",
             message=f"{len(together.assays)} assays agree by Cochran's test, which fewer than "
-            f"{few} seldom fail: what changes between assays may be missing from the interval. With "
-            f"it: {semi.relative:.3g} ({semi.low:.3g} to {semi.high:.3g}).",
+            f"{few} seldom fail: what changes between assays may be missing from the interval. "
+            f"With it: {semi.relative:.3g} ({semi.low:.3g} to {semi.high:.3g}).",
         )
     for assay in result.assays:
         yield from _remarks(assay, plan)
