@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +114,8 @@ def prepare(
     volume: str | None = None,
     sample: str | None = None,
     assume_vesicles: bool = False,
+    known: Mapping[str, float] | None = None,
+    vial: Vial | None = None,
 ) -> Plan:
     """Everything drawn and computed before the integration.
 
@@ -125,27 +127,32 @@ def prepare(
         Folder that the scenario's file names are relative to.
     dilution, volume, sample, assume_vesicles
         What a user adds about the vial; see :func:`exocast.vial.load_vial`.
+    known
+        Rows of the vial that are taken as known exactly, by key (``vial.potency_relative``).
+    vial
+        The scenario's vial where it was read already.
 
     Raises
     ------
     ExocastError
         For a vial, dose or site that cannot be forecast; each names the field and the remedy.
     """
-    vial = load_vial(
-        scenario.vial,
-        base,
-        dilution=dilution,
-        volume=volume,
-        sample=sample,
-        assume_vesicles=assume_vesicles,
-    )
+    if vial is None:
+        vial = load_vial(
+            scenario.vial,
+            base,
+            dilution=dilution,
+            volume=volume,
+            sample=sample,
+            assume_vesicles=assume_vesicles,
+        )
     regimen = scenario.regimen
     model = engine.assemble(scenario.site, condition=scenario.condition, prior=scenario.prior)
     check_route(regimen, model.routes, model.joints)
     pool = (
         *model_rows(model, scenario.prior),
         *comparators.rows(scenario.comparators, scenario.prior),
-        *vial.rows,
+        *(_known(row, known or {}) for row in vial.rows),
     )
     rows = effect.with_curve(pool, vial.curve)
     values = draw(
@@ -178,6 +185,37 @@ def prepare(
             ln_fall_full=full_ln_fall(model),
         ),
     )
+
+
+def _known(row: Row, known: Mapping[str, float]) -> Row:
+    if row.key not in known:
+        return row
+    note = "taken as known exactly"
+    return replace(row, value=known[row.key], spread=(), spread_kind="fixed", note=note)
+
+
+def mean_change(plan: Plan, arm: str, outcome: str, progress: Progress | None = None) -> Array:
+    """Mean over patients of the change from baseline, in every world and at every time.
+
+    Parameters
+    ----------
+    plan
+        From :func:`prepare`.
+    arm
+        ``vial``, ``saline`` or ``no injection``.
+    outcome
+        Name of an observable, such as ``pain_vas``.
+    progress
+        Called with (runs done, runs in all).
+
+    Returns
+    -------
+    Array of shape ``(worlds, times)``, in the outcome's unit; NaN where no run of a world is left.
+    """
+    worlds = np.arange(plan.scenario.worlds)
+    tissue, _ = _integrate(plan, arm, worlds, None, progress)
+    values = _outcomes(plan, arm, worlds, tissue)[outcome]
+    return np.asarray((values - values[..., :1]).mean(axis=1))
 
 
 def output_times(horizon_days: float) -> Array:

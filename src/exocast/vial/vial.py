@@ -42,7 +42,7 @@ class ProteinAssay(_Block):
     @field_validator("concentration")
     @classmethod
     def _positive(cls, text: str) -> str:
-        return _at_least(text, "ug/mL", positive=True)
+        return at_least(text, "ug/mL", positive=True)
 
     @property
     def ug_per_ml(self) -> float:
@@ -58,7 +58,7 @@ class CellEquivalents(_Block):
     @field_validator("concentration")
     @classmethod
     def _positive(cls, text: str) -> str:
-        return _at_least(text, "cell/mL", positive=True)
+        return at_least(text, "cell/mL", positive=True)
 
     @property
     def cells_per_ml(self) -> float:
@@ -98,7 +98,7 @@ class StorageStep(_Block):
     @field_validator("duration")
     @classmethod
     def _duration(cls, text: str | None) -> str | None:
-        return None if text is None else _at_least(text, "day", positive=False)
+        return None if text is None else at_least(text, "day", positive=False)
 
     @model_validator(mode="after")
     def _one_kind(self) -> StorageStep:
@@ -139,12 +139,12 @@ class Syringe(_Block):
                 f"'{text}' is more than {LARGEST_INJECTION_ML:g} mL for one injection; check the "
                 "unit"
             )
-        return _at_least(text, "mL", positive=True)
+        return at_least(text, "mL", positive=True)
 
     @field_validator("dead_space")
     @classmethod
     def _dead_space(cls, text: str | None) -> str | None:
-        return None if text is None else _at_least(text, "mL", positive=False)
+        return None if text is None else at_least(text, "mL", positive=False)
 
     @property
     def volume_ml(self) -> float:
@@ -161,6 +161,11 @@ class VialDescription(_Block):
     """The block ``vial`` of a scenario."""
 
     file: str | None = Field(default=None, description="the instrument's export of this vial")
+    batch: str | None = Field(
+        default=None,
+        description="batch.yaml of the lot that this vial is of, in place of 'file'; what the "
+        "batch says is not said again here",
+    )
     product: str = Field(default="msc_ev", description="name of a product file")
     volume: str | None = Field(default=None, description="in each vial", examples=["1 mL"])
     dilution: float | None = Field(
@@ -187,7 +192,19 @@ class VialDescription(_Block):
     @field_validator("volume")
     @classmethod
     def _volume(cls, text: str | None) -> str | None:
-        return None if text is None else _at_least(text, "mL", positive=True)
+        return None if text is None else at_least(text, "mL", positive=True)
+
+    @model_validator(mode="after")
+    def _batch_alone(self) -> VialDescription:
+        if self.batch is not None:
+            said = sorted(self.model_fields_set - {"batch", "storage", "syringe"})
+            if said:
+                raise ValueError(
+                    f"the batch file says what is in the vial, and {', '.join(said)} would say it "
+                    "a second time; keep 'batch', with 'storage' after the batch's own log and "
+                    "'syringe'"
+                )
+        return self
 
     @model_validator(mode="after")
     def _one_potency(self) -> VialDescription:
@@ -297,6 +314,14 @@ def load_vial(
     InvalidInput
         ``NOT_VESICLES`` when the particles are beads or not identified.
     """
+    if description.batch is not None:
+        return _load_from_batch(
+            description,
+            base,
+            given={"dilution": dilution, "volume": volume, "sample": sample},
+            assume_vesicles=assume_vesicles,
+            product_folders=product_folders,
+        )
     product = load_product(description.product, product_folders)
     if product.contents == "cells":
         raise InvalidInput(
@@ -348,6 +373,69 @@ def load_vial(
         warnings=tuple(warnings),
         filled=filled,
         curve=() if description.curve is None else _curve_rows(base / description.curve),
+    )
+
+
+def _load_from_batch(
+    description: VialDescription,
+    base: Path,
+    *,
+    given: Mapping[str, object],
+    assume_vesicles: bool,
+    product_folders: Sequence[Path],
+) -> Vial:
+    """A vial of a measured batch: its rows are the lot's, and the vials' spread beside it."""
+    from exocast.vial.measured import batch_measurement, batch_rows, measure_batch
+
+    assert description.batch is not None
+    for name, value in given.items():
+        if value is not None:
+            raise InvalidInput(
+                f"the batch file says what was measured and how; change it there, not with "
+                f"--{name}.",
+                where=f"--{name}",
+            )
+    made = measure_batch(base / description.batch)
+    own = made.description
+    whole = own.model_copy(
+        update={
+            "batch": description.batch,
+            "storage": (*own.storage, *description.storage),
+            "syringe": description.syringe,
+        }
+    )
+    plain = load_vial(
+        whole.model_copy(update={"batch": None, "curve": None}),
+        base,
+        product_folders=product_folders,
+    )
+    measurement = batch_measurement(made)
+    rows = {r.id: r for r in plain.rows} | {r.id: r for r in batch_rows(made)}
+    filled = list(plain.filled)
+    if measurement is not None and measurement.size is not None:
+        population = package_table("vial", "population")
+        rows |= {r.id: r for r in _size_rows(measurement, population)}
+        filled = [name for name in filled if not name.startswith("size_")]
+    if whole.curve is not None:
+        rows["potency_relative"] = _own_potency(whole.curve)
+        filled = [name for name in filled if name != "potency_relative"]
+    contents: str = whole.contents or "unknown"
+    label = ""
+    if measurement is not None:
+        texts = tuple(t for run in made.runs if not run.blank for t in run.export.texts)
+        contents, _ = _contents(whole, texts, str(made.path))
+        label = _label(contents, assume_vesicles, str(made.path))
+    return replace(
+        plain,
+        description=whole,
+        measurement=measurement,
+        contents=contents,
+        label=label,
+        floor_nm=measurement.size.floor_nm if measurement and measurement.size else plain.floor_nm,
+        rows=tuple(rows.values()),
+        warnings=(*made.warnings, *plain.warnings),
+        filled=tuple(filled),
+        curve=() if whole.curve is None else _curve_rows(made.path.parent / whole.curve),
     )
 
 
@@ -405,7 +493,7 @@ def _rows(
     if measurement is not None:
         rows += _concentration_rows(measurement, population)
         if measurement.size is not None:
-            rows += _size_rows(measurement, population["size_accuracy"])
+            rows += _size_rows(measurement, population)
     if measurement is None or measurement.size is None:
         fill("size_median")
         fill("size_log_sd")
@@ -473,22 +561,33 @@ def _concentration_rows(
     return measured, vials
 
 
-def _size_rows(measurement: VialMeasurement, accuracy: Row) -> tuple[Row, Row]:
+def _size_rows(measurement: VialMeasurement, population: Mapping[str, Row]) -> tuple[Row, Row]:
     size = measurement.size
     assert size is not None
+    tracks = f"{size.n_effective:.0f} valid tracks"
+    if math.isnan(size.n_effective):
+        tracks = "bins of a file that does not count its particles"
+    errors = [size.se_log_median, size.se_log_sd / size.log_sd]
+    if math.isnan(errors[0]) or math.isnan(errors[1]):
+        # One capture of unknown counts claims no error: as far off as samples differ.
+        errors = [
+            math.log(row.spread[1] / row.spread[0]) / math.sqrt(12)
+            for row in (population["size_median"], population["size_log_sd"])
+        ]
+        tracks += "; its error is not known, the spread of other samples stands in"
     median = Row(
         id="size_median",
         meaning="median diameter of the particles' log-normal law",
         value=size.median_nm,
         unit="nm",
-        spread=(math.hypot(size.se_log_median, accuracy.value),),
+        spread=(math.hypot(errors[0], population["size_accuracy"].value),),
         spread_kind="log_sd",
         varies="uncertain",
         system="this vial",
         source="measured",
         place=f"{Path(measurement.file).name}, sha256 {measurement.sha256[:12]}",
         grade="B",
-        note=f"fitted above {size.floor_nm:g} nm to {size.n_effective:.0f} valid tracks; with the "
+        note=f"fitted above {size.floor_nm:g} nm to {tracks}; with the "
         "instrument's accuracy (population.size_accuracy)",
         table="vial",
     )
@@ -498,8 +597,8 @@ def _size_rows(measurement: VialMeasurement, accuracy: Row) -> tuple[Row, Row]:
         meaning="spread of the logarithm of the diameter",
         value=size.log_sd,
         unit="1",
-        spread=(size.se_log_sd / size.log_sd,),
-        note=f"fitted above {size.floor_nm:g} nm to {size.n_effective:.0f} valid tracks",
+        spread=(errors[1],),
+        note=f"fitted above {size.floor_nm:g} nm to {tracks}",
     )
     return median, width
 
@@ -584,7 +683,14 @@ def _number_in(text: str, unit: str) -> float:
         raise ValueError(e.message) from None
 
 
-def _at_least(text: str, unit: str, *, positive: bool) -> str:
+def at_least(text: str, unit: str, *, positive: bool) -> str:
+    """A quantity of a file that people write, checked: its unit, and zero or more.
+
+    Raises
+    ------
+    ValueError
+        In the words that a finding on a field has.
+    """
     value = _number_in(text, unit)
     if value < 0 or (positive and value == 0):
         raise ValueError(f"'{text}' has to be {'more than zero' if positive else 'zero or more'}")

@@ -1,0 +1,203 @@
+"""A first ``batch.yaml`` from a folder of exports: files sorted by what they are, questions left.
+
+Nothing is decided that only a person knows. What the files do not say stands as a comment beside
+the field that asks for it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from exocast.errors import InvalidInput
+from exocast.vial.batch import BATCH_FILE
+from exocast.vial.names import dilutions_in, says_beads
+from exocast.vial.records import Reading
+from exocast.vial.registry import read_file
+
+PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pdf", ".bmp"}
+MOST_FILES = 2_000
+_BLANK = re.compile(r"(?<![a-z])(blank|buffer|vehicle|pbs|medium only)(?![a-z])", re.IGNORECASE)
+
+
+@dataclass
+class Draft:
+    """A drafted batch: its text, and what was found.
+
+    Attributes
+    ----------
+    text
+        Content of ``batch.yaml``.
+    sorted_files
+        Files by the field that they went into.
+    unread
+        Files that no reader knows, with the reason.
+    """
+
+    text: str = ""
+    sorted_files: dict[str, list[str]] = field(default_factory=dict)
+    unread: list[tuple[str, str]] = field(default_factory=list)
+
+
+def draft_batch(folder: Path, progress: Callable[[int, int], None] | None = None) -> Draft:
+    """A ``batch.yaml`` for the exports of a folder and the folders in it.
+
+    Parameters
+    ----------
+    folder
+        Where the exports are.
+    progress
+        Called with (files read, files in all).
+
+    Raises
+    ------
+    InvalidInput
+        When there is nothing to read, or far too much.
+    """
+    if not folder.is_dir():
+        raise InvalidInput("this is no folder; name the one with the exports.", where=str(folder))
+    files = sorted(
+        p
+        for p in folder.rglob("*")
+        if p.is_file()
+        and p.name != BATCH_FILE
+        and not any(part.startswith(".") for part in p.relative_to(folder).parts)
+    )
+    if not files or len(files) > MOST_FILES:
+        raise InvalidInput(
+            f"there are {len(files)} files; a batch has 1 to {MOST_FILES}. Name the folder of one "
+            "batch.",
+            where=str(folder),
+        )
+    made = Draft()
+    entries: dict[str, list[str]] = {}
+    for done, path in enumerate(files):
+        name = path.relative_to(folder).as_posix()
+        place, lines = _entry(path, name, made)
+        if place:
+            entries.setdefault(place, []).extend(lines)
+            made.sorted_files.setdefault(place, []).append(name)
+        if progress is not None:
+            progress(done + 1, len(files))
+    made.text = _text(folder.resolve().name, entries, made.unread)
+    return made
+
+
+def _entry(path: Path, name: str, made: Draft) -> tuple[str, list[str]]:
+    if path.suffix.lower() in PICTURES:
+        line = f"  # - {{shows: image wide, file: {_quoted(name)}, method: cryo-EM}}"
+        return "documents", [f"{line}   # or: protein marker (protein:, found:) ..."]
+    try:
+        reading = read_file(path)
+    except InvalidInput as e:
+        made.unread.append((name, f"{e.code}: {e.message.splitlines()[0][:120]}"))
+        return "", []
+    if reading.particles is not None:
+        return _particles(reading, name)
+    return _table(reading, name)
+
+
+def _particles(reading: Reading, name: str) -> tuple[str, list[str]]:
+    export = reading.particles
+    assert export is not None
+    if beads := says_beads(export.texts):
+        said = f"left out: '{_plain(beads)}' says that these are calibration beads"
+        return "particles", [f"  # - {{file: {_quoted(name)}}}   # {said}"]
+    samples = export.samples if len(export.samples) > 1 else ("",)
+    lines = []
+    blank = bool(_BLANK.search(" ".join((name, *export.texts))))
+    for sample in samples:
+        parts = [f"file: {_quoted(name)}"]
+        if sample:
+            parts.append(f"sample: {_quoted(sample)}")
+        said = ""
+        if not blank:
+            parts.append('vial: "1"')
+        if export.dilution.value is None:
+            parts.append("dilution: null")
+            pieces = dilutions_in(export.samples) or dilutions_in(export.texts)
+            said = "   # dilution is not in the file: give it"
+            said += f"; names contain {', '.join(map(_plain, pieces))}" if pieces else ""
+        lines.append(f"  - {{{', '.join(parts)}}}{said}")
+    return ("blanks" if blank else "particles"), lines
+
+
+def _table(reading: Reading, name: str) -> tuple[str, list[str]]:
+    quoted = _quoted(name)
+    samples = ", ".join(_plain(s) for s in reading.samples[:6]) or "none named"
+    if reading.events is not None:
+        channels = ", ".join(_plain(str(c)) for c in reading.events.columns[:12])
+        return "markers", [
+            f"  # - {{file: {quoted}, channel: , marker: , blank: }}   # channels: {channels}"
+        ]
+    if reading.features is not None:
+        units = {str(u) for u in reading.features["unit"].unique()}
+        place = "cargo" if units & {"count", "Cq"} else "identity"
+        return place, [f"  - {{file: {quoted}}}   # {reading.kind}; samples: {samples}"]
+    if reading.wells is not None:
+        units = {str(u) for u in reading.wells["unit"].unique()}
+        if units & {"Cq", "copies/uL"}:
+            return "cargo", [f"  - {{file: {quoted}}}   # {reading.kind}; samples: {samples}"]
+        line = f"  # - {{file: {quoted}, sample: , curve: linear}}   # {reading.kind}; samples: "
+        return "protein", [f"{line}{samples}; a potency plate goes under 'potency'"]
+    attributes = {m.attribute for m in reading.measurements}
+    if "protein" in attributes:
+        return "protein", [f"  # - {{file: {quoted}, sample: }}   # samples: {samples}"]
+    return "other", [f"  - {{file: {quoted}}}   # {reading.kind}"]
+
+
+PLACES = {
+    "particles": "counts and sizes; say which vial of the fill each is of",
+    "blanks": "the buffer alone",
+    "protein": "protein of the fill; {concentration: 110 ug/mL} where there is no file",
+    "identity": "tables of identified proteins",
+    "markers": "flow cytometry: channel, marker and the file of the blank or isotype",
+    "cargo": "qPCR, digital PCR, sequencing counts",
+    "other": "read and shown, used for nothing: light scattering, particulates",
+    "documents": "what no reader takes: blots, micrographs, certificates",
+}
+
+
+def _text(title: str, entries: dict[str, list[str]], unread: Iterable[tuple[str, str]]) -> str:
+    lines = [
+        "# A batch: files and facts, no results. Fill in what only you know;",
+        "# 'exocast schema batch' lists all fields. Lines that start with '#' count for nothing.",
+        "schema_version: 1",
+        f"title: {_quoted(title)}",
+        "product: msc_ev",
+        "contents: vesicles        # vesicles | beads | unknown: what the counted particles are",
+        "# source: {tissue: umbilical cord, cells: stromal cells, passage: 4, volume: 1.2 L}",
+        "# making: {culture: , serum: none, priming: none, separation: [], buffer: PBS}",
+        "# fill: {volume: 1 mL, vials: 40, container: polypropylene}",
+        "# storage:                # between measurement and injection, in order",
+        "#   - {temperature: -80 degC, duration: 60 day}",
+        "#   - {thaw: 1}",
+    ]
+    for place, what in PLACES.items():
+        found = entries.get(place, [])
+        used = any(line.lstrip().startswith("-") for line in found)
+        lines += ["", f"{'' if used else '# '}{place}:{' ' * (14 - len(place))}# {what}"]
+        lines += found
+    lines += [
+        "",
+        "# potency:              # this batch against its reference, on a plate or as computed",
+        "#   - {file: plate.csv, reference: reference, sample: lot 7, assay: macrophage nitrite}",
+    ]
+    told = list(unread)
+    if told:
+        lines += ["", "# Not read:"]
+        lines += [f"#   {_plain(name)}   {_plain(why)}" for name, why in told]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A text as YAML takes it, whatever signs it holds."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _plain(text: str) -> str:
+    """A text that can stand in a comment."""
+    return " ".join(text.split())

@@ -1,0 +1,245 @@
+"""A batch measured from its files: what counts, what is refused, and what a forecast draws."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from exocast.errors import InvalidInput, NotFound
+from exocast.vial import VialDescription, load_vial
+from exocast.vial.measured import batch_rows, measure_batch, pooled_export
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "batch"
+STOCK = 9.0e10
+
+
+@pytest.fixture
+def lot(writer, tmp_path):
+    """Writes exports and a batch file: runs as (file, vial, preparation, per mL, dilution)."""
+
+    def write(runs, *, extra="", blank=None, recorded=True, texts=None):
+        entries = []
+        for name, vial, preparation, per_ml, dilution in runs:
+            videos = [
+                writer.Video(name=f"{name}_{i}", per_ml=per_ml * f, tracks=900)
+                for i, f in enumerate((0.97, 1.0, 1.03))
+            ]
+            text = writer.summary_text(
+                videos,
+                dilution=f"{dilution:.2e}" if recorded else "Not recorded",
+                description=(texts or {}).get(name, "EV"),
+            )
+            (tmp_path / f"{name}.csv").write_bytes(text.encode())
+            entries.append(f'  - {{file: {name}.csv, vial: "{vial}", preparation: {preparation}}}')
+        if blank is not None:
+            video = [writer.Video(name="buffer_0", per_ml=blank, tracks=60)]
+            text = writer.summary_text(video, dilution="Not recorded", description="PBS")
+            (tmp_path / "buffer.csv").write_bytes(text.encode())
+            extra += "blanks: [{file: buffer.csv, dilution: 1}]\n"
+        lines = ["schema_version: 1", "title: Lot", "contents: vesicles", "particles:", *entries]
+        (tmp_path / "batch.yaml").write_text("\n".join(lines) + "\n" + extra, encoding="utf-8")
+        return tmp_path / "batch.yaml"
+
+    return write
+
+
+TWO_VIALS = (("a", 1, "p", 8e10, 300), ("b", 1, "q", 9e10, 600), ("c", 2, "p", 1e11, 300))
+
+
+def test_vials_and_preparations_are_kept_apart(lot):
+    made = measure_batch(lot(TWO_VIALS))
+    assert made.estimate.vials.n_valid == 2
+    assert made.estimate.preparations.n_valid == 3
+    assert made.estimate.captures.n_valid == made.estimate.captures.n_total == 9
+    assert 8e10 < made.count.value < 1e11
+    assert made.count.low < made.count.value < made.count.high
+    assert [c.vial for c in made.estimate.contents] == ["1", "2"]
+    assert [f.used_for for f in made.files] == ["particle count and size"] * 3
+    assert made.linearity is not None and made.comparison is None
+
+
+def test_the_lot_and_its_vials_are_rows_of_their_own(lot):
+    made = measure_batch(lot(TWO_VIALS))
+    rows = {r.id: r for r in batch_rows(made)}
+    assert rows["concentration"].varies == "uncertain"
+    assert rows["concentration"].value == made.count.value
+    assert rows["concentration.between"].varies == "vial"
+    assert rows["concentration.between"].source == "measured"
+    one = measure_batch(lot(TWO_VIALS[:1]))
+    assert {r.id: r for r in batch_rows(one)}["concentration.between"].source != "measured"
+    assert "ONE_VIAL" in {w.code for w in one.warnings}
+
+
+def test_a_second_vial_narrows_the_lot(lot):
+    one, both = measure_batch(lot(TWO_VIALS[:1])), measure_batch(lot(TWO_VIALS))
+    assert both.count.log_sd < one.count.log_sd
+
+
+def test_a_buffer_is_taken_off_at_the_level_of_the_instrument(lot):
+    plain = measure_batch(lot(TWO_VIALS[:1]))
+    level = 8e10 / 300
+    made = measure_batch(lot(TWO_VIALS[:1], blank=0.2 * level))
+    assert made.count.value / plain.count.value == pytest.approx(0.8, abs=0.02)
+    assert made.count.log_sd > plain.count.log_sd
+    assert "BLANK" in {w.code for w in made.warnings}
+    clean = measure_batch(lot(TWO_VIALS[:1], blank=0.01 * level))
+    assert "BLANK" not in {w.code for w in clean.warnings}
+
+
+def test_particles_that_are_the_buffers_are_no_batch(lot):
+    with pytest.raises(InvalidInput, match="no more particles than its buffer") as refused:
+        measure_batch(lot(TWO_VIALS[:1], blank=0.9 * 8e10 / 300))
+    assert refused.value.code == "BLANK"
+
+
+def test_a_missing_dilution_is_asked_for_where_it_has_to_be_written(lot):
+    with pytest.raises(InvalidInput, match="'dilution:' in particles") as refused:
+        measure_batch(lot(TWO_VIALS[:1], recorded=False))
+    assert refused.value.code == "DILUTION_UNKNOWN"
+    assert "a.csv" in refused.value.message
+
+
+def test_one_file_twice_is_refused(lot):
+    path = lot(TWO_VIALS[:1])
+    text = path.read_text(encoding="utf-8")
+    twice = text.replace("preparation: p}", 'preparation: p}\n  - {file: a.csv, vial: "2"}')
+    path.write_text(twice, encoding="utf-8")
+    with pytest.raises(InvalidInput, match="stands twice") as refused:
+        measure_batch(path)
+    assert refused.value.code == "DUPLICATE_RUN"
+
+
+def test_beads_in_a_batch_of_vesicles_are_doubted(lot):
+    made = measure_batch(lot(TWO_VIALS[:1], texts={"a": "100 nm beads"}))
+    assert "CONTENTS_DOUBTFUL" in {w.code for w in made.warnings}
+    with pytest.raises(InvalidInput, match="calibration beads"):
+        load_vial(VialDescription(batch=str(made.path)), made.path.parent)
+
+
+@pytest.mark.parametrize(
+    ("extra", "code"),
+    [
+        ("protein: [{file: a.csv}]\n", "NO_PROTEIN"),
+        ("identity: [{file: a.csv}]\n", "NO_PROTEINS"),
+        ("protein: [{file: none.csv}]\n", "NOT_FOUND"),
+        ("documents: [{shows: image wide, file: none.png, method: TEM}]\n", "NOT_FOUND"),
+        ("not_applicable: [{item: image, reason: no microscope}]\n", "UNKNOWN_NAME"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_its_code(lot, extra, code):
+    with pytest.raises((InvalidInput, NotFound)) as refused:
+        measure_batch(lot(TWO_VIALS[:1], extra=extra))
+    assert refused.value.code == code
+
+
+def test_several_proteins_are_averaged_and_their_difference_is_believed(lot):
+    near = measure_batch(
+        lot(
+            TWO_VIALS[:1], extra="protein: [{concentration: 12 ug/mL}, {concentration: 13 ug/mL}]\n"
+        )
+    )
+    far = measure_batch(
+        lot(TWO_VIALS[:1], extra="protein: [{concentration: 6 ug/mL}, {concentration: 24 ug/mL}]\n")
+    )
+    assert near.protein.value == pytest.approx(math.sqrt(12 * 13))
+    assert far.protein.log_sd > 3 * near.protein.log_sd
+    assert near.purity.value == pytest.approx(near.count.value / near.protein.value)
+
+
+def test_markers_of_a_blot_count_by_their_class(lot, tmp_path):
+    (tmp_path / "blot.png").write_bytes(b"x")
+    shows = "shows: protein marker, file: blot.png, method: western blot"
+    made = measure_batch(
+        lot(
+            TWO_VIALS[:1],
+            extra=f"documents:\n  - {{{shows}, protein: CD63, found: true}}\n"
+            f"  - {{{shows}, protein: TSG101, found: false}}\n"
+            f"  - {{{shows}, protein: GAPDH, found: true}}\n",
+        )
+    )
+    status = {i.id: i.status for i in made.reporting}
+    assert status["transmembrane_marker"] == "satisfied"
+    assert status["cytosolic_marker"] == "missing"
+    assert [w.where for w in made.warnings if w.code == "MARKER_UNKNOWN"] == ["blot.png"]
+
+
+def test_pooled_bins_hold_the_particles_of_every_capture(lot):
+    made = measure_batch(lot(TWO_VIALS))
+    pooled = pooled_export([r for r in made.runs if not r.blank])
+    assert len(pooled.captures) == 9
+    first = made.runs[0].export
+    assert pooled.bins.per_ml[:, 0].sum() == pytest.approx(first.bins.per_ml[:, 0].sum(), rel=1e-9)
+
+
+def test_a_batch_says_what_a_scenario_may_not_say_again():
+    with pytest.raises(ValueError, match="protein would say it a second time"):
+        VialDescription(batch="batch.yaml", protein={"concentration": "3 ug/mL"})
+    VialDescription(batch="batch.yaml", storage=[{"thaw": 1}], syringe={"volume": "1 mL"})
+
+
+def test_the_storage_of_a_scenario_follows_that_of_its_batch(lot):
+    path = lot(TWO_VIALS, extra="storage: [{thaw: 1}]\nfill: {volume: 1 mL}\n")
+    description = VialDescription(
+        batch=str(path), storage=[{"temperature": "4 degC", "duration": "1 hour"}]
+    )
+    vial = load_vial(description, path.parent)
+    assert [s.thaw for s in vial.description.storage] == [1, None]
+    assert vial.volume_ml == 1
+    assert "size_median" not in vial.filled and "potency_relative" in vial.filled
+    with pytest.raises(InvalidInput, match="change it there"):
+        load_vial(description, path.parent, dilution=3)
+
+
+def test_the_example_is_what_its_script_put_in():
+    made = measure_batch(EXAMPLE)
+    assert made.count.low < STOCK < made.count.high
+    assert made.protein.low < 14.0 < made.protein.high
+    assert {i.id for i in made.reporting if i.status == "satisfied"} >= {
+        "source_amount",
+        "two_quantities",
+        "ratio",
+        "transmembrane_marker",
+        "cytosolic_marker",
+        "three_markers",
+        "contaminant_check",
+        "single_vesicle_method",
+    }
+
+
+PLATE = Path(__file__).parents[2] / "examples" / "potency" / "plate.csv"
+
+
+def test_a_plate_gives_the_potency_that_a_forecast_takes(lot, tmp_path):
+    (tmp_path / "plate.csv").write_bytes(PLATE.read_bytes())
+    made = measure_batch(
+        lot(TWO_VIALS[:1], extra="potency: [{file: plate.csv, assay: NF-kB reporter}]\n")
+    )
+    assert made.potency.low < made.potency.value < made.potency.high
+    assert made.description.potency.relative == pytest.approx(made.potency.value)
+    vial = load_vial(VialDescription(batch=str(made.path)), tmp_path)
+    row = next(r for r in vial.rows if r.id == "potency_relative")
+    assert row.source == "measured" and "potency_relative" not in vial.filled
+
+
+def test_a_second_assay_is_shown_and_not_averaged_in(lot):
+    entries = [
+        "{relative: 1.2, low: 1, high: 1.5, assay: nitrite}",
+        "{relative: 4, low: 3, high: 5, assay: T cells}",
+    ]
+    made = measure_batch(lot(TWO_VIALS[:1], extra=f"potency: [{', '.join(entries)}]\n"))
+    assert made.potency.value == 1.2
+    assert [q.value for q in made.findings] == [4]
+
+
+def test_a_plate_that_is_not_parallel_gives_no_batch(lot, tmp_path):
+    lines = ["sample,dose,dose_unit,response"]
+    for dose in (1, 2, 4, 8, 16, 32, 64, 128):
+        for k in range(3):
+            lines.append(f"reference,{dose},ug/mL,{1000 / (1 + dose / 10) + k}")
+            lines.append(f"lot,{dose},ug/mL,{700 - 150 / (1 + (dose / 10) ** 0.4) + k}")
+    (tmp_path / "plate.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(InvalidInput) as refused:
+        measure_batch(lot(TWO_VIALS[:1], extra="potency: [{file: plate.csv, assay: x}]\n"))
+    assert refused.value.code in {"NONPARALLEL", "NO_RESPONSE"}
