@@ -29,7 +29,9 @@ def text(found: Mapping[str, Any]) -> str:
         lines += _file_lines(file)
         lines.append("")
     for each in found["refused"]:
-        lines += [f"not read: {each['file']}", *_wrap(f"{each['code']}: {each['message']}"), ""]
+        # What could have been read instead is news once, for a file that was asked for by name.
+        why = each["message"] if each["named"] else each["message"].partition(". ")[0]
+        lines += [f"not read: {each['file']}", *_wrap(f"{each['code']}: {why}"), ""]
     return "\n".join(lines).replace(NBSP, " ").rstrip() + "\n"
 
 
