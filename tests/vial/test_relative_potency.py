@@ -647,6 +647,25 @@ def test_an_export_with_a_layout_is_the_same_as_the_table(export, write, tmp_pat
     assert found == pytest.approx(potency(write(rows)), rel=1e-9)
 
 
+def test_a_plate_readers_own_file_with_a_layout_gives_the_potency_of_its_table(tmp_path, write):
+    from writers.plate_files import softmax_text
+
+    # Three digits, as the writer prints them; wells A1 to F8 of a plate.
+    rows = [(s, d, round(y, 3), p) for s, d, y, p in plate()]
+    places = [f"{r}{c}" for r in "ABCDEF" for c in range(1, 9)]
+    values = {place: y for place, (_, _, y, _) in zip(places, rows, strict=True)}
+    file, layout = tmp_path / "plate.txt", tmp_path / "layout.csv"
+    file.write_bytes(softmax_text({"Plate1": values}, columns=8, rows=6).encode("utf-16"))
+    lines = [f"{w},{s},{d!r},ug/mL" for w, (s, d, _, _) in zip(places, rows, strict=True)]
+    layout.write_text("well,sample,dose,dose_unit\n" + "\n".join(lines), encoding="utf-8")
+    found = potency(file, layout=layout)
+    assert found == pytest.approx(potency(write(rows)), rel=1e-9)
+    swapped = [*lines[:-1], "A1,lot,100.0,ug/mL"]
+    layout.write_text("well,sample,dose,dose_unit\n" + "\n".join(swapped), encoding="utf-8")
+    with pytest.raises(TableError, match="well 'A1' stands already"):
+        relative_potency(file, layout=layout)
+
+
 def test_censored_and_masked_wells_of_an_export_are_no_numbers(export, tmp_path):
     wells, layout, _ = export
     wells.loc[3, ["excluded", "reason"]] = [True, "masked"]
