@@ -4,9 +4,9 @@
     python scripts/fuzz_readers.py qubit fcs --inputs 20000
     python scripts/fuzz_readers.py qubit --atheris --inputs 100000
 
-The sources are those of ``tests/vial``: files of our own writers, and small real ones where there is
-a reference folder. With ``--atheris`` the damage is guided by coverage (pip install atheris); one
-reader a run, for it does not come back. Exit code 3 when a reader does anything but read or refuse.
+The sources are those of ``tests/vial``, files of our own writers. With ``--atheris`` the damage is
+guided by coverage (pip install atheris); one reader a run, for it does not come back. Exit code 3
+when a reader does anything but read or refuse.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ def main() -> int:
         parser.error(f"name {'one' if asked.atheris else 'any'} of: {', '.join(every)}")
     if asked.atheris:
         by_coverage(asked.readers[0], every[asked.readers[0]], asked.inputs)
-    chosen = asked.readers or list(every)
-    return 0 if all([by_seed(name, every[name], asked.inputs) for name in chosen]) else 3
+    held = [by_seed(n, every[n], asked.inputs) for n in (asked.readers or every)]
+    return 0 if all(held) else 3
 
 
 if __name__ == "__main__":

@@ -330,7 +330,8 @@ def _warnings(
             code="FEW_ASSAYS",
             message=f"{len(together.assays)} assays agree by Cochran's test, which fewer than "
             f"{few} seldom fail: what changes between assays may be missing from the interval. "
-            f"With it: {semi.relative:.3g} ({semi.low:.3g} to {semi.high:.3g}).",
+            f"With it: {semi.relative:.3g} ({semi.low:.3g} to {semi.high:.3g}), which is what a "
+            "scenario takes.",
         )
     for assay in result.assays:
         yield from _remarks(assay, plan)
