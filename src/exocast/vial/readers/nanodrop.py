@@ -125,7 +125,7 @@ def _read(file: InstrumentFile) -> Reading:
 
 def _columns(sheet: Sheet, heading: Line, facts: dict[str, str]) -> _Columns:
     keys = columns_of(heading)
-    if "conc." in keys:
+    if set(OLD) <= set(keys):
         protein = "e 1%" in keys or "a280 10mm" in keys
         return _Columns(
             sample=keys["sample id"],
