@@ -617,3 +617,8 @@ def test_luminex_damage_is_refused(change):
     with pytest.raises(InstrumentFileError) as e:
         read_made(change(write.luminex_text()))
     assert e.value.code == "TRUNCATED"
+
+
+def test_headings_of_both_nanodrops_in_one_line_do_not_break_the_reader():
+    text = write.nanodrop_eight_text().replace("Username", "conc.")
+    assert values_of(read_made(text), "RNA") == [704.986, 68.25]

@@ -243,3 +243,18 @@ def test_cut_database_is_refused():
     data = zmes(RECORDS)
     with pytest.raises(InstrumentFileError):
         read_made(data[:700], reader="zetasizer-zmes")
+
+
+def test_database_with_a_node_without_a_number_is_read_or_refused():
+    database = sqlite3.connect(":memory:")
+    database.deserialize(zmes(RECORDS))
+    database.executescript(
+        """
+        ALTER TABLE RecordParameterTreeNodes RENAME TO Old;
+        CREATE TABLE RecordParameterTreeNodes (Id, ParameterTypeId, ParentNodeId, SiblingIndex);
+        INSERT INTO RecordParameterTreeNodes SELECT * FROM Old;
+        INSERT INTO RecordParameterTreeNodes VALUES (NULL, 1, 'x', 'y');
+        """
+    )
+    reading = read_made(database.serialize())
+    assert values_of(reading, "z-average diameter") == [101.5, 103.25]

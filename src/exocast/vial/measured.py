@@ -709,7 +709,15 @@ def _potency_of(entry: PotencyFile, work: _Work) -> Quantity:
     if result["refused"] is not None:
         refused = result["refused"]
         raise InvalidInput(refused["message"], code=refused["code"], where=str(path))
-    return _potent((result["relative"], result["low"], result["high"]), name, entry.assay)
+    if result["scenario"] is None:
+        raise InvalidInput(
+            f"a relative potency of {result['relative']:.3g} ({result['low']:.3g} to "
+            f"{result['high']:.3g}) is beyond what a forecast takes (0 to 1000).",
+            code="OUT_OF_RANGE",
+            where=str(path),
+        )
+    carried = result["scenario"]["vial"]["potency"]
+    return _potent((carried["relative"], carried["low"], carried["high"]), name, entry.assay)
 
 
 def _potent(found: tuple[float, float, float], by: str, assay: str) -> Quantity:

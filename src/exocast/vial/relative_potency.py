@@ -127,8 +127,14 @@ def relative_potency(
     if combined is not None:
         source = combined.weighted if combined.homogeneous else combined.semi_weighted
     relative, low, high = source.relative, source.low, source.high
+    carried: tuple[float | None, float | None, float | None] = (relative, low, high)
+    if combined is not None and len(combined.assays) < plan.rows["few_assays"]:
+        # So few assays seldom show that they differ: a forecast takes the wider interval.
+        wider = combined.semi_weighted
+        carried = (wider.relative, wider.low, wider.high)
     if refused is not None:
         relative = low = high = None
+        carried = (None, None, None)
     title = assay or f"{Path(path).stem}, {model}, doses in {plan.unit}"
     result = RelativePotency(
         file=str(path),
@@ -152,7 +158,7 @@ def relative_potency(
         low=low,
         high=high,
         refused=refused,
-        scenario=_scenario(relative, low, high, title),
+        scenario=_scenario(*carried, title),
     )
     warnings = [
         {"code": w.code, "message": w.message, "where": w.where or str(path)}

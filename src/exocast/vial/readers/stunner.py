@@ -104,6 +104,13 @@ def _read(file: InstrumentFile) -> Reading:
     if last == heading.number:
         raise sheet.error("EMPTY_RUN", "the table has no lines below its headings.", last)
     measurements = _measurements(values)
+    if not measurements and not wells:
+        raise sheet.error(
+            "COLUMNS",
+            "no heading of the table is a size, a concentration or an absorbance that is known; "
+            "the table was changed. Export it again.",
+            heading.number,
+        )
     warnings = well_warnings(wells, sheet.warning)
     if any(m.method == DLS for m in measurements):
         warnings.append(

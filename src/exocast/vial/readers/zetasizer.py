@@ -343,9 +343,11 @@ def _rows(
         database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(1_000_000, len(file.data)))
         database.execute("PRAGMA trusted_schema = OFF")
         database.execute("PRAGMA query_only = ON")
+        # A damaged database may hold anything in any column.
         nodes = {
-            int(i): (parent, int(sibling or 0), str(urn).rsplit(":", 1)[-1])
+            i: (parent, sibling if isinstance(sibling, int) else 0, str(urn).rsplit(":", 1)[-1])
             for i, parent, sibling, urn in database.execute(_NODES, (MOST_PARAMETERS,))
+            if isinstance(i, int)
         }
         rows = database.execute(_QUERY, (MOST_PARAMETERS,)).fetchall()
         ids = database.execute("SELECT Id FROM StandardRecords ORDER BY Id LIMIT 5000").fetchall()
