@@ -70,7 +70,7 @@ blanks:
 protein:
   - {file: protein_qubit.csv, sample: lot 7}
 identity:
-  - {file: proteinGroups.txt}
+  - {file: proteinGroups.txt, sample: all}   # two injections of this lot
 potency:                               # against the reference, on a plate
   - {file: ../potency/plate.csv, transform: log, combine: true, assay: reporter of NF-kB}
 """

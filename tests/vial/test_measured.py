@@ -9,6 +9,7 @@ import pytest
 
 from exocast.errors import InvalidInput, NotFound
 from exocast.vial import VialDescription, load_vial
+from exocast.vial.draft import draft_batch
 from exocast.vial.measured import batch_rows, measure_batch, pooled_export
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "batch"
@@ -243,3 +244,29 @@ def test_a_plate_that_is_not_parallel_gives_no_batch(lot, tmp_path):
     with pytest.raises(InvalidInput) as refused:
         measure_batch(lot(TWO_VIALS[:1], extra="potency: [{file: plate.csv, assay: x}]\n"))
     assert refused.value.code in {"NONPARALLEL", "NO_RESPONSE"}
+
+
+def test_proteins_of_another_sample_are_not_taken_for_this_lot(lot, tmp_path):
+    (tmp_path / "p.txt").write_bytes((EXAMPLE / "proteinGroups.txt").read_bytes())
+    with pytest.raises(InvalidInput, match="say which is this batch") as refused:
+        measure_batch(lot(TWO_VIALS[:1], extra="identity: [{file: p.txt}]\n"))
+    assert refused.value.code == "MIXED_SAMPLES"
+    one = measure_batch(lot(TWO_VIALS[:1], extra="identity: [{file: p.txt, sample: run1}]\n"))
+    assert {s.name for s in one.shown if s.what == "transmembrane"} == {"CD9", "CD63", "CD81"}
+
+
+def test_a_run_and_its_positions_are_one_run(tmp_path):
+    from writers import zetaview
+
+    (tmp_path / "lot_size_488.txt").write_bytes(zetaview.size_text().encode("latin-1"))
+    (tmp_path / "lot_size_488_11pos.txt").write_bytes(zetaview.positions_text().encode("latin-1"))
+    made = draft_batch(tmp_path)
+    assert [line for line in made.text.splitlines() if line.startswith("  - ")] == [
+        '  - {file: "lot_size_488.txt", vial: "1"}'
+    ]
+    (tmp_path / "batch.yaml").write_text(
+        "schema_version: 1\ntitle: Lot\nparticles: [{file: 'lot*.txt'}]\n", encoding="utf-8"
+    )
+    with pytest.raises(InvalidInput, match="counted twice") as refused:
+        measure_batch(tmp_path)
+    assert refused.value.code == "DUPLICATE_RUN"

@@ -7,7 +7,8 @@ was, how it was stored, by how much a sample was diluted where the file does not
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +21,7 @@ from exocast.vial.vial import StorageStep, VialDescription, at_least
 
 BATCH_FILE = "batch.yaml"
 WILD = "*?["
+POSITIONS = "zetaview_positions"
 
 
 class _Block(BaseModel):
@@ -151,7 +153,10 @@ class ProteinFile(_Block):
 
 
 class ProteinTable(_Measured):
-    """A table of identified proteins."""
+    """A table of identified proteins.
+
+    Of several samples it has to be said which is this batch; ``all`` where each of them is.
+    """
 
 
 class MarkerFile(_Measured):
@@ -185,7 +190,11 @@ class CargoFile(_Block):
 
     file: str = Field(min_length=1)
     reader: str | None = None
-    sample: str | None = Field(default=None, description="which sample, when a file holds several")
+    sample: str | None = Field(
+        default=None,
+        description="which sample, when a file holds several; of a matrix 'all' where each is "
+        "this batch",
+    )
     target: str | None = Field(default=None, description="gene or miRNA, where there are several")
     unit: str | None = Field(
         default=None,
@@ -368,6 +377,23 @@ def named_files(base: Path, pattern: str) -> Iterator[Path]:
             where=str(base),
         )
     yield from (f for f in found if f.is_file())
+
+
+def run_of_positions(name: str, names: Collection[str]) -> str:
+    """The file that holds the run whose positions a ZetaView file lists, or an empty text.
+
+    The two are written side by side and hold the same particles. They are told by their names, the
+    only thing that they share.
+
+    Parameters
+    ----------
+    name
+        Of the file of positions, such as ``lot7_size_488_11pos.txt``.
+    names
+        Of the files beside it.
+    """
+    whole = re.sub(r"_\d{1,2}pos(?=\.[^.]+$)", "", name)
+    return whole if whole != name and whole in names else ""
 
 
 def ml(text: str | None) -> float:

@@ -47,6 +47,7 @@ SHOWS = {
 }
 CONTAMINANTS = ("contaminant of a cell", "contaminant of a fluid")
 MOST_RNAS = 10
+ALL = "all"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,7 +246,8 @@ def identity_of_entry(entry: ProteinTable, base: Path, keep: Keep) -> Found:
         reading = read_file(path, entry.reader)
         name = keep(path, reading, "identity")
         warnings += reading.warnings
-        report = identity_panel(reading, entry.sample)
+        sample = _whole_or_one(reading, entry.sample)
+        report = identity_panel(reading, sample)
         for marker in report.markers:
             if marker.status == FOUND and marker.counts and marker.category in SHOWS:
                 shown.append(Shown(what=SHOWS[marker.category], by=name, name=marker.gene))
@@ -253,6 +255,25 @@ def identity_of_entry(entry: ProteinTable, base: Path, keep: Keep) -> Found:
                 said = f"{marker.gene} {marker.status}"
                 shown.append(Shown(what="contaminant", by=name, name=said))
     return Found(shown=tuple(shown), warnings=tuple(warnings))
+
+
+def _whole_or_one(reading: Reading, sample: str | None) -> str | None:
+    """The sample that is this batch, or None for all of them.
+
+    Raises
+    ------
+    InvalidInput
+        ``MIXED_SAMPLES`` when there are several and nobody says which: another lot's proteins
+        would be taken for this one's.
+    """
+    if sample is None and len(reading.samples) > 1:
+        raise InvalidInput(
+            f"the file holds {len(reading.samples)} samples ({', '.join(reading.samples[:8])}); "
+            f"say which is this batch, in the entry's field 'sample', or '{ALL}' where each is.",
+            code="MIXED_SAMPLES",
+            where=reading.file,
+        )
+    return None if sample == ALL else sample
 
 
 def markers_of_entry(entry: MarkerFile, base: Path, keep: Keep) -> Found:
@@ -328,7 +349,8 @@ def _shares(
     if "count" not in set(reading.features["unit"]):
         message = "a matrix of cycles without standards gives no copies; it is read and shown"
         return [], [VialWarning(code="RELATIVE", message=message, where=reading.file)]
-    samples = [entry.sample] if entry.sample else list(reading.samples)
+    chosen = _whole_or_one(reading, entry.sample)
+    samples = list(reading.samples) if chosen is None else [chosen]
     table = library_shares(reading, samples).sort_values("share", ascending=False)
     return [
         Quantity(

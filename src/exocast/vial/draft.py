@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from exocast.errors import InvalidInput
-from exocast.vial.batch import BATCH_FILE
+from exocast.vial.batch import BATCH_FILE, POSITIONS, run_of_positions
+from exocast.vial.identity import AMOUNTS
 from exocast.vial.names import dilutions_in, says_beads
 from exocast.vial.records import Reading
 from exocast.vial.registry import read_file
@@ -73,10 +74,11 @@ def draft_batch(folder: Path, progress: Callable[[int, int], None] | None = None
             where=str(folder),
         )
     made = Draft()
+    names = {p.relative_to(folder).as_posix() for p in files}
     entries: dict[str, list[str]] = {}
     for done, path in enumerate(files):
         name = path.relative_to(folder).as_posix()
-        place, lines = _entry(path, name, made)
+        place, lines = _entry(path, name, names, made)
         if place:
             entries.setdefault(place, []).extend(lines)
             made.sorted_files.setdefault(place, []).append(name)
@@ -86,7 +88,7 @@ def draft_batch(folder: Path, progress: Callable[[int, int], None] | None = None
     return made
 
 
-def _entry(path: Path, name: str, made: Draft) -> tuple[str, list[str]]:
+def _entry(path: Path, name: str, names: set[str], made: Draft) -> tuple[str, list[str]]:
     if path.suffix.lower() in PICTURES:
         line = f"  # - {{shows: image wide, file: {_quoted(name)}, method: cryo-EM}}"
         return "documents", [f"{line}   # or: protein marker (protein:, found:) ..."]
@@ -96,15 +98,18 @@ def _entry(path: Path, name: str, made: Draft) -> tuple[str, list[str]]:
         made.unread.append((name, f"{e.code}: {e.message.splitlines()[0][:120]}"))
         return "", []
     if reading.particles is not None:
-        return _particles(reading, name)
+        return _particles(reading, name, names)
     return _table(reading, name)
 
 
-def _particles(reading: Reading, name: str) -> tuple[str, list[str]]:
+def _particles(reading: Reading, name: str, names: set[str]) -> tuple[str, list[str]]:
     export = reading.particles
     assert export is not None
     if beads := says_beads(export.texts):
         said = f"left out: '{_plain(beads)}' says that these are calibration beads"
+        return "particles", [f"  # - {{file: {_quoted(name)}}}   # {said}"]
+    if reading.reader == POSITIONS and (whole := run_of_positions(name, names)):
+        said = f"left out: the positions of the run that stands whole in '{whole}'"
         return "particles", [f"  # - {{file: {_quoted(name)}}}   # {said}"]
     samples = export.samples if len(export.samples) > 1 else ("",)
     lines = []
@@ -136,11 +141,21 @@ def _table(reading: Reading, name: str) -> tuple[str, list[str]]:
     if reading.features is not None:
         units = {str(u) for u in reading.features["unit"].unique()}
         place = "cargo" if units & {"count", "Cq"} else "identity"
-        return place, [f"  - {{file: {quoted}}}   # {reading.kind}; samples: {samples}"]
+        if place == "identity" and not units <= set(AMOUNTS):
+            said = f"{reading.kind}: a list says nothing about a sample"
+            return place, [f"  # - {{file: {quoted}}}   # left out: {said}"]
+        which = ", sample: null" if len(reading.samples) > 1 else ""
+        asks = " (which? 'all' where each is)" if which else ""
+        return place, [
+            f"  - {{file: {quoted}{which}}}   # {reading.kind}; samples: {samples}{asks}"
+        ]
     if reading.wells is not None:
         units = {str(u) for u in reading.wells["unit"].unique()}
         if units & {"Cq", "copies/uL"}:
-            return "cargo", [f"  - {{file: {quoted}}}   # {reading.kind}; samples: {samples}"]
+            which = ", sample: null" if len(reading.samples) > 1 else ""
+            return "cargo", [
+                f"  - {{file: {quoted}{which}}}   # {reading.kind}; samples: {samples}"
+            ]
         line = f"  # - {{file: {quoted}, sample: , curve: linear}}   # {reading.kind}; samples: "
         return "protein", [f"{line}{samples}; a potency plate goes under 'potency'"]
     attributes = {m.attribute for m in reading.measurements}

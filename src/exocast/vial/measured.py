@@ -23,12 +23,14 @@ from exocast.vial.agreement import (
     dilution_linearity,
 )
 from exocast.vial.batch import (
+    POSITIONS,
     BatchDescription,
     BlankFile,
     ParticleFile,
     PotencyFile,
     load_batch,
     named_files,
+    run_of_positions,
 )
 from exocast.vial.batch_estimate import BatchEstimate, estimate_batch
 from exocast.vial.blank import BlankSubtraction, subtract_blank
@@ -340,11 +342,19 @@ def _read_particles(
     batch: BatchDescription, work: _Work, progress: Callable[[int, int], None] | None
 ) -> None:
     asked = list(_asked(batch, work.base))
+    names = {work.name(path) for _, path in asked}
     for done, (entry, path) in enumerate(asked, start=1):
         reading = _read(path, entry)
         export = particles_of(reading)
         blank = isinstance(entry, BlankFile)
         name = work.keep(path, reading, "blank" if blank else "particle count and size")
+        if reading.reader == POSITIONS and (whole := run_of_positions(name, names)):
+            raise InvalidInput(
+                f"these are the positions of the run that stands whole in '{whole}': its particles "
+                "would be counted twice. Leave one of the two out.",
+                code="DUPLICATE_RUN",
+                where=str(path),
+            )
         samples = export.samples if entry.sample is None and len(export.samples) > 1 else (None,)
         if len(samples) > 1:
             raise InvalidInput(
