@@ -270,3 +270,23 @@ def test_a_run_and_its_positions_are_one_run(tmp_path):
     with pytest.raises(InvalidInput, match="counted twice") as refused:
         measure_batch(tmp_path)
     assert refused.value.code == "DUPLICATE_RUN"
+
+
+def test_a_table_that_no_reader_knows_comes_in_by_its_mapping(tmp_path):
+    lines = ["size,a,b", *(f"{x},{1e6 if 60 < x < 160 else 0},{1.1e6 if 60 < x < 160 else 0}"
+                           for x in range(5, 400, 10))]  # fmt: skip
+    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / "map.yaml").write_text(
+        "schema_version: 1\nkind: size table\nheader_row: 1\nseparator: comma\ndecimal: point\n"
+        "columns:\n  size: {name: size, unit: nm, bins: centre}\n  values:\n"
+        "    a: {sample: lot, n_events: 900}\n    b: {sample: lot, n_events: 950}\n"
+        "weighting: number\nquantity: concentration\nunit: 1/mL\nmethod: NTA\n"
+        "dilution: {value: 200, state: not_applied}\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "batch.yaml").write_text(
+        "schema_version: 1\ntitle: Lot\nparticles: [{file: t.csv, map: map.yaml}]\n",
+        encoding="utf-8",
+    )
+    made = measure_batch(tmp_path)
+    assert made.count.value == pytest.approx(200 * 1e7 * math.sqrt(1.1), rel=1e-3)

@@ -344,7 +344,8 @@ def _read_particles(
     asked = list(_asked(batch, work.base))
     names = {work.name(path) for _, path in asked}
     for done, (entry, path) in enumerate(asked, start=1):
-        reading = _read(path, entry)
+        mapping = None if entry.map is None else next(named_files(work.base, entry.map))
+        reading = read_file(path, entry.reader, mapping)
         export = particles_of(reading)
         blank = isinstance(entry, BlankFile)
         name = work.keep(path, reading, "blank" if blank else "particle count and size")
@@ -391,10 +392,6 @@ def _asked(batch: BatchDescription, base: Path) -> Iterator[tuple[ParticleFile |
     for entry in entries:
         for path in named_files(base, entry.file):
             yield entry, path
-
-
-def _read(path: Path, entry: ParticleFile | BlankFile) -> Reading:
-    return read_file(path, entry.reader)
 
 
 def _check_dilution(
