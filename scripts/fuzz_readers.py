@@ -66,6 +66,7 @@ def by_coverage(name: str, inputs: int) -> None:
     import tempfile
 
     import atheris
+    import pandas as pd  # noqa: F401 - loaded on first use, which would look like a hang
 
     # Before anything else imports the readers: code that is loaded already is not watched.
     with atheris.instrument_imports(include=["exocast.vial"]):
@@ -79,7 +80,14 @@ def by_coverage(name: str, inputs: int) -> None:
     for i, data in enumerate(files):
         (folder / f"{name}-{i}").write_bytes(data)
     atheris.Setup(
-        [sys.argv[0], f"-runs={inputs}", "-timeout=20", "-max_len=65536", str(folder)],
+        [
+            sys.argv[0],
+            f"-runs={inputs}",
+            "-timeout=20",
+            "-max_len=65536",
+            f"-artifact_prefix={folder}/",
+            str(folder),
+        ],
         lambda data: check_one(reader, data),
     )
     atheris.Fuzz()

@@ -187,7 +187,7 @@ def measure_batch(
     _read_particles(batch, work, progress)
     _facts(batch, work)
     given = _one_method(batch, [r for r in work.runs if not r.blank])
-    blanks = [r for r in work.runs if r.blank]
+    blanks = _blanks_of(given, work)
     estimate = estimate_batch(given) if given else None
     if estimate is not None:
         work.warnings += estimate.warnings
@@ -426,6 +426,20 @@ def _one_method(batch: BatchDescription, runs: list[Run]) -> list[Run]:
             where="counted_by",
         )
     return [r for r in runs if r.export.method == batch.counted_by]
+
+
+def _blanks_of(given: Sequence[Run], work: _Work) -> list[Run]:
+    """Runs of buffer by the method that counts; another method sees other particles."""
+    methods = {r.export.method for r in given}
+    blanks = [r for r in work.runs if r.blank]
+    kept = [r for r in blanks if r.export.method in methods]
+    if given and blanks and not kept:
+        message = f"the buffer was measured by {blanks[0].export.method} and the samples by "
+        message += f"{given[0].export.method}; nothing is taken off"
+        work.warnings.append(
+            VialWarning(code="METHODS_MIXED", message=message, where=blanks[0].export.file)
+        )
+    return kept
 
 
 def _net(runs: Sequence[Run], blanks: Sequence[Run], work: _Work) -> tuple[BlankSubtraction, ...]:
