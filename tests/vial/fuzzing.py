@@ -118,7 +118,9 @@ def check_one(
         return
     except Exception as e:
         raise AssertionError(f"{reader.name} fails on seed {seed}: {e!r}") from e
-    laws(reading, data)
+    # Laws look at every number and take longer than reading: one file in four, but in a full run.
+    if FULL or seed % 4 == 0:
+        laws(reading, data)
     assert time.perf_counter() - start < LONGEST_S, f"the reader hangs (seed {seed})"
 
 

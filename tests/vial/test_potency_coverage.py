@@ -57,8 +57,8 @@ def within(share: float, wanted: float, runs: int, errors: float = 3.5) -> bool:
     ("sd", "replicates", "plates"),
     [
         (0.05, 2, 1),
-        pytest.param(0.1, 2, 1, marks=pytest.mark.slow),
-        pytest.param(0.06, 1, 2, marks=pytest.mark.slow),
+        pytest.param(0.1, 2, 1, marks=pytest.mark.full),
+        pytest.param(0.06, 1, 2, marks=pytest.mark.full),
     ],
 )
 def test_curve_intervals_hold_the_true_potency_as_often_as_they_say(sd, replicates, plates):
@@ -140,9 +140,9 @@ def test_size_and_power_of_the_equivalence_of_slopes_are_those_of_two_t_tests(ra
     [
         ("slope_ratio", {"slope": (1.2, 1.2 * 1.25)}),
         ("upper_asymptote", {"full": (1.0, 1.2)}),
-        pytest.param("slope_ratio", {"slope": (1.2, 1.2 * 0.8)}, marks=pytest.mark.slow),
-        pytest.param("upper_asymptote", {"full": (1.0, 0.8)}, marks=pytest.mark.slow),
-        pytest.param("lower_asymptote", {"zero": (0.0, 0.2)}, marks=pytest.mark.slow),
+        pytest.param("slope_ratio", {"slope": (1.2, 1.2 * 0.8)}, marks=pytest.mark.full),
+        pytest.param("upper_asymptote", {"full": (1.0, 0.8)}, marks=pytest.mark.full),
+        pytest.param("lower_asymptote", {"zero": (0.0, 0.2)}, marks=pytest.mark.full),
     ],
 )
 def test_curves_at_a_bound_are_called_similar_once_in_twenty(measure, shape):
