@@ -419,6 +419,7 @@ def exposure(
     volume: str | None = None,
     sample: str | None = None,
     assume_vesicles: bool = False,
+    batch: str | Path | None = None,
     prior: str | None = None,
     worlds: int | None = None,
     patients: int | None = None,
@@ -437,7 +438,7 @@ def exposure(
         A scenario file, a folder that holds one, its content, or a parsed exposure scenario.
     library
         Folders with sites, fragments and tables of your own, searched before the package's.
-    out, vial, dilution, volume, sample, assume_vesicles, prior, worlds, patients, seed, set
+    out, vial, dilution, volume, sample, assume_vesicles, batch, prior, worlds, patients, seed, set
         As in :func:`forecast`.
     progress
         Called with (runs done, runs in all).
@@ -459,6 +460,12 @@ def exposure(
     }
     own = _changes({k: v for k, v in named.items() if v is not None})
     extra = _changes(set)
+    if batch is not None:
+        if vial is not None:
+            raise InvalidInput(
+                "a batch file says what the vial holds; leave out --vial.", where="--batch"
+            )
+        own = [*_of_batch(scenario, batch), *own]
     options = room.options_of(own, OPTIONS) | room.options_of(extra)
     data, base, where = _content(scenario)
     changed = room.with_changes(data, [*own, *extra], options)

@@ -135,7 +135,9 @@ def forecast(
                         "a curve says what cells do; where a dose goes does not rest on it.",
                         where="--potency",
                     )
-                exposed = api.exposure(scenario, library=library or (), progress=progress, **given)
+                exposed = api.exposure(
+                    scenario, library=library or (), progress=progress, batch=batch, **given
+                )
             _show(exposed, as_json, "exposure")
             return
         if library:
