@@ -985,7 +985,7 @@ def draft_batch(
             "this file is there already and is not overwritten; name another with --out.",
             where=str(target),
         )
-    made = drafted(Path(folder), progress)
+    made = drafted(Path(folder), progress, target.absolute().parent)
     target.write_text(made.text, encoding="utf-8")
     return {
         "file": str(target),

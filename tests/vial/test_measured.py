@@ -20,7 +20,7 @@ STOCK = 9.0e10
 def lot(writer, tmp_path):
     """Writes exports and a batch file: runs as (file, vial, preparation, per mL, dilution)."""
 
-    def write(runs, *, extra="", blank=None, recorded=True, texts=None):
+    def write(runs, *, extra="", blank=None, recorded=True, texts=None, tracks=60):
         entries = []
         for name, vial, preparation, per_ml, dilution in runs:
             videos = [
@@ -35,7 +35,7 @@ def lot(writer, tmp_path):
             (tmp_path / f"{name}.csv").write_bytes(text.encode())
             entries.append(f'  - {{file: {name}.csv, vial: "{vial}", preparation: {preparation}}}')
         if blank is not None:
-            video = [writer.Video(name="buffer_0", per_ml=blank, tracks=60)]
+            video = [writer.Video(name="buffer_0", per_ml=blank, tracks=tracks)]
             text = writer.summary_text(video, dilution="Not recorded", description="PBS")
             (tmp_path / "buffer.csv").write_bytes(text.encode())
             extra += "blanks: [{file: buffer.csv, dilution: 1}]\n"
@@ -107,9 +107,77 @@ def test_one_file_twice_is_refused(lot):
     text = path.read_text(encoding="utf-8")
     twice = text.replace("preparation: p}", 'preparation: p}\n  - {file: a.csv, vial: "2"}')
     path.write_text(twice, encoding="utf-8")
-    with pytest.raises(InvalidInput, match="stands twice") as refused:
+    with pytest.raises(InvalidInput, match="counted twice") as refused:
         measure_batch(path)
     assert refused.value.code == "DUPLICATE_RUN"
+
+
+def test_one_run_saved_twice_is_refused_by_its_numbers(lot, tmp_path):
+    path = lot(TWO_VIALS[:1])
+    other = (tmp_path / "a.csv").read_text(encoding="utf-8").replace("\r\n", "\n")
+    (tmp_path / "again.csv").write_text(other, encoding="utf-8-sig")
+    text = path.read_text(encoding="utf-8")
+    twice = text.replace("preparation: p}", 'preparation: p}\n  - {file: again.csv, vial: "2"}')
+    path.write_text(twice, encoding="utf-8")
+    with pytest.raises(InvalidInput, match="saved twice"):
+        measure_batch(path)
+
+
+def test_lot_vials_and_scatter_are_all_less_the_buffer(lot):
+    """With half of the level the buffer's, vials lie about the lot and the lot inside its vials."""
+    made = measure_batch(lot(TWO_VIALS, blank=0.5 * 8e10 / 600))
+    contents = [c.value for c in made.estimate.contents]
+    assert min(contents) <= made.count.value <= max(contents)
+    low, high = made.estimate.interval_vial_95
+    assert low < made.count.low < made.count.value < made.count.high < high
+    assert contents[0] < 8e10
+
+
+def test_a_buffer_that_was_measured_badly_leaves_more_open(lot):
+    level = 0.3 * 8e10 / 300
+    well, badly = (
+        measure_batch(lot(TWO_VIALS[:1], blank=level, tracks=tracks)).count.log_sd
+        for tracks in (900, 8)
+    )
+    assert badly > 1.05 * well
+
+
+def test_another_lot_or_a_wrong_dilution_is_refused_or_doubted(lot):
+    far = [("a", 1, "p", 8e10, 300), ("b", 1, "q", 8e9, 300)]
+    with pytest.raises(InvalidInput, match="times as much") as refused:
+        measure_batch(lot(far))
+    assert refused.value.code == "PREPARATIONS_DIFFER"
+    near = measure_batch(lot([("a", 1, "p", 8e10, 300), ("b", 1, "q", 2.2e10, 300)]))
+    assert "PREPARATIONS_DIFFER" in {w.code for w in near.warnings}
+    same = measure_batch(lot(TWO_VIALS))
+    assert "PREPARATIONS_DIFFER" not in {w.code for w in same.warnings}
+
+
+def test_two_lots_in_the_names_are_said(lot):
+    made = measure_batch(lot(TWO_VIALS[:2], texts={"a": "EV lot 7", "b": "EV lot 8"}))
+    assert "LOTS_MIXED" in {w.code for w in made.warnings}
+    one = measure_batch(lot(TWO_VIALS[:2], texts={"a": "EV lot 7", "b": "EV Lot_7"}))
+    assert "LOTS_MIXED" not in {w.code for w in one.warnings}
+
+
+def test_a_dilution_that_contradicts_the_file_is_refused(lot):
+    path = lot(TWO_VIALS[:1])
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("preparation: p}", "preparation: p, dilution: 3000}"))
+    with pytest.raises(InvalidInput, match="one of them is wrong") as refused:
+        measure_batch(path)
+    assert refused.value.code == "DILUTION_CONFLICT"
+
+
+def test_a_vial_that_nobody_named_is_asked_for(lot):
+    path = lot(TWO_VIALS[:1])
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('vial: "1"', "vial: null"), encoding="utf-8")
+    with pytest.raises(InvalidInput, match="which vial") as refused:
+        measure_batch(path)
+    assert refused.value.code == "VIAL_UNKNOWN"
+    path.write_text(text.replace('vial: "1"', "vial: 1"), encoding="utf-8")
+    assert measure_batch(path).estimate.contents[0].vial == "1"
 
 
 def test_beads_in_a_batch_of_vesicles_are_doubted(lot):

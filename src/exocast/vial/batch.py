@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from exocast.documents import no_such_file, parse, read_mapping
 from exocast.errors import InvalidInput
 from exocast.units import magnitude
-from exocast.vial.vial import StorageStep, VialDescription, at_least
+from exocast.vial.vial import PotencyAssay, StorageStep, VialDescription, at_least
 
 BATCH_FILE = "batch.yaml"
 WILD = "*?["
@@ -108,11 +108,19 @@ class _Measured(_Block):
 class ParticleFile(_Measured):
     """Counts and sizes of one vial or several."""
 
-    vial: str = Field(default="1", description="which vial of the fill was opened")
+    vial: str | None = Field(
+        default="1", description="which vial of the fill was opened; null is asked for"
+    )
     preparation: str | None = Field(
         default=None, description="which dilution of it; each file is one when this is left out"
     )
     map: str | None = Field(default=None, description="mapping of a table of sizes, a YAML file")
+
+    @field_validator("vial", "preparation", mode="before")
+    @classmethod
+    def _name(cls, given: object) -> object:
+        # A vial is called 1 as often as "1".
+        return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
 
 
 class BlankFile(_Measured):
@@ -233,8 +241,11 @@ class PotencyFile(_Block):
         some = any(x is not None for x in stated)
         if (self.file is None) != some or (some and any(x is None for x in stated)):
             raise ValueError("give either 'file', or all of 'relative', 'low' and 'high'")
-        if some and not float(self.low or 0) <= float(self.relative or 0) <= float(self.high or 0):
-            raise ValueError("'relative' has to lie between 'low' and 'high'")
+        if some:
+            # The same words and laws as in a scenario.
+            PotencyAssay.model_validate(
+                {"relative": self.relative, "low": self.low, "high": self.high, "assay": self.assay}
+            )
         return self
 
 
@@ -377,6 +388,27 @@ def named_files(base: Path, pattern: str) -> Iterator[Path]:
             where=str(base),
         )
     yield from (f for f in found if f.is_file())
+
+
+def one_file(base: Path, pattern: str) -> Path:
+    """The file that a field names, where only one can be meant.
+
+    Raises
+    ------
+    NotFound
+        When there is no such file.
+    InvalidInput
+        When several fit a pattern.
+    """
+    found = list(named_files(base, pattern))
+    if len(found) > 1:
+        raise InvalidInput(
+            f"{len(found)} files fit '{pattern}' ({', '.join(f.name for f in found[:5])}), and "
+            "this field takes one; name it, and give each of the others an entry of its own.",
+            code="AMBIGUOUS",
+            where=str(base),
+        )
+    return found[0]
 
 
 def run_of_positions(name: str, names: Collection[str]) -> str:

@@ -23,6 +23,7 @@ from exocast.vial.batch import (
     ProteinTable,
     Volumes,
     named_files,
+    one_file,
 )
 from exocast.vial.cargo import (
     CargoEstimate,
@@ -100,7 +101,7 @@ def protein_of_entry(
             (),
         )
     assert entry.file is not None
-    path = next(named_files(base, entry.file))
+    path = one_file(base, entry.file)
     reading = read_file(path, entry.reader)
     name = keep(path, reading, "protein")
     if reading.wells is not None and entry.curve is not None:
@@ -126,19 +127,42 @@ def protein_of_entry(
             code="BELOW_STANDARDS",
             where=str(path),
         )
-    if chosen.dilution.state == "not_applied":
-        raise InvalidInput(
-            "the concentration is that of a diluted sample; export that of the original one.",
-            code="DILUTION_UNKNOWN",
-            where=str(path),
-        )
-    factor = entry.dilution or 1.0
+    factor = _factor_of(chosen, entry, path)
     se = float(np.std(np.log(values), ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
     centre = factor * math.exp(float(np.mean(np.log(values))))
     how = f"{chosen.method}, {len(values)} read{'s' * (len(values) != 1)}; {spread.key}"
-    if entry.dilution is not None:
-        how += f"; sample diluted {entry.dilution:g} times before the assay, as stated"
+    if factor > 1:
+        how += f"; sample diluted {factor:g} times before the assay, as stated"
     return _quantity(centre, math.hypot(spread.value, se), (name,), how), reading.warnings
+
+
+def _factor_of(chosen: Measurement, entry: ProteinFile, path: Path) -> float:
+    """What a stated concentration has to be multiplied by: the file's word, or else the user's.
+
+    Raises
+    ------
+    InvalidInput
+        ``DILUTION_CONFLICT`` when the two differ, ``DILUTION_UNKNOWN`` when neither says.
+    """
+    recorded, stated = chosen.dilution, entry.dilution
+    if recorded.value is None:
+        if stated is None:
+            raise InvalidInput(
+                "the file does not say how far the sample was diluted before it was measured; give "
+                "'dilution' in the entry of 'protein', 1 where it was not.",
+                code="DILUTION_UNKNOWN",
+                where=str(path),
+            )
+        return stated
+    if stated is not None and not math.isclose(stated, recorded.value):
+        raise InvalidInput(
+            f"the file records a dilution of {recorded.value:g}, and the batch file says "
+            f"{stated:g}: one of them is wrong. Leave 'dilution' out to use the file's; a dilution "
+            "before that belongs into the file as well.",
+            code="DILUTION_CONFLICT",
+            where=str(path),
+        )
+    return recorded.value if recorded.state == "not_applied" else 1.0
 
 
 def _by_curve(
@@ -174,6 +198,18 @@ def _by_curve(
                 "the file does not say how far the sample was diluted before the assay; give "
                 "'dilution' in the entry of 'protein'.",
                 code="DILUTION_UNKNOWN",
+                where=reading.file,
+            )
+        if (
+            math.isfinite(stated)
+            and entry.dilution is not None
+            and not math.isclose(stated, entry.dilution)
+        ):
+            raise InvalidInput(
+                f"the plate states a dilution of {stated:g}, and the batch file says "
+                f"{entry.dilution:g}: one of them is wrong. Leave 'dilution' out to use the "
+                "plate's.",
+                code="DILUTION_CONFLICT",
                 where=reading.file,
             )
         factor = stated if math.isfinite(stated) else float(entry.dilution or math.nan)
@@ -218,8 +254,8 @@ def _quantity(value: float, log_sd: float, by: tuple[str, ...], how: str) -> Qua
 # Proteins -----------------------------------------------------------------------------------------
 
 
-def marker_class(protein: str) -> str:
-    """What a protein of a blot shows for the reporting list, or an empty text.
+def marker_class(protein: str) -> tuple[str, str]:
+    """What a protein of a blot shows for the reporting list, and its gene; empty when neither.
 
     Parameters
     ----------
@@ -231,9 +267,9 @@ def marker_class(protein: str) -> str:
     for row in panel_rows():
         if protein.upper() in (row["gene"], *row["accessions"].split(";")):
             if row["counts"] == "yes":
-                return SHOWS.get(row["category"], "")
-            return "contaminant" if row["category"] in CONTAMINANTS else ""
-    return ""
+                return SHOWS.get(row["category"], ""), row["gene"]
+            return "contaminant" if row["category"] in CONTAMINANTS else "", row["gene"]
+    return "", ""
 
 
 def identity_of_entry(entry: ProteinTable, base: Path, keep: Keep) -> Found:
@@ -280,7 +316,7 @@ def markers_of_entry(entry: MarkerFile, base: Path, keep: Keep) -> Found:
     """Share of detected events that carry a marker, above a blank's or isotype's own."""
     from exocast.vial.markers import marker_positive
 
-    control_path = next(named_files(base, entry.blank))
+    control_path = one_file(base, entry.blank)
     control = read_file(control_path)
     keep(control_path, control, f"gate of {entry.marker}")
     quantities, shown = [], []
@@ -289,6 +325,13 @@ def markers_of_entry(entry: MarkerFile, base: Path, keep: Keep) -> Found:
         reading = read_file(path, entry.reader)
         name = keep(path, reading, f"marker {entry.marker}")
         warnings += reading.warnings
+        if reading.sha256 == control.sha256:
+            raise InvalidInput(
+                "the control that sets the gate is the sample itself; name a blank or an isotype "
+                "control.",
+                code="GATE",
+                where=str(path),
+            )
         share = marker_positive(reading, entry.channel, blank=control, quantile=entry.quantile)
         quantities.append(
             Quantity(
@@ -301,8 +344,9 @@ def markers_of_entry(entry: MarkerFile, base: Path, keep: Keep) -> Found:
                 how=f"{entry.marker}-positive share of detected events",
             )
         )
-        if share.low > 0 and (what := marker_class(entry.marker)):
-            shown.append(Shown(what=what, by=name, name=entry.marker))
+        what, gene = marker_class(entry.marker)
+        if share.low > 0 and what:
+            shown.append(Shown(what=what, by=name, name=gene))
     return Found(quantities=tuple(quantities), shown=tuple(shown), warnings=tuple(warnings))
 
 
@@ -330,12 +374,13 @@ def cargo_of_entry(entry: CargoFile, base: Path, count: Quantity | None, keep: K
         reading = read_file(path, entry.reader)
         name = keep(path, reading, "cargo")
         warnings += reading.warnings
-        shown.append(Shown(what="RNA", by=name))
         found, said = (
             _shares(reading, entry, name)
             if reading.features is not None
             else _copies(reading, entry, name, count)
         )
+        if any(q.unit == "copies/mL" and not math.isnan(q.value) for q in found):
+            shown.append(Shown(what="RNA", by=name))
         quantities += found
         warnings += said
     return Found(quantities=tuple(quantities), shown=tuple(shown), warnings=tuple(warnings))

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import chi2
+from scipy.stats import t as student
 
 from exocast.errors import InvalidInput
 from exocast.evidence.rows import Row, package_table
@@ -26,14 +29,16 @@ from exocast.vial.batch import (
     POSITIONS,
     BatchDescription,
     BlankFile,
+    Document,
     ParticleFile,
     PotencyFile,
     load_batch,
     named_files,
+    one_file,
     run_of_positions,
 )
 from exocast.vial.batch_estimate import BatchEstimate, estimate_batch
-from exocast.vial.blank import BlankSubtraction, subtract_blank
+from exocast.vial.blank import BlankSubtraction, buffer_levels, subtract_blank
 from exocast.vial.contents import (
     Z95,
     Quantity,
@@ -55,12 +60,23 @@ from exocast.vial.names import says_beads
 from exocast.vial.purity import Purity, purity
 from exocast.vial.records import Bins, Dilution, ParticleExport, Reading, VialWarning
 from exocast.vial.registry import read_file
-from exocast.vial.runs import Run
+from exocast.vial.runs import Run, counted, counted_runs
 from exocast.vial.size import SizeFit
 from exocast.vial.size_estimate import SizeEstimate, estimate_sizes
 from exocast.vial.vial import PotencyAssay, ProteinAssay, VialDescription
 
 Array = NDArray[np.float64]
+# Chances at which preparations are said to differ, and are refused as one lot.
+RARE, NEVER = 1e-2, 1e-6
+DOCUMENTED = {
+    "image wide",
+    "image close",
+    "topology",
+    "other compartments",
+    "soluble proteins",
+    "lipid",
+}
+LOT = re.compile(r"\b(?:lot|batch)[\s_#:.-]*([a-z]*\d[\w]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,10 +204,14 @@ def measure_batch(
     _facts(batch, work)
     given = _one_method(batch, [r for r in work.runs if not r.blank])
     blanks = _blanks_of(given, work)
+    net, of_blank = _net(given, blanks, work)
+    # The buffer is taken off each preparation first, so that lot, vials and scatter are all net.
+    given = [_less_buffer(r, net) for r in given]
     estimate = estimate_batch(given) if given else None
     if estimate is not None:
+        estimate = _with_buffer(estimate, of_blank)
         work.warnings += estimate.warnings
-    net = _net(given, blanks, work)
+        _check_agreement(given, work)
     count = None if estimate is None else _count(estimate, net, given)
     pooled = pooled_export(given) if given else None
     size = None
@@ -210,6 +230,7 @@ def measure_batch(
     if count is not None and protein is not None:
         ratio = purity(count, protein.value, protein.log_sd)
         work.warnings += ratio.warnings
+    _check_names(given, work)
     if batch.contents == "vesicles" and (beads := says_beads(_texts(given))):
         work.warnings.append(
             VialWarning(
@@ -224,7 +245,7 @@ def measure_batch(
         files=tuple(work.files),
         runs=tuple(work.runs),
         estimate=estimate,
-        net=net,
+        net=tuple(net.values()),
         count=count,
         linearity=_linearity(given, work),
         comparison=_comparison(batch, work),
@@ -343,8 +364,9 @@ def _read_particles(
 ) -> None:
     asked = list(_asked(batch, work.base))
     names = {work.name(path) for _, path in asked}
+    seen: dict[tuple[tuple[str, str], ...], str] = {}
     for done, (entry, path) in enumerate(asked, start=1):
-        mapping = None if entry.map is None else next(named_files(work.base, entry.map))
+        mapping = None if entry.map is None else one_file(work.base, entry.map)
         reading = read_file(path, entry.reader, mapping)
         export = particles_of(reading)
         blank = isinstance(entry, BlankFile)
@@ -366,8 +388,24 @@ def _read_particles(
                 where=str(path),
             )
         _check_dilution(export, entry, work, name)
+        content = _content_of(export, entry.sample)
+        if content in seen:
+            raise InvalidInput(
+                f"its captures are those of '{seen[content]}', number by number: the same run, "
+                "saved twice. Its particles would be counted twice; leave one out.",
+                code="DUPLICATE_RUN",
+                where=str(path),
+            )
+        seen[content] = name
         work.warnings += [w for w in reading.warnings if w.code != "MIXED_SAMPLES"]
         vial = "buffer" if isinstance(entry, BlankFile) else entry.vial
+        if vial is None:
+            raise InvalidInput(
+                f"say which vial of the fill {name} was measured of, in the entry's field 'vial' "
+                "(1, 2 ...): runs of one vial say nothing about how vials differ.",
+                code="VIAL_UNKNOWN",
+                where=str(work.base),
+            )
         stated = None if isinstance(entry, BlankFile) else entry.preparation
         work.runs.append(
             Run(
@@ -387,11 +425,47 @@ def _read_particles(
             progress(done, len(asked))
 
 
+def _content_of(export: ParticleExport, sample: str | None) -> tuple[tuple[str, str], ...]:
+    """Concentrations and tracks of the captures, to four digits, however the file is written."""
+    return tuple(
+        (f"{c.concentration_per_ml:.4g}", f"{c.tracks:.4g}")
+        for c in export.captures
+        if sample is None or c.sample == sample
+    )
+
+
 def _asked(batch: BatchDescription, base: Path) -> Iterator[tuple[ParticleFile | BlankFile, Path]]:
     entries: tuple[ParticleFile | BlankFile, ...] = (*batch.particles, *batch.blanks)
     for entry in entries:
         for path in named_files(base, entry.file):
             yield entry, path
+
+
+def _check_names(runs: Sequence[Run], work: _Work) -> None:
+    """Two lots, or two makers' instruments, that the files themselves name."""
+    lots: dict[str, str] = {}
+    for run in runs:
+        chosen = run.sample or ""
+        texts = (chosen,) if chosen else run.export.texts
+        for text in texts:
+            for found in LOT.findall(text.replace("_", " ")):
+                lots.setdefault(found.lower(), run.export.file)
+    if len(lots) > 1:
+        message = (
+            f"names in the files speak of lots {', '.join(sorted(lots))}; one batch is one lot"
+        )
+        work.warnings.append(
+            VialWarning(code="LOTS_MIXED", message=message, where=next(iter(lots.values())))
+        )
+    makers = dict.fromkeys(
+        reading.kind for used, reading in work.readings if used.startswith("particle")
+    )
+    if len(makers) > 1 and len({r.export.method for r in runs}) == 1:
+        message = f"{' and '.join(makers)} are taken as preparations of one method; instruments "
+        message += "differ even with equal settings (population.run_spread holds days, not makers)"
+        work.warnings.append(
+            VialWarning(code="INSTRUMENTS_DIFFER", message=message, where=str(work.base))
+        )
 
 
 def _check_dilution(
@@ -406,6 +480,14 @@ def _check_dilution(
         place = "blanks" if isinstance(entry, BlankFile) else "particles"
         said = e.message.replace("--dilution N (field vial.dilution)", f"'dilution:' in {place}")
         raise InvalidInput(f"{name}: {said}", code=e.code, where=str(work.base)) from None
+    stated, recorded = entry.dilution, export.dilution.value
+    if stated is not None and recorded is not None and not math.isclose(stated, recorded):
+        raise InvalidInput(
+            f"{name} records a dilution of {recorded:g}, and the batch file says {stated:g}: one "
+            "of them is wrong. Leave 'dilution' out to use the file's.",
+            code="DILUTION_CONFLICT",
+            where=str(work.base),
+        )
 
 
 def _one_method(batch: BatchDescription, runs: list[Run]) -> list[Run]:
@@ -442,11 +524,17 @@ def _blanks_of(given: Sequence[Run], work: _Work) -> list[Run]:
     return kept
 
 
-def _net(runs: Sequence[Run], blanks: Sequence[Run], work: _Work) -> tuple[BlankSubtraction, ...]:
-    """Each preparation less its buffer; refused where the particles are the buffer's."""
+def _net(
+    runs: Sequence[Run], blanks: Sequence[Run], work: _Work
+) -> tuple[dict[tuple[str, str], BlankSubtraction], float]:
+    """Each preparation less its buffer, and the SD of the logarithm that the buffer's level adds.
+
+    Refused where the particles are the buffer's.
+    """
     if not runs or not blanks:
-        return ()
-    found = []
+        return {}, 0.0
+    found: dict[tuple[str, str], BlankSubtraction] = {}
+    spreads = []
     for key in dict.fromkeys((r.vial, r.preparation) for r in runs):
         mine = [r for r in runs if (r.vial, r.preparation) == key]
         one = subtract_blank(mine, blanks)
@@ -459,34 +547,138 @@ def _net(runs: Sequence[Run], blanks: Sequence[Run], work: _Work) -> tuple[Blank
                 where=mine[0].export.file,
             )
         work.warnings += [w for w in one.warnings if w.code == "BLANK"]
-        found.append(one)
-    return tuple(found)
+        found[key] = one
+        spreads.append(_spread_of_net(one, mine, blanks))
+    limit = package_table("vial", "instrument")["blank_share"].value
+    if max(n.blank_share for n in found.values()) > limit:
+        message = "the sizes below still hold the buffer's particles, which are more than "
+        message += f"{100 * limit:.0f} % here"
+        work.warnings.append(
+            VialWarning(code="BLANK_SIZES", message=message, where=blanks[0].export.file)
+        )
+    # One buffer for all: what its level is not known to moves every preparation together.
+    return found, float(np.mean(spreads))
+
+
+def _spread_of_net(one: BlankSubtraction, mine: Sequence[Run], blanks: Sequence[Run]) -> float:
+    """SD of the logarithm of a net level from the buffer alone, by its longer side."""
+    levels = buffer_levels(counted_runs(blanks), counted_runs(mine))
+    left = one.sample_level - np.quantile(levels, [0.025, 0.5, 0.975])
+    if left[2] <= 0:
+        return math.inf
+    return float(max(np.log(left[1] / left[2]), np.log(left[0] / left[1])) / Z95)
+
+
+def _less_buffer(run: Run, net: Mapping[tuple[str, str], BlankSubtraction]) -> Run:
+    """The run with its concentrations less the buffer's share; sizes keep their shape."""
+    one = net.get((run.vial, run.preparation))
+    if one is None:
+        return run
+    kept = one.net_level / one.sample_level
+    bins = run.export.bins
+    return replace(
+        run,
+        export=replace(
+            run.export,
+            captures=tuple(
+                replace(c, concentration_per_ml=c.concentration_per_ml * kept)
+                for c in run.export.captures
+            ),
+            bins=None if bins is None else replace(bins, per_ml=bins.per_ml * kept),
+        ),
+    )
+
+
+def _check_agreement(runs: Sequence[Run], work: _Work) -> None:
+    """Preparations that differ by more than repeated runs and vials do are no one lot.
+
+    Raises
+    ------
+    InvalidInput
+        ``PREPARATIONS_DIFFER`` where chance would do it less than once in a million times.
+    """
+    population = package_table("vial", "population")
+    means: dict[tuple[str, str], list[float]] = {}
+    for one in (counted(r) for r in runs):
+        if len(one.logs):
+            means.setdefault(one.key, []).append(float(one.logs.mean()))
+    if len(means) < 2:
+        return
+    values = np.array([np.mean(v) for v in means.values()])
+    spread = math.hypot(
+        population["run_spread"].spread[1],
+        population["vial_spread"].value,
+        population["capture_spread_middle"].value,
+    )
+    chance = float(chi2.sf(((values - values.mean()) ** 2).sum() / spread**2, len(values) - 1))
+    if chance > RARE:
+        return
+    keys = list(means)
+    low, high = keys[int(values.argmin())], keys[int(values.argmax())]
+    message = (
+        f"preparation '{low[1]}' of vial '{low[0]}' holds {math.exp(values.min()):.2g}/mL and "
+        f"'{high[1]}' of vial '{high[0]}' {math.exp(values.max()):.2g}/mL, "
+        f"{math.exp(np.ptp(values)):.3g} times as much; repeated runs of one lot seldom differ so. "
+        "A dilution may be wrong, or one is of another lot"
+    )
+    if chance < NEVER:
+        raise InvalidInput(
+            f"{message}. Correct the entry, or leave one out.",
+            code="PREPARATIONS_DIFFER",
+            where=str(work.base),
+        )
+    work.warnings.append(
+        VialWarning(code="PREPARATIONS_DIFFER", message=message, where=str(work.base))
+    )
+
+
+def _with_buffer(estimate: BatchEstimate, of_blank: float) -> BatchEstimate:
+    """The estimate with what the buffer's level is not known to, shared by lot and vials."""
+
+    def wider(value: float, ends: tuple[float, float], log_sd: float) -> tuple[float, float]:
+        factor = math.hypot(log_sd, of_blank) / log_sd
+        low, high = (value * math.exp(factor * math.log(x / value)) for x in ends)
+        return low, high
+
+    value, sd, of_vial = estimate.value, estimate.log_sd, estimate.log_sd_vial
+    return replace(
+        estimate,
+        interval_90=wider(value, estimate.interval_90, sd),
+        interval_95=wider(value, estimate.interval_95, sd),
+        log_sd=math.hypot(sd, of_blank),
+        log_sd_vial=math.hypot(of_vial, of_blank),
+        interval_vial_95=wider(value, estimate.interval_vial_95, of_vial),
+        contents=tuple(
+            replace(
+                c,
+                low=wider(c.value, (c.low, c.high), c.log_sd)[0],
+                high=wider(c.value, (c.low, c.high), c.log_sd)[1],
+                log_sd=math.hypot(c.log_sd, of_blank),
+            )
+            for c in estimate.contents
+        ),
+    )
 
 
 def _count(
-    estimate: BatchEstimate, net: Sequence[BlankSubtraction], runs: Sequence[Run]
+    estimate: BatchEstimate,
+    net: Mapping[tuple[str, str], BlankSubtraction],
+    runs: Sequence[Run],
 ) -> Quantity:
-    """The batch's count, less the buffer's share where a buffer was measured."""
     captures, preparations, vials = estimate.captures, estimate.preparations, estimate.vials
     how = (
         f"{captures.n_valid} of {captures.n_total} captures, "
         f"{preparations.n_valid} preparation{'s' * (preparations.n_valid != 1)}, "
         f"{vials.n_valid} vial{'s' * (vials.n_valid != 1)}"
     )
-    factor, of_blank = 1.0, 0.0
     if net:
-        kept = np.array([n.net_level / n.sample_level for n in net])
-        factor = float(np.exp(np.log(kept).mean()))
-        # One buffer for all: what its level is not known to move every preparation together.
-        of_blank = (1 - factor) / factor * package_table("vial", "population")["run_spread"].value
-        how += f"; less the buffer, {100 * (1 - factor):.2g} %"
-    log_sd = math.hypot(estimate.log_sd, of_blank)
-    value = estimate.value * factor
+        shares = [n.blank_share for n in net.values()]
+        how += f"; less the buffer, {100 * float(np.mean(shares)):.2g} %"
     return Quantity(
-        value=value,
-        low=min(estimate.interval_95[0] * factor, value * math.exp(-Z95 * log_sd)),
-        high=max(estimate.interval_95[1] * factor, value * math.exp(Z95 * log_sd)),
-        log_sd=log_sd,
+        value=estimate.value,
+        low=estimate.interval_95[0],
+        high=estimate.interval_95[1],
+        log_sd=estimate.log_sd,
         unit="1/mL",
         by=tuple(dict.fromkeys(Path(r.export.file).name for r in runs)),
         how=how,
@@ -578,40 +770,46 @@ def _facts(batch: BatchDescription, work: _Work) -> None:
         work.shown.append(
             Shown(what="source amount", by="batch.yaml: source", name=batch.source.amount)
         )
-    whats = {
-        "image wide": "image wide",
-        "image close": "image close",
-        "topology": "topology",
-        "other compartments": "other compartments",
-        "soluble proteins": "soluble proteins",
-        "lipid": "lipid",
-        "contaminant": "contaminant",
-    }
     for document in batch.documents:
-        path = next(named_files(work.base, document.file))
+        path = one_file(work.base, document.file)
         name = work.name(path)
         work.files.append(
             BatchFile(
                 file=name,
                 sha256=_sha256(path),
                 kind=document.method,
-                used_for=f"reporting: {document.shows}",
+                used_for=f"reporting: {document.shows}{_result_of(document)}",
             )
         )
-        if document.shows in whats:
-            title = document.protein or document.method
-            work.shown.append(Shown(what=whats[document.shows], by=name, name=title))
-        elif document.shows == "protein marker" and document.found:
-            assert document.protein is not None
-            what = marker_class(document.protein)
-            if what in ("transmembrane", "cytosolic"):
-                work.shown.append(Shown(what=what, by=name, name=document.protein))
-            else:
-                message = f"'{document.protein}' is no marker of vesicles on the identity panel "
-                message += "(vial/identity.csv) and counts for none"
-                work.warnings.append(
-                    VialWarning(code="MARKER_UNKNOWN", message=message, where=name)
-                )
+        if document.shows in ("protein marker", "contaminant"):
+            _protein_of_document(document, name, work)
+        elif document.shows in DOCUMENTED:
+            work.shown.append(Shown(what=document.shows, by=name, name=document.method))
+
+
+def _result_of(document: Document) -> str:
+    """What a document found, as it is shown beside its file."""
+    parts = [document.protein or ""]
+    if document.found is not None:
+        parts.append("found" if document.found else "not found")
+    parts.append(document.value or "")
+    said = " ".join(part for part in parts if part)
+    return f", {said}" if said else ""
+
+
+def _protein_of_document(document: Document, name: str, work: _Work) -> None:
+    assert document.protein is not None
+    what, gene = marker_class(document.protein)
+    if document.shows == "contaminant" and what == "contaminant":
+        said = f"{gene} {'found' if document.found else 'not found'}"
+        work.shown.append(Shown(what=what, by=name, name=said))
+    elif document.shows == "protein marker" and what in ("transmembrane", "cytosolic"):
+        if document.found:
+            work.shown.append(Shown(what=what, by=name, name=gene))
+    else:
+        message = f"'{document.protein}' is no {document.shows} on the identity panel "
+        message += "(vial/identity.csv) and counts for none"
+        work.warnings.append(VialWarning(code="MARKER_UNKNOWN", message=message, where=name))
 
 
 def _sha256(path: Path) -> str:
@@ -625,7 +823,16 @@ def _protein(batch: BatchDescription, work: _Work) -> Quantity | None:
     """Protein of the fill; several determinations by their geometric mean."""
     spread = package_table("vial", "population")["protein_spread"]
     found: list[Quantity] = []
+    seen: set[tuple[str, str | None]] = set()
     for entry in batch.protein:
+        key = (entry.file or entry.concentration or "", entry.sample)
+        if key in seen:
+            raise InvalidInput(
+                f"'{key[0]}' stands twice under 'protein'; one determination counts once.",
+                code="DUPLICATE",
+                where="protein",
+            )
+        seen.add(key)
         one, warnings = protein_of_entry(entry, work.base, spread, work.keep)
         work.warnings += warnings
         work.shown += [Shown(what="protein", by=name) for name in one.by]
@@ -633,10 +840,22 @@ def _protein(batch: BatchDescription, work: _Work) -> Quantity | None:
     if len(found) < 2:
         return found[0] if found else None
     logs = np.log([f.value for f in found])
-    own = math.sqrt(sum(f.log_sd**2 for f in found)) / len(found)
-    # Assays that differ by more than they claim are believed in their difference.
-    log_sd = max(own, float(logs.std(ddof=1)) / math.sqrt(len(found)))
+    # Assays of one laboratory share standards, so their common part does not average away; and
+    # assays that differ by more than they claim are believed in their difference.
+    own = math.hypot(
+        spread.value,
+        math.sqrt(sum(max(0.0, f.log_sd**2 - spread.value**2) for f in found)) / len(found),
+    )
+    scatter = float(logs.std(ddof=1)) / math.sqrt(len(found))
+    reach = float(student.ppf(0.975, len(found) - 1)) / Z95
+    log_sd = max(own, reach * scatter)
     centre = float(logs.mean())
+    if float(np.ptp(logs)) > 3 * math.sqrt(2) * spread.spread[1]:
+        message = "the determinations of protein differ "
+        message += f"{math.exp(float(np.ptp(logs))):.3g}-fold, more than assays do: check the units"
+        work.warnings.append(
+            VialWarning(code="PROTEIN_DIFFERS", message=message, where=str(work.base))
+        )
     return Quantity(
         value=math.exp(centre),
         low=math.exp(centre - Z95 * log_sd),
@@ -670,8 +889,6 @@ def _contents(batch: BatchDescription, work: _Work, count: Quantity | None) -> t
 
 def _shown(reading: Reading, sample: str | None, name: str) -> Iterator[Quantity]:
     """Mean of the runs of each attribute, with Student's interval where there are several."""
-    from scipy.stats import t
-
     for found in reading.measurements:
         values = np.array([v.value for v in found.values if not v.excluded and not v.censored])
         values = values[np.isfinite(values)]
@@ -680,7 +897,7 @@ def _shown(reading: Reading, sample: str | None, name: str) -> Iterator[Quantity
         reach = math.nan
         if len(values) > 1:
             error = float(values.std(ddof=1)) / math.sqrt(len(values))
-            reach = float(t.ppf(0.975, len(values) - 1)) * error
+            reach = float(student.ppf(0.975, len(values) - 1)) * error
         centre = float(values.mean())
         yield Quantity(
             value=centre,
@@ -705,8 +922,8 @@ def _potency_of(entry: PotencyFile, work: _Work) -> Quantity:
         return _potent(found, "batch.yaml: potency", entry.assay)
     from exocast.vial.relative_potency import relative_potency
 
-    path = next(named_files(work.base, entry.file))
-    layout = None if entry.layout is None else next(named_files(work.base, entry.layout))
+    path = one_file(work.base, entry.file)
+    layout = None if entry.layout is None else one_file(work.base, entry.layout)
     answer = relative_potency(
         path,
         reference=entry.reference,

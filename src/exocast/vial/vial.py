@@ -28,6 +28,8 @@ UNKNOWN_LABEL = "Unidentified particles, forecast as if they were vesicles"
 LARGEST_VIAL_ML = 1000.0
 CURVE_ROWS = ("assay.ec50_per_cell", "assay.max_ln_fall", "assay.acts")
 LARGEST_INJECTION_ML = 60.0
+# Profile likelihoods are a little uneven; a quarter of the width is no rounding.
+ASKEW = 0.25
 
 
 class _Block(BaseModel):
@@ -78,6 +80,16 @@ class PotencyAssay(_Block):
     def _ordered(self) -> PotencyAssay:
         if not self.low <= self.relative <= self.high:
             raise ValueError("'relative' has to lie between 'low' and 'high'")
+        width = math.log(self.high / self.low)
+        if width == 0:
+            raise ValueError("'low' and 'high' are one number, and no assay is exact")
+        off = math.log(self.relative**2 / (self.low * self.high)) / 2
+        if abs(off) > ASKEW * width:
+            raise ValueError(
+                f"the interval of a potency is even on the logarithmic scale, about "
+                f"{math.sqrt(self.low * self.high):.3g} for {self.low:g} to {self.high:g}, and "
+                f"'relative' is {self.relative:g}; check the three numbers"
+            )
         return self
 
 
