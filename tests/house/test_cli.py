@@ -580,7 +580,7 @@ def test_a_batch_takes_the_place_of_a_vial_and_nothing_else_may(tmp_path: Path) 
     assert manifest["vial"]["filled"] == []
     with (tmp_path / "out" / "rows.csv").open(encoding="utf-8", newline="") as lines:
         rows = {row["key"]: row for row in csv.DictReader(lines)}
-    assert rows["vial.concentration.between"]["source"] == "measured"
+    assert rows["vial.concentration"]["source"] == "measured"
     assert float(rows["vial.potency_relative"]["value"]) < 1
     for option, value in (("--vial", VIAL), ("--dilution", "3"), ("--potency", VIAL)):
         _refused(_run(SCENARIO, tmp_path / "no", "--batch", lot, option, value), 65, "batch")

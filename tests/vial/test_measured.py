@@ -67,7 +67,9 @@ def test_the_lot_and_its_vials_are_rows_of_their_own(lot):
     assert rows["concentration"].varies == "uncertain"
     assert rows["concentration"].value == made.count.value
     assert rows["concentration.between"].varies == "vial"
-    assert rows["concentration.between"].source == "measured"
+    assert rows["concentration.between"].source != "measured"  # two vials hardly tell
+    three = measure_batch(lot([*TWO_VIALS, ("d", 3, "p", 7e10, 300)]))
+    assert {r.id: r for r in batch_rows(three)}["concentration.between"].source == "measured"
     one = measure_batch(lot(TWO_VIALS[:1]))
     assert {r.id: r for r in batch_rows(one)}["concentration.between"].source != "measured"
     assert "ONE_VIAL" in {w.code for w in one.warnings}
@@ -358,3 +360,71 @@ def test_a_table_that_no_reader_knows_comes_in_by_its_mapping(tmp_path):
     )
     made = measure_batch(tmp_path)
     assert made.count.value == pytest.approx(200 * 1e7 * math.sqrt(1.1), rel=1e-3)
+
+
+def test_what_a_document_found_is_shown_with_its_value(lot, tmp_path):
+    for name in ("blot.png", "lal.pdf"):
+        (tmp_path / name).write_bytes(b"x")
+    blot = "shows: contaminant, file: blot.png, method: western blot"
+    made = measure_batch(
+        lot(
+            TWO_VIALS[:1],
+            extra=f"documents:\n  - {{{blot}, protein: CANX, found: true}}\n"
+            f"  - {{{blot}, protein: ALB, found: false}}\n"
+            "  - {shows: endotoxin, file: lal.pdf, method: LAL, value: 900 EU/mL}\n",
+        )
+    )
+    assert [s.name for s in made.shown if s.what == "contaminant"] == [
+        "CANX found",
+        "ALB not found",
+    ]
+    assert "reporting: endotoxin, 900 EU/mL" in {f.used_for for f in made.files}
+
+
+def test_one_protein_by_four_names_is_one_marker(lot, tmp_path):
+    (tmp_path / "blot.png").write_bytes(b"x")
+    shows = "shows: protein marker, file: blot.png, method: western blot, found: true"
+    names = ("CD9", "cd9", "Cd9", "P21926")
+    extra = "".join(f"  - {{{shows}, protein: {name}}}\n" for name in names)
+    made = measure_batch(lot(TWO_VIALS[:1], extra=f"documents:\n{extra}"))
+    assert {i.id: i.status for i in made.reporting}["three_markers"] == "missing"
+
+
+def test_proteins_a_thousandfold_apart_are_doubted_and_one_twice_is_refused(lot):
+    both = "protein: [{concentration: 10 ug/mL}, {concentration: 10 mg/mL}]\n"
+    made = measure_batch(lot(TWO_VIALS[:1], extra=both))
+    assert "PROTEIN_DIFFERS" in {w.code for w in made.warnings}
+    assert made.protein.low < 10 and made.protein.high > 10_000
+    twice = "protein: [{concentration: 10 ug/mL}, {concentration: 10 ug/mL}]\n"
+    with pytest.raises(InvalidInput, match="stands twice"):
+        measure_batch(lot(TWO_VIALS[:1], extra=twice))
+
+
+@pytest.mark.parametrize(
+    ("dilution", "code"), [("", None), (", dilution: 20", None), (", dilution: 5", "conflict")]
+)
+def test_a_dilution_of_the_protein_is_used_once(lot, tmp_path, dilution, code):
+    (tmp_path / "q.csv").write_bytes((EXAMPLE / "protein_qubit.csv").read_bytes())
+    path = lot(TWO_VIALS[:1], extra=f"protein: [{{file: q.csv, sample: lot 7{dilution}}}]\n")
+    if code is None:
+        assert measure_batch(path).protein.value == pytest.approx(14.44, abs=0.02)
+        return
+    with pytest.raises(InvalidInput, match="one of them is wrong") as refused:
+        measure_batch(path)
+    assert refused.value.code == "DILUTION_CONFLICT"
+
+
+def test_a_field_that_takes_one_file_refuses_two(lot, tmp_path):
+    for name in ("q1.csv", "q2.csv"):
+        (tmp_path / name).write_bytes((EXAMPLE / "protein_qubit.csv").read_bytes())
+    with pytest.raises(InvalidInput, match="2 files fit") as refused:
+        measure_batch(lot(TWO_VIALS[:1], extra="protein: [{file: 'q*.csv', sample: lot 7}]\n"))
+    assert refused.value.code == "AMBIGUOUS"
+
+
+@pytest.mark.parametrize(
+    "numbers", ["relative: 2, low: 1.9, high: 9", "relative: 2, low: 2, high: 2"]
+)
+def test_an_interval_that_cannot_be_drawn_as_stated_is_refused(lot, numbers):
+    with pytest.raises(InvalidInput):
+        measure_batch(lot(TWO_VIALS[:1], extra=f"potency: [{{{numbers}, assay: x}}]\n"))

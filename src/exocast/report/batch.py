@@ -46,6 +46,7 @@ LOTS, VIALS = 2000, 4
 SEED = 1
 BAND = (0.05, 0.5, 0.95)
 SHOWN_WARNINGS = 60
+FEW = 3
 AXES = {
     "vial.concentration": "particles per mL",
     "purity": "particles per µg protein",
@@ -430,7 +431,12 @@ def _sentence(text_: str) -> str:
 
 
 def _known(level: Any, name: str) -> str:
-    whose = "seen in these files" if level.learned else "of other products"
+    if not level.learned:
+        whose = "of other products"
+    elif level.n_valid < FEW:
+        whose = "two of them say little: mostly of other products"
+    else:
+        whose = "seen in these files"
     return (
         f"{name.capitalize()} scatter by {percent(level.spread)} ({percent(level.low)} to "
         f"{percent(level.high)}, {whose})."
@@ -490,7 +496,15 @@ def _size_section(made: MeasuredBatch) -> Section:
         title="Sizes",
         words=tuple(words),
         figures=("size",),
-        tables=(Table(caption="Sizes", columns=("What", "value", "95 %"), rows=tuple(rows)),),
+        tables=(
+            Table(
+                caption="Sizes",
+                columns=("What", "value", "95 %"),
+                rows=tuple(rows),
+                note="From these captures; what an analyser is off by on all of them "
+                "(population.size_accuracy) is added in a forecast.",
+            ),
+        ),
     )
 
 
@@ -690,7 +704,12 @@ def _doubts_section(made: MeasuredBatch) -> Section:
     return Section(
         key="doubts",
         title="What to know before relying on it",
-        words=(f"{more} more of the same kind are left out here.",) if more > 0 else (),
+        words=(
+            f"{_counted(len(every), 'warning')}; the table lists them."
+            + (f" {more} more of the same kind are left out there." if more > 0 else "")
+            if every
+            else "Nothing that a reader has to know.",
+        ),
         tables=(
             Table(
                 caption="Warnings",

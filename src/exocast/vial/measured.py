@@ -68,6 +68,7 @@ from exocast.vial.vial import PotencyAssay, ProteinAssay, VialDescription
 Array = NDArray[np.float64]
 # Chances at which preparations are said to differ, and are refused as one lot.
 RARE, NEVER = 1e-2, 1e-6
+FEW_VIALS = 3
 DOCUMENTED = {
     "image wide",
     "image close",
@@ -334,7 +335,8 @@ def _count_rows(made: MeasuredBatch, count: Quantity, estimate: BatchEstimate) -
         note=count.how,
         table="vial",
     )
-    learned = estimate.vials.learned
+    # Two vials hardly tell how vials differ: then it is known no better than for other products.
+    learned = estimate.vials.learned and estimate.vials.n_valid >= FEW_VIALS
     vials = replace(
         population,
         id="concentration.between",
