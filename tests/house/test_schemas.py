@@ -191,7 +191,7 @@ def test_a_folder_inspected_and_drafted_prints_what_its_schemas_say(tmp_path: Pa
     )
     _promised("vial-draft", drafted)
     assert len(drafted["result"]["sorted"]["particles"]) == 3
-    assert drafted["result"]["sorted"]["blanks"] == ["nta/buffer-ExperimentSummary.csv"]
+    assert drafted["result"]["sorted"]["blanks"] == ["batch/nta/buffer-ExperimentSummary.csv"]
     again = _json("vial", "draft", str(tmp_path / "batch"), "--json", code=65)
     assert again["errors"][0]["code"] == "INVALID_INPUT"
 
