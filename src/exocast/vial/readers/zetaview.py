@@ -152,7 +152,14 @@ def _read_size(file: InstrumentFile) -> Reading:
             str(file.path),
         )
     lines = file.lines(match.group(1))
-    start = next(i for i, line in enumerate(lines) if line.cell(0).lower() == SIZE)
+    start = next((i for i, line in enumerate(lines) if line.cell(0).lower() == SIZE), None)
+    if start is None:
+        raise _error(
+            "the heading 'Size / nm' shares its line with other text; the file was changed. Export "
+            "it again.",
+            "TRUNCATED",
+            str(file.path),
+        )
     first = lines[start + 1].cell(0) if start + 1 < len(lines) else ""
     sheet = _Sheet(file=file, lines=lines, decimal_comma="," in first)
     header = _header(lines[:start], str(file.path))
