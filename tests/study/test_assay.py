@@ -9,14 +9,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import exocast
+from exocast import engine
 from exocast.errors import ExocastError, InvalidInput, NotFound, UnknownName
+from exocast.evidence.rows import package_table
 from exocast.study.assay import (
     CLASSES,
+    SIZES,
     Assay,
     Assayed,
+    Cells,
     assay,
+    lay_out,
     load,
     names,
     prepare,
@@ -24,6 +30,9 @@ from exocast.study.assay import (
     typical_batch,
 )
 from exocast.study.potency import Learnt, forecast_rows, learn, read_curve, write_rows
+from exocast.vial.vial import CURVE_ROWS
+
+Array = NDArray[np.float64]
 
 QUICK = "tube_formation"  # the assay whose model is the quickest
 DOSES = (0, 100, 1000, 1e4, 1e5)
@@ -134,6 +143,65 @@ def test_a_curve_that_leaves_it_open_weighs_less_in_a_forecast() -> None:
     assert effect.with_curve(chain, ()) == chain
 
 
+def on_cells(per_cell: float, cells: float, medium: float) -> tuple[Array, Array]:
+    """Most vesicles on a cell of a well, and at half effect in a knee if that dose has it.
+
+    Both in the same worlds, ``(worlds,)``; ``medium`` in mL.
+    """
+    chosen = load("macrophage_lps").model_copy(
+        update={"cells": Cells(amount=f"{cells:g} cell", text=""), "medium": f"{medium} mL"}
+    )
+    plate = prepare(chosen, typical_batch(), worlds=8)
+    wells = lay_out(
+        plate, per_cell=np.full(8, per_cell), worlds=np.arange(8), numbers={}, stimuli=[]
+    )
+    well = engine.compile(wells.sbml, varied=wells.varied, observe=("surface_per_cell",)).run(
+        np.linspace(0.0, 2.0, 25), varied=wells.numbers, doses=wells.doses
+    )
+    knee = engine.assemble("knee")
+    numbers = {
+        i: plate.drawn[key] for i, key in knee.origins.items() if key.startswith("uptake.")
+    } | {
+        "knee_signal_ec50_per_cell": np.full(8, per_cell),
+        "knee_assay_cells_per_ml": np.full(8, cells / medium),
+        **{
+            f"knee_assay_{name}_share": np.full(8, share)
+            for name, share in zip(SIZES, plate.shares, strict=True)
+        },
+    }
+    tissue = engine.compile(knee.sbml, varied=tuple(numbers), observe=("knee_half_surface",)).run(
+        np.array([0.0]), varied=np.column_stack(list(numbers.values()))
+    )
+    return well.values[:, :, 0].max(axis=1), tissue.values[:, 0, 0]
+
+
+@pytest.mark.parametrize(("cells", "medium"), [(2e4, 0.2), (1e5, 0.2), (2e4, 0.1)])
+def test_half_effect_is_one_number_on_a_cell_in_a_well_and_in_a_knee(
+    cells: float, medium: float
+) -> None:
+    well, knee = on_cells(300.0, cells, medium)
+    assert well.min() < 0.5 * well.max()  # worlds take up by other amounts
+    # What is digested before a well has settled makes its most a little less: below a tenth.
+    assert (well < knee).all()
+    assert (well > 0.9 * knee).all()
+
+
+def test_half_effect_at_large_is_the_same_row_in_wells_and_forecasts() -> None:
+    from exocast.patient import effect
+
+    chain = {row.key: row for row in effect.rows()}
+    knee = engine.assemble("knee")
+    numbers = {
+        "knee_signal_ec50_per_cell": chain[effect.EC50].value,
+        "knee_assay_cells_per_ml": chain[effect.CELLS_PER_ML].value,
+    }
+    found = engine.compile(knee.sbml, varied=tuple(numbers), observe=("knee_half_surface",)).run(
+        np.array([0.0]), varied=np.array([list(numbers.values())])
+    )
+    in_wells = package_table("cell", "acting")["half_surface"].value
+    assert found.values[0, 0, 0] == pytest.approx(in_wells, rel=0.05)
+
+
 def test_a_potency_table_that_is_none_is_refused(tmp_path: Path) -> None:
     from exocast.vial import VialDescription, load_vial
 
@@ -144,6 +212,7 @@ def test_a_potency_table_that_is_none_is_refused(tmp_path: Path) -> None:
     head = "id,meaning,value,unit,spread,spread_kind,varies,system,source,place,grade,note\n"
     rows = {
         "assay.ec50_per_cell": "half,300,1,0.4,log_sd,uncertain,cells,measured,here,B,",
+        "assay.cells_per_ml": "density,1e5,item/mL,,fixed,constant,cells,measured,here,B,its own",
         "assay.max_ln_fall": "fall,0.6,1,0.1,log_sd,uncertain,cells,measured,here,B,",
         "assay.acts": "acts,0.9,1,,fixed,constant,cells,measured,here,B,its own",
     }
@@ -256,10 +325,13 @@ def test_what_is_carried_is_a_table_of_rows(learnt: Learnt, tmp_path: Path) -> N
     falls = replace(learnt, assays=informs, span={k: -v for k, v in learnt.span.items()})
     rows = forecast_rows(falls)
     found = rows_of(write_rows(rows, tmp_path / "potency.csv"))
-    assert [r.id for r in found] == ["assay.ec50_per_cell", "assay.max_ln_fall", "assay.acts"]
-    assert 0.99 < found[2].value <= 1
+    by = {r.id: r for r in found}
+    assert tuple(by) == CURVE_ROWS
+    assert 0.99 < by["assay.acts"].value <= 1
+    assert by["assay.cells_per_ml"].value == pytest.approx(15_000 / 0.1)  # of the assay's own well
     assert found[0].value == pytest.approx(rows[0].value, rel=1e-4)
-    assert found[1].grade == "B" and found[1].spread_kind == "log_sd"
+    assert by["assay.max_ln_fall"].grade == "B"
+    assert by["assay.max_ln_fall"].spread_kind == "log_sd"
     rises = replace(learnt, assays=informs)
     with pytest.raises(InvalidInput, match="shows no fall"):
         forecast_rows(rises)

@@ -30,6 +30,7 @@ GAIN = "effect.pain_gain"
 PAIN_SD = "effect.pain_sd"
 PAIN_MEAN = "effect.pain_mean"
 EC50 = "effect.assay.ec50_per_cell"
+CELLS_PER_ML = "effect.assay.cells_per_ml"
 MAX_LN_FALL = "effect.assay.max_ln_fall"
 ACTS = "effect.assay.acts"
 PRIOR_WORLDS = 20_000

@@ -39,6 +39,7 @@ from exocast.study.assay import (
 )
 from exocast.study.curves import Curve, fit_curve
 from exocast.study.fit import Fit, Part, fit, response
+from exocast.units import magnitude
 
 Array = NDArray[np.float64]
 DOSE, VALUE, ASSAY, READOUT = "vesicles_per_cell", "response", "assay", "readout"
@@ -632,7 +633,10 @@ def _curves_at(
 
 
 def forecast_rows(learnt: Learnt) -> tuple[Row, ...]:
-    """Rows of the forecast's chain that an inflammatory assay sets: dose at half, largest fall.
+    """Rows of the forecast's chain that an inflammatory assay sets.
+
+    Dose at half effect, with the cells in a millilitre that it is of; largest fall; and the chance
+    that the batch acts at all.
 
     Raises
     ------
@@ -700,7 +704,16 @@ def forecast_rows(learnt: Learnt) -> tuple[Row, ...]:
                 note="wells of one laboratory, where the batch acts",
             )
         )
-    return (*made, common)
+    chosen_assay = learnt.assays[chosen.assay]
+    density = replace(
+        common,
+        id="assay.cells_per_ml",
+        meaning="cells in a millilitre of medium of the assay that the half effect is of",
+        value=magnitude(chosen_assay.cells.amount, "cell") / magnitude(chosen_assay.medium, "mL"),
+        unit="item/mL",
+        note="how many of the vesicles offered lay on a cell follows from it (cell/assay_well)",
+    )
+    return (made[0], density, made[1], common)
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> Path:

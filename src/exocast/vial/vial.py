@@ -26,7 +26,12 @@ BEADS_LABEL = "Calibration beads, forecast as if they were vesicles"
 UNKNOWN_LABEL = "Unidentified particles, forecast as if they were vesicles"
 # Against slips of the unit: far above any vial and any injection into a joint.
 LARGEST_VIAL_ML = 1000.0
-CURVE_ROWS = ("assay.ec50_per_cell", "assay.max_ln_fall", "assay.acts")
+CURVE_ROWS = (
+    "assay.ec50_per_cell",
+    "assay.cells_per_ml",
+    "assay.max_ln_fall",
+    "assay.acts",
+)
 LARGEST_INJECTION_ML = 60.0
 
 
@@ -548,13 +553,14 @@ def _curve_rows(path: Path) -> tuple[Row, ...]:
     if sorted(found) != sorted(CURVE_ROWS):
         raise InvalidInput(
             f"a potency table holds {', '.join(CURVE_ROWS)}, and this one {', '.join(found)}; "
-            "'exocast assay NAME --measured FILE --out DIR' writes one.",
+            "'exocast assay NAME --measured FILE --out DIR' writes one. A table of an earlier "
+            "version has to be written anew from its curve.",
             where=str(path),
         )
     acts = next(row.value for row in rows if row.id == "assay.acts")
     if not 0 <= acts <= 1 or any(row.value <= 0 for row in rows if row.id != "assay.acts"):
         raise InvalidInput(
-            "assay.acts is a chance of 0 to 1, and the other two are above zero.", where=str(path)
+            "assay.acts is a chance of 0 to 1, and the others are above zero.", where=str(path)
         )
     return rows
 
