@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 import exocast
 from exocast import engine
@@ -214,6 +215,7 @@ def test_a_potency_table_that_is_none_is_refused(tmp_path: Path) -> None:
         "assay.ec50_per_cell": "half,300,1,0.4,log_sd,uncertain,cells,measured,here,B,",
         "assay.cells_per_ml": "density,1e5,item/mL,,fixed,constant,cells,measured,here,B,its own",
         "assay.max_ln_fall": "fall,0.6,1,0.1,log_sd,uncertain,cells,measured,here,B,",
+        "assay.correlation": "together,0.5,1,,fixed,constant,cells,measured,here,B,its own",
         "assay.acts": "acts,0.9,1,,fixed,constant,cells,measured,here,B,its own",
     }
     whole = head + "".join(f"{name},{rest}\n" for name, rest in rows.items())
@@ -222,6 +224,8 @@ def test_a_potency_table_that_is_none_is_refused(tmp_path: Path) -> None:
         vial(head + "".join(f"{name},{rest}\n" for name, rest in list(rows.items())[:2]))
     with pytest.raises(InvalidInput, match="chance of 0 to 1"):
         vial(whole.replace("acts,0.9", "acts,1.9"))
+    with pytest.raises(InvalidInput, match="between -1 and 1"):
+        vial(whole.replace("together,0.5", "together,-1"))
 
 
 def test_the_unit_of_the_response_does_not_matter(tmp_path: Path) -> None:
@@ -315,14 +319,49 @@ def test_an_assay_without_a_chain_to_people_carries_nothing(learnt: Learnt) -> N
         forecast_rows(learnt)
 
 
+def as_if_informing(learnt: Learnt) -> Learnt:
+    """The quick assay, read as a fall that a forecast rests on."""
+    chosen = learnt.assays[QUICK].model_copy(update={"informs": "inflammation"})
+    return replace(
+        learnt,
+        assays={**learnt.assays, QUICK: chosen},
+        span={k: -v for k, v in learnt.span.items()},
+    )
+
+
+def test_draws_of_a_forecast_have_the_joint_spread_of_the_fit(tmp_path: Path) -> None:
+    from exocast.evidence.grades import grades
+    from exocast.patient import effect
+    from exocast.patient.forecast import prepare as prepare_forecast
+    from exocast.patient.scenario import load_scenario
+
+    known = {name: load(name) for name in names()}
+    # Half effect high on the plate: the higher it is, the further the curve may yet go.
+    curve = curve_file(tmp_path, ec50=3e4, span=0.25, sd=0.06)
+    learnt = learn(read_curve(curve, known, QUICK), known)
+    rows = {row.id: row for row in forecast_rows(as_if_informing(learnt))}
+    path = write_rows(tuple(rows.values()), tmp_path / "potency.csv")
+    base = Path(__file__).parents[2] / "examples" / "knee"
+    worlds = 4000
+    changes = (f"worlds={worlds}", "patients=1", f'vial.curve="{path}"')
+    scenario = load_scenario(base / "scenario.yaml", changes)
+    values = prepare_forecast(scenario, base=base).values
+    fitted = np.log(np.stack([learnt.ec50[QUICK], learnt.span[QUICK]]))
+    drawn = np.log(np.stack([values[effect.EC50][:, 0], values[effect.MAX_LN_FALL][:, 0]]))
+    r = rows["assay.correlation"].value
+    assert r > 0.2  # so that a forecast that forgets it fails
+    assert np.corrcoef(drawn)[0, 1] == pytest.approx(r, abs=3 / np.sqrt(worlds))
+    assert spearmanr(*drawn).statistic == pytest.approx(spearmanr(*fitted).statistic, abs=0.05)
+    # The grade widens each by the same factor, as every row's, and so not how they go together.
+    sd = np.subtract(*np.quantile(fitted, [0.75, 0.25], axis=1)) / 1.349
+    assert drawn.std(axis=1) == pytest.approx(grades()["B"].widening * sd, rel=0.05)
+    assert np.median(drawn, axis=1) == pytest.approx(np.median(fitted, axis=1), abs=0.05)
+
+
 def test_what_is_carried_is_a_table_of_rows(learnt: Learnt, tmp_path: Path) -> None:
     from exocast.evidence.rows import rows_of
 
-    informs = {
-        **learnt.assays,
-        QUICK: learnt.assays[QUICK].model_copy(update={"informs": "inflammation"}),
-    }
-    falls = replace(learnt, assays=informs, span={k: -v for k, v in learnt.span.items()})
+    falls = as_if_informing(learnt)
     rows = forecast_rows(falls)
     found = rows_of(write_rows(rows, tmp_path / "potency.csv"))
     by = {r.id: r for r in found}
@@ -332,7 +371,7 @@ def test_what_is_carried_is_a_table_of_rows(learnt: Learnt, tmp_path: Path) -> N
     assert found[0].value == pytest.approx(rows[0].value, rel=1e-4)
     assert by["assay.max_ln_fall"].grade == "B"
     assert by["assay.max_ln_fall"].spread_kind == "log_sd"
-    rises = replace(learnt, assays=informs)
+    rises = replace(falls, span=learnt.span)
     with pytest.raises(InvalidInput, match="shows no fall"):
         forecast_rows(rises)
 

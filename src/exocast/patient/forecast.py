@@ -30,7 +30,6 @@ from exocast.evidence.chance import (
     draw_at,
     value_of,
 )
-from exocast.evidence.correlations import package_correlations
 from exocast.evidence.rows import Row, package_table, under_prior
 from exocast.evidence.trials import Trial, related_trials, trials_of
 from exocast.patient import cargo, comparators, effect, outcomes, population
@@ -157,7 +156,7 @@ def prepare(
         seed=scenario.seed,
         worlds=scenario.worlds,
         patients=scenario.patients,
-        correlations=package_correlations(),
+        correlations=effect.correlations(rows),
     )
     patients = people(scenario, scenario.patients)
     values |= synovitis(values, patients)
@@ -604,7 +603,7 @@ def _write_draws(out: Path, plan: Plan) -> None:
         seed=scenario.seed,
         world=worlds,
         patient=np.zeros_like(worlds),
-        correlations=package_correlations(),
+        correlations=effect.correlations(plan.rows),
     )
     table = pd.DataFrame({"world": worlds.astype(np.int32), **centres})
     table["effect.translation"] = effect.translation(plan.values)[:, 0]
@@ -616,7 +615,7 @@ def _write_draws(out: Path, plan: Plan) -> None:
     scores = correlated_scores(
         scenario.seed,
         [r.key for r in plan.rows if r.varies in PATIENT_LEVELS],
-        package_correlations(),
+        effect.correlations(plan.rows),
         scenario.patients,
     )
     for row in plan.rows:

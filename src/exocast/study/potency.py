@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from exocast.documents import utf8_text
 from exocast.errors import InvalidInput, NotFound, nearest
@@ -52,6 +53,7 @@ ENOUGH = 1e-3  # of the cost: the solver's error is felt below it
 WALKERS, STEPS, KEPT = 48, 60, 0.5
 LIGHT = 0.02  # weight of a structure below which it is not sampled
 DRAWS = 400
+CLOSEST = 0.999  # correlation of two numbers that are drawn apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -635,8 +637,8 @@ def _curves_at(
 def forecast_rows(learnt: Learnt) -> tuple[Row, ...]:
     """Rows of the forecast's chain that an inflammatory assay sets.
 
-    Dose at half effect, with the cells in a millilitre that it is of; largest fall; and the chance
-    that the batch acts at all.
+    Dose at half effect, with the cells in a millilitre that it is of; largest fall, and how the two
+    go together; and the chance that the batch acts at all.
 
     Raises
     ------
@@ -713,7 +715,29 @@ def forecast_rows(learnt: Learnt) -> tuple[Row, ...]:
         unit="item/mL",
         note="how many of the vesicles offered lay on a cell follows from it (cell/assay_well)",
     )
-    return (made[0], density, made[1], common)
+    together = replace(
+        common,
+        id="assay.correlation",
+        meaning="correlation of the logarithms of half effect and largest fall",
+        value=_normal_correlation(ec50[acts], -span[acts]),
+        note="of the normal law that has the ranks of the samples; draws of a forecast keep it",
+    )
+    return (made[0], density, made[1], together, common)
+
+
+def _normal_correlation(a: Array, b: Array) -> float:
+    """Pearson's of the normal law with the rank correlation of some samples; 0 where one is still.
+
+    Ranks do not hear the few samples of a flat curve whose half effect is anywhere.
+
+    References
+    ----------
+    Pearson (1907), On further methods of determining correlation.
+    """
+    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
+    found = 2 * math.sin(math.pi / 6 * float(spearmanr(a, b).statistic))
+    return min(max(found, -CLOSEST), CLOSEST)
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> Path:

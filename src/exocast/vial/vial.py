@@ -30,6 +30,7 @@ CURVE_ROWS = (
     "assay.ec50_per_cell",
     "assay.cells_per_ml",
     "assay.max_ln_fall",
+    "assay.correlation",
     "assay.acts",
 )
 LARGEST_INJECTION_ML = 60.0
@@ -557,10 +558,13 @@ def _curve_rows(path: Path) -> tuple[Row, ...]:
             "version has to be written anew from its curve.",
             where=str(path),
         )
-    acts = next(row.value for row in rows if row.id == "assay.acts")
-    if not 0 <= acts <= 1 or any(row.value <= 0 for row in rows if row.id != "assay.acts"):
+    values = {row.id: row.value for row in rows}
+    acts, r = values.pop("assay.acts"), values.pop("assay.correlation")
+    if not 0 <= acts <= 1 or not -1 < r < 1 or any(value <= 0 for value in values.values()):
         raise InvalidInput(
-            "assay.acts is a chance of 0 to 1, and the others are above zero.", where=str(path)
+            "assay.acts is a chance of 0 to 1, assay.correlation lies between -1 and 1, and the "
+            "others are above zero.",
+            where=str(path),
         )
     return rows
 
