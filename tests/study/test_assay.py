@@ -30,7 +30,14 @@ from exocast.study.assay import (
     run_wells,
     typical_batch,
 )
-from exocast.study.potency import Learnt, forecast_rows, learn, read_curve, write_rows
+from exocast.study.potency import (
+    Learnt,
+    effective,
+    forecast_rows,
+    learn,
+    read_curve,
+    write_rows,
+)
 from exocast.vial.vial import CURVE_ROWS
 
 Array = NDArray[np.float64]
@@ -292,7 +299,7 @@ def test_laplace_and_the_sampler_agree_where_the_data_speak(learnt: Learnt) -> N
 
 
 def test_the_page_says_what_the_sampler_is_and_when_a_fit_did_not_settle(learnt: Learnt) -> None:
-    from exocast.report.assay import UNSETTLED, tell
+    from exocast.report.assay import TOO_FEW, UNSETTLED, tell
 
     def words(given: Learnt) -> str:
         section = next(s for s in tell(made(), given).sections if s.key == "learnt")
@@ -312,6 +319,44 @@ def test_the_page_says_what_the_sampler_is_and_when_a_fit_did_not_settle(learnt:
     )
     assert "is no proof" in words(settled) and UNSETTLED not in words(settled)
     assert UNSETTLED in words(rough)
+    assert TOO_FEW not in words(learnt)
+    assert f"worth {learnt.effective:.0f} independent" in words(learnt)
+    assert TOO_FEW in words(replace(learnt, effective=40.0))
+
+
+def test_samples_are_worth_what_they_are() -> None:
+    rng = np.random.default_rng(1)
+    fresh = rng.standard_normal((200, 50, 3))
+    assert effective(fresh) == pytest.approx(200 * 50, rel=0.5)
+    # Walkers that stay where they started are one sample each; one number that sticks is enough.
+    stuck = fresh.copy()
+    stuck[:, :, 1] = rng.standard_normal(50)
+    assert effective(stuck) == pytest.approx(50, rel=0.05)
+    # An autoregression of known length: (1 + r) / (1 - r) steps to one.
+    r, slow = 0.9, np.empty((500, 400, 1))
+    slow[0] = rng.standard_normal((400, 1))
+    for step in range(1, len(slow)):
+        slow[step] = r * slow[step - 1] + np.sqrt(1 - r**2) * rng.standard_normal((400, 1))
+    # Of 400 walkers the scatter of their means is known to 7 %.
+    assert effective(slow) == pytest.approx(500 * 400 * (1 - r) / (1 + r), rel=0.21)
+
+
+def test_a_curve_may_be_explained_by_mirna_which_has_no_slope_at_the_centre(
+    tmp_path: Path,
+) -> None:
+    name = "t_cell_suppression"
+    known = {each: load(each) for each in names()}
+    curve = curve_file(tmp_path, ec50=6e4, span=-0.6)
+    found = learn(read_curve(curve, known, name), known)
+    others = [s for s in found.structures if s.switches["acting.acts"] == 0.0]
+    best = max(others, key=lambda s: s.weight)
+    assert best.fit.start > 0  # the centre's own descent finds nothing
+    assert best.fit.misfit < 2 * len(found.measured[0].doses) < best.fit.misfit_before
+    # It takes numbers so unlikely that hardly anything is left of it.
+    moved = dict(zip(found.names, best.fit.mode, strict=True))
+    assert moved["cargo.rna_copies"] > 2
+    assert best.fit.mode @ best.fit.mode > 10
+    assert best.weight < 0.01
 
 
 def test_an_assay_without_a_chain_to_people_carries_nothing(learnt: Learnt) -> None:
