@@ -191,7 +191,7 @@ def errors(one: Set, rows_of_study: int) -> list[float]:
     experiment = one.triplet.experiment
     for datum in one.triplet.data:
         reading = experiment.conditions[datum.condition]
-        kind = given(experiment.arms[reading.arm].plan)
+        kind = one.triplet.origin.given or given(experiment.arms[reading.arm].plan)
         total = error_sd(datum, reading, kind)
         shared = error_sd(replace(datum, spread=(), spread_kind=""), reading, kind)
         found.append(shared_error(total, shared, rows_of_study, correlation))

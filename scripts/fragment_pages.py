@@ -450,6 +450,8 @@ def numbers_text(name: str, prose: str) -> str:
     keys = cited([*rows, *(row for _, row in before)], named)
     if keys:
         parts.append("\n".join(f"- `{key}`: {reference(key)}" for key in keys))
+    elif rows:
+        parts.append(no_source(rows))
     replaced = replacements(name)
     if replaced:
         each = ", ".join(f"`{where}` ({count})" for where, count in replaced.items())
@@ -473,6 +475,15 @@ def cited(rows: Iterable[Row], named: Sequence[str]) -> list[str]:
         title = every[row.source].title.replace("\\", "") if row.source in every else ""
         found += [row.source, *re.findall(r"\w+", f"{row.place} {row.note} {title}")]
     return [key for key in dict.fromkeys([*found, *named]) if key in every]
+
+
+def no_source(rows: Iterable[Row]) -> str:
+    """What rows without a source are instead."""
+    kinds = {row.source for row in rows}
+    others = sorted(kinds - set(NOT_SOURCES))
+    if others:
+        raise SystemExit(f"{', '.join(others)}: a row's source is not in sources.bib.")
+    return f"No source: all rows are {' and '.join(f'{kind}s' for kind in sorted(kinds))}."
 
 
 def is_empty_state(row: Row) -> bool:

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from exocast.api import Assayed as Assayed
+    from exocast.api import Batch as Batch
     from exocast.api import Exposure as Exposure
     from exocast.api import Forecast as Forecast
     from exocast.api import Validation as Validation
     from exocast.api import assay as assay
     from exocast.api import assays as assays
+    from exocast.api import batch as batch
+    from exocast.api import draft_batch as draft_batch
     from exocast.api import evidence_check as evidence_check
     from exocast.api import export_sbml as export_sbml
     from exocast.api import exposure as exposure
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from exocast.api import open_exposure as open_exposure
     from exocast.api import open_result as open_result
     from exocast.api import open_simulation as open_simulation
+    from exocast.api import relative_potency as relative_potency
     from exocast.api import schema as schema
     from exocast.api import simulate as simulate
     from exocast.api import validate as validate
@@ -49,11 +53,14 @@ __version__ = "0.1.0"
 
 _FROM_API = (
     "Assayed",
+    "Batch",
     "Exposure",
     "Forecast",
     "Validation",
     "assay",
     "assays",
+    "batch",
+    "draft_batch",
     "evidence_check",
     "export_sbml",
     "exposure",
@@ -63,6 +70,7 @@ _FROM_API = (
     "open_exposure",
     "open_result",
     "open_simulation",
+    "relative_potency",
     "schema",
     "simulate",
     "validate",

@@ -35,15 +35,18 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from exocast.evidence.register import Register, Study
+    from exocast.evidence.rows import Row
     from exocast.patient.exposure import ExposureScenario
     from exocast.patient.scenario import Scenario
     from exocast.report.figures import Figure
     from exocast.report.numbers import Numbers
     from exocast.report.story import Story
     from exocast.study.assay import Assayed as AssayedRoom
+    from exocast.study.knowing import Worths
     from exocast.study.potency import Learnt
     from exocast.study.result import Result
     from exocast.study.validate import Scoreboard, Scored
+    from exocast.vial.measured import MeasuredBatch
 
 Progress = Callable[[int, int], None]
 Library = str | Path | Sequence[str | Path]
@@ -299,6 +302,7 @@ VIAL_RATIOS = ("protein", "cell_equivalents", "potency", "curve", "sample", "dil
 # Option of the command line that changes a field; every other change is made by --set.
 OPTIONS = (
     {f"vial.{name}": "--vial" for name in (*VIAL_RATIOS, "file")}
+    | {"vial": "--batch"}
     | {"vial.curve": "--potency"}
     | {name: f"--{name}" for name in ("prior", "worlds", "patients", "seed")}
 )
@@ -313,6 +317,7 @@ def forecast(
     volume: str | None = None,
     sample: str | None = None,
     assume_vesicles: bool = False,
+    batch: str | Path | None = None,
     potency: str | Path | None = None,
     prior: str | None = None,
     worlds: int | None = None,
@@ -334,6 +339,9 @@ def forecast(
         The instrument's file in place of the scenario's, and what is known about it. Protein,
         cell equivalents and potency of the scenario's own vial are left behind with it; state
         those of the new one with ``set``.
+    batch
+        A ``batch.yaml``, or its folder, in place of the scenario's block ``vial``; the scenario's
+        syringe stays.
     potency
         Table ``potency.csv`` that :func:`assay` wrote of the batch's own curve, in place of assays
         at large and of the scenario's relative potency.
@@ -367,6 +375,14 @@ def forecast(
         own = [*(f"vial.{name}=null" for name in VIAL_RATIOS), *own]
     if potency is not None:
         own = ["vial.potency=null", *own]
+    if batch is not None:
+        if vial is not None or potency is not None:
+            raise InvalidInput(
+                "a batch file says what the vial holds and how potent it is; leave out --vial and "
+                "--potency, or name the files in the batch file.",
+                where="--batch",
+            )
+        own = [*_of_batch(scenario, batch), *own]
     options = room.options_of(own, OPTIONS) | room.options_of(extra)
     parsed, base = _scenario(scenario, [*own, *extra], options)
     target = _target(out)
@@ -403,6 +419,7 @@ def exposure(
     volume: str | None = None,
     sample: str | None = None,
     assume_vesicles: bool = False,
+    batch: str | Path | None = None,
     prior: str | None = None,
     worlds: int | None = None,
     patients: int | None = None,
@@ -421,7 +438,7 @@ def exposure(
         A scenario file, a folder that holds one, its content, or a parsed exposure scenario.
     library
         Folders with sites, fragments and tables of your own, searched before the package's.
-    out, vial, dilution, volume, sample, assume_vesicles, prior, worlds, patients, seed, set
+    out, vial, dilution, volume, sample, assume_vesicles, batch, prior, worlds, patients, seed, set
         As in :func:`forecast`.
     progress
         Called with (runs done, runs in all).
@@ -443,6 +460,12 @@ def exposure(
     }
     own = _changes({k: v for k, v in named.items() if v is not None})
     extra = _changes(set)
+    if batch is not None:
+        if vial is not None:
+            raise InvalidInput(
+                "a batch file says what the vial holds; leave out --vial.", where="--batch"
+            )
+        own = [*_of_batch(scenario, batch), *own]
     options = room.options_of(own, OPTIONS) | room.options_of(extra)
     data, base, where = _content(scenario)
     changed = room.with_changes(data, [*own, *extra], options)
@@ -777,27 +800,274 @@ def inspect_vial(
     *,
     dilution: float | None = None,
     sample: str | None = None,
+    reader: str | None = None,
+    mapping: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """What instrument files hold: captures, dilution, concentration and size.
+    """What instrument files hold: captures, dilution, concentration, size, wells, doubts.
 
     Parameters
     ----------
     paths
-        One file or several.
+        Files, or folders that stand for the files in them.
     dilution
         How many times the sample was diluted before the measurement, when the files do not say.
     sample
         Which sample, when a file holds several.
+    reader
+        Name of a reader to use, whatever the files look like.
+    mapping
+        YAML file that says what the columns of a table of sizes are, where no reader knows it.
+    progress
+        Called with (files read, files in all).
 
     Returns
     -------
-    ``{"result": {"files": [...]}, "warnings": [...]}`` as ``exocast vial inspect --json`` prints
-    them.
+    ``{"result": {"files": [...], "refused": [...]}, "warnings": [...]}`` as ``exocast vial
+    inspect --json`` prints them.
     """
     from exocast.vial import inspect
 
     several = [paths] if isinstance(paths, str | Path) else list(paths)
-    return dict(inspect([_existing(p) for p in several], dilution=dilution, sample=sample))
+    return dict(
+        inspect(
+            [_existing(p) for p in several],
+            dilution=dilution,
+            sample=sample,
+            reader=reader,
+            mapping=mapping,
+            progress=progress,
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A measured batch: what its files say, and what a forecast draws for it.
+
+    Attributes
+    ----------
+    measured
+        Estimates, files, warnings and the reporting list.
+    rows
+        Numbers that a forecast draws.
+    filled
+        Which of them come from other products.
+    worths
+        What knowing each would be worth; None without a scenario.
+    """
+
+    measured: MeasuredBatch
+    rows: tuple[Row, ...]
+    filled: tuple[str, ...]
+    worths: Worths | None = None
+
+    @functools.cached_property
+    def story(self) -> Story:
+        """Everything the batch says, in order: words, and tables of text."""
+        from exocast.report.batch import tell
+
+        return tell(self.measured, self.rows, self.filled, self.worths)
+
+    @property
+    def warnings(self) -> tuple[dict[str, str], ...]:
+        """What a person has to know, by code."""
+        return tuple(
+            {"code": w.code, "message": w.message, "where": w.where} for w in self.measured.warnings
+        )
+
+    def summary(self) -> str:
+        """What the batch says, as text for a terminal."""
+        from exocast.report.text import plain
+
+        return plain(self.story)
+
+    def record(self, report: Path | None = None) -> dict[str, Any]:
+        """The content of ``exocast vial batch --json``."""
+        from exocast.report.batch import record
+
+        return record(self.measured, self.rows, self.filled, self.worths, report)
+
+    def plot(self, which: str = "count") -> Figure:
+        """A figure: ``count``, ``size``, ``joint``, and ``worth`` where a scenario was given."""
+        from exocast.report.batch import draw
+
+        figures = draw(self.measured, self.rows, self.worths)
+        if which not in figures:
+            raise UnknownName(f"There is no figure '{which}'." + nearest(which, tuple(figures)))
+        return figures[which]
+
+    def __repr__(self) -> str:
+        return f"<{self.story.title}, {len(self.measured.files)} files>"
+
+    def _repr_html_(self) -> str:
+        from exocast.report.batch import page
+
+        return page(self.measured, self.rows, self.filled, self.worths)
+
+
+def batch(
+    path: str | Path,
+    *,
+    scenario: str | Path | Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    worlds: int = 200,
+    progress: Progress | None = None,
+) -> Batch:
+    """A batch measured from the files that its ``batch.yaml`` names.
+
+    Parameters
+    ----------
+    path
+        ``batch.yaml``, or the folder that holds it.
+    scenario
+        A scenario in which the batch is given: then the batch says which measurement would make
+        its forecast sharper.
+    out
+        Directory for ``report.html`` and ``batch.json``.
+    worlds
+        Draws of what is not known, for the scenario.
+    progress
+        Called with (steps done, steps in all).
+
+    Raises
+    ------
+    ExocastError
+        With the file or field, what was found and what to do.
+    """
+    from exocast.report.batch import write
+    from exocast.vial.measured import measure_batch
+    from exocast.vial.vial import VialDescription, load_vial
+
+    measured = measure_batch(path, progress if scenario is None else None)
+    vial = load_vial(
+        VialDescription(batch=str(Path(measured.path).absolute())),
+        Path.cwd(),
+        assume_vesicles=True,
+    )
+    worths = None
+    if scenario is not None:
+        from exocast.study.knowing import worth_of_knowing
+
+        parsed, base = _scenario(scenario, _of_batch(scenario, measured.path), {})
+        worths = worth_of_knowing(parsed, base, worlds=worlds, progress=progress)
+    found = Batch(measured=measured, rows=vial.rows, filled=vial.filled, worths=worths)
+    if out is not None:
+        write(measured, vial.rows, vial.filled, Path(out), worths)
+    return found
+
+
+def draft_batch(
+    folder: str | Path, out: str | Path | None = None, *, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Write a first ``batch.yaml`` for a folder of exports: files sorted, questions left open.
+
+    Parameters
+    ----------
+    folder
+        Where the exports are.
+    out
+        File to write; ``batch.yaml`` in the folder when not given. One that is there is never
+        overwritten.
+    progress
+        Called with (files read, files in all).
+
+    Returns
+    -------
+    ``{"file", "sorted": {field: [files]}, "unread": [{"file", "why"}]}``.
+    """
+    from exocast.vial.batch import BATCH_FILE
+    from exocast.vial.draft import draft_batch as drafted
+
+    target = Path(out) if out is not None else Path(folder) / BATCH_FILE
+    if target.exists():
+        raise InvalidInput(
+            "this file is there already and is not overwritten; name another with --out.",
+            where=str(target),
+        )
+    made = drafted(Path(folder), progress, target.absolute().parent)
+    target.write_text(made.text, encoding="utf-8")
+    return {
+        "file": str(target),
+        "sorted": made.sorted_files,
+        "unread": [{"file": name, "why": why} for name, why in made.unread],
+    }
+
+
+def relative_potency(
+    path: str | Path,
+    *,
+    reference: str | None = None,
+    sample: str | None = None,
+    model: str = "4pl",
+    bounds: str | Path | None = None,
+    dose_range: str | None = None,
+    transform: str = "none",
+    outliers: str = "none",
+    combine: bool = False,
+    assay: str | None = None,
+    layout: str | Path | None = None,
+    out: str | Path | None = None,
+) -> dict[str, Any]:
+    """Relative potency of a batch against a reference, from responses of a potency assay.
+
+    Parameters
+    ----------
+    path
+        Table with the columns ``sample``, ``dose``, ``dose_unit`` and ``response``, a line a
+        well, and where there are any ``plate``, ``run``, ``well``, ``excluded`` and ``reason``.
+    reference, sample
+        Names; the reference is called so, and a single other sample is the test sample, when not
+        given.
+    model
+        ``4pl`` or ``parallel-line``.
+    bounds
+        Table with ``measure``, ``low``, ``high`` and ``source`` of the assay's own bounds.
+    dose_range
+        For parallel lines: ``LOW:HIGH`` in the unit of the doses, ``all`` or ``rule``.
+    transform
+        Of the response: ``none`` or ``log``.
+    outliers
+        ``none`` or ``rosner``.
+    combine
+        Each run (or plate, without runs) is an assay of its own, and their results are combined.
+    assay
+        Name of the assay, for a scenario.
+    layout
+        Table of what stands in which well, where ``path`` is the export of a plate reader.
+    out
+        Directory for ``potency.yaml``, the block that a scenario takes. One from before is
+        removed where there is no potency.
+
+    Returns
+    -------
+    ``{"result": {...}, "warnings": [...]}`` as ``exocast vial potency --json`` prints them.
+    ``result["refused"]`` says with its code why there is no potency; else it is None.
+    """
+    from exocast.vial import relative_potency as analysed
+    from exocast.vial import scenario_text
+
+    found = analysed(
+        _existing(path),
+        reference=reference,
+        sample=sample,
+        model=model,
+        bounds=None if bounds is None else Path(bounds),
+        dose_range=dose_range,
+        transform=transform,
+        outliers=outliers,
+        combine=combine,
+        assay=assay,
+        layout=None if layout is None else _existing(layout),
+    )
+    if out is not None:
+        target = Path(out) / "potency.yaml"
+        if found["result"]["scenario"] is None:
+            target.unlink(missing_ok=True)  # of another result, and would be taken for this one's
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(scenario_text(found["result"]), encoding="utf-8", newline="\n")
+    return found
 
 
 def sites(library: Library = ()) -> dict[str, Any]:
@@ -928,6 +1198,11 @@ def _file_models() -> dict[str, Callable[[], Any]]:
 
         return Assay
 
+    def batch_file() -> Any:
+        from exocast.vial.batch import BatchDescription
+
+        return BatchDescription
+
     def product() -> Any:
         from exocast.vial import Product
 
@@ -935,6 +1210,7 @@ def _file_models() -> dict[str, Callable[[], Any]]:
 
     return {
         "assay-file": assay_file,
+        "batch": batch_file,
         "condition": condition,
         "exposure-scenario": exposure_scenario,
         "product": product,
@@ -1909,6 +2185,16 @@ def _scenario(
             where=where,
         )
     return room.parse_scenario(changed, where=where, options=options), base
+
+
+def _of_batch(scenario: Any, batch: str | Path) -> list[str]:
+    """Change that puts a batch in place of a scenario's vial; its syringe stays."""
+    vial = _content(scenario)[0].get("vial")
+    kept = {k: v for k, v in vial.items() if k == "syringe"} if isinstance(vial, dict) else {}
+    path = Path(batch)
+    # A folder is a batch when it holds the file; which one is said by the batch's own reader.
+    named = path.absolute() if path.exists() else _existing(path)
+    return [f"vial={json.dumps({'batch': str(named), **kept})}"]
 
 
 def _content(given: Any) -> tuple[dict[str, Any], Path, str]:

@@ -81,6 +81,9 @@ def forecast(
         bool,
         typer.Option("--assume-vesicles", help="Take beads or unknown particles as vesicles."),
     ] = False,
+    batch: Annotated[
+        Path | None, typer.Option(help="batch.yaml, or its folder, in place of the block 'vial'.")
+    ] = None,
     potency: Annotated[
         Path | None,
         typer.Option(help="potency.csv of the batch's own curve, from 'exocast assay'."),
@@ -132,7 +135,9 @@ def forecast(
                         "a curve says what cells do; where a dose goes does not rest on it.",
                         where="--potency",
                     )
-                exposed = api.exposure(scenario, library=library or (), progress=progress, **given)
+                exposed = api.exposure(
+                    scenario, library=library or (), progress=progress, batch=batch, **given
+                )
             _show(exposed, as_json, "exposure")
             return
         if library:
@@ -140,7 +145,7 @@ def forecast(
                 "a library is taken for a scenario with a 'subject' only.", where="--library"
             )
         with _progress() as progress:
-            made = api.forecast(scenario, progress=progress, potency=potency, **given)
+            made = api.forecast(scenario, progress=progress, batch=batch, potency=potency, **given)
         _show(made, as_json, "forecast")
 
 
@@ -151,7 +156,7 @@ def assay(
         typer.Argument(help="Name of an assay, or an assay file; all are listed when left out."),
     ] = None,
     batch: Annotated[
-        Path | None, typer.Option(help="YAML file with a block 'vial': what is put into the wells.")
+        Path | None, typer.Option(help="batch.yaml, or a YAML file with a block 'vial'.")
     ] = None,
     measured: Annotated[
         list[Path] | None,
@@ -260,26 +265,42 @@ def report(
 
 @vial_app.command("inspect")
 def vial_inspect(
-    files: Annotated[list[Path], typer.Argument(help="Files of a particle analyser.")],
+    files: Annotated[list[Path], typer.Argument(help="Files of instruments, or folders of them.")],
     dilution: Annotated[
         float | None, typer.Option(help="How many times the sample was diluted to be measured.")
     ] = None,
     sample: Annotated[
         str | None, typer.Option(help="Which sample, when a file holds several.")
     ] = None,
+    reader: Annotated[
+        str | None, typer.Option(help="Read as this kind of file, whatever it looks like.")
+    ] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option("--map", help="YAML file that says what the columns of a size table are."),
+    ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Write the size distributions to this SVG file.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what instrument files hold: captures, dilution, concentration, size."""
+    """Show what instrument files hold: captures, dilution, concentration, size, wells."""
     with _door("vial-inspect", as_json):
         from exocast import api
         from exocast.report import vial as vial_report
 
-        found = api.inspect_vial(files, dilution=dilution, sample=sample)
+        with _progress("files") as progress:
+            found = api.inspect_vial(
+                files,
+                dilution=dilution,
+                sample=sample,
+                reader=reader,
+                mapping=mapping,
+                # One file is read before a bar could be seen.
+                progress=progress if len(files) > 1 or files[0].is_dir() else None,
+            )
         if plot is not None:
-            vial_report.plot_sizes(files, plot)
+            vial_report.plot_sizes(files, plot, reader, mapping)
         if as_json:
             from exocast.report.envelopes import envelope
 
@@ -289,6 +310,149 @@ def vial_inspect(
         else:
             _warn(found["warnings"])
             typer.echo(vial_report.text(found["result"]), nl=False)
+        if any(each["named"] for each in found["result"]["refused"]):
+            # The others are shown; the exit code says that a file asked for by name was not read.
+            raise typer.Exit(InvalidInput.exit_code)
+
+
+@vial_app.command("draft")
+def vial_draft(
+    folder: Annotated[Path, typer.Argument(help="Folder with the exports of one batch.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; batch.yaml in the folder when left out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Sort a folder of exports into a first batch.yaml, with the open questions in it."""
+    with _door("vial-draft", as_json):
+        from exocast import api
+        from exocast.report.envelopes import envelope
+
+        with _progress("files") as progress:
+            made = api.draft_batch(folder, out, progress=progress)
+        if as_json:
+            _print_json(envelope("vial-draft", result=made))
+            return
+        for field, files in made["sorted"].items():
+            typer.echo(f"{field}: {len(files)} file{'s' * (len(files) != 1)}")
+        for each in made["unread"]:
+            typer.echo(f"not read: {each['file']} ({each['why']})")
+        typer.echo(f"Fill in what only you know, then: exocast vial batch {made['file']}")
+        typer.echo(made["file"])
+
+
+@vial_app.command("batch")
+def vial_batch(
+    batch: Annotated[Path, typer.Argument(help="batch.yaml, or the folder that holds it.")],
+    scenario: Annotated[
+        Path | None,
+        typer.Option(help="Scenario; says which measurement would make its forecast sharper."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory for report.html and batch.json.")
+    ] = None,
+    worlds: Annotated[
+        int, typer.Option(min=20, help="Draws of what is not known, with a scenario.")
+    ] = 200,
+    as_json: Json = False,
+) -> None:
+    """Measure a batch from its files: what a vial holds, and how well that is known."""
+    with _door("vial-batch", as_json):
+        from exocast import api
+        from exocast.report.envelopes import envelope
+
+        with _progress("files" if scenario is None else "forecasts") as progress:
+            made = api.batch(batch, scenario=scenario, out=out, worlds=worlds, progress=progress)
+        page = None if out is None else out / "report.html"
+        if as_json:
+            _print_json(envelope("vial-batch", result=made.record(page), warnings=made.warnings))
+            return
+        typer.echo(made.summary())
+        if page is not None:
+            typer.echo(str(page))
+
+
+@vial_app.command("potency")
+def vial_potency(
+    file: Annotated[
+        Path, typer.Argument(help="Table of wells: sample, dose, dose_unit, response.")
+    ],
+    reference: Annotated[
+        str | None, typer.Option(help="Name of the reference; 'reference' when left out.")
+    ] = None,
+    sample: Annotated[
+        str | None, typer.Option(help="Name of the test sample, where there are several.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="4pl or parallel-line.")] = "4pl",
+    bounds: Annotated[
+        str,
+        typer.Option(help="Table with measure, low, high and source, or 'defaults'."),
+    ] = "defaults",
+    range_: Annotated[
+        str | None,
+        typer.Option(
+            "--range",
+            help="Doses of the straight part, for parallel-line: LOW:HIGH, all or rule.",
+        ),
+    ] = None,
+    transform: Annotated[str, typer.Option(help="Of the response: none or log.")] = "none",
+    outliers: Annotated[
+        str, typer.Option(help="Rule for outlying wells: none or rosner.")
+    ] = "none",
+    combine: Annotated[
+        bool,
+        typer.Option("--combine", help="Each run (or plate) is an assay; combine their potencies."),
+    ] = False,
+    assay_name: Annotated[
+        str | None, typer.Option("--assay", help="Name of the assay, for the scenario.")
+    ] = None,
+    layout: Annotated[
+        Path | None,
+        typer.Option(help="Table of what stands in which well, for a plate reader's export."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Directory for potency.yaml.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Write wells and curves to this SVG file.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Relative potency of a batch against a reference, from a plate of a potency assay."""
+    with _door("vial-potency", as_json):
+        from exocast import api
+        from exocast.report import potency as potency_report
+        from exocast.report.envelopes import envelope
+
+        found = api.relative_potency(
+            file,
+            reference=reference,
+            sample=sample,
+            model=model,
+            bounds=None if bounds == "defaults" else Path(bounds),
+            dose_range=range_,
+            transform=transform,
+            outliers=outliers,
+            combine=combine,
+            assay=assay_name,
+            layout=layout,
+            out=out,
+        )
+        result = found["result"]
+        refused = result["refused"]
+        if plot is not None:
+            potency_report.save_plot(result, plot)
+        if as_json:
+            errors = [CheckFailed(refused["message"], code=refused["code"])] if refused else []
+            _print_json(
+                envelope("vial-potency", result=result, warnings=found["warnings"], errors=errors)
+            )
+        else:
+            _warn(found["warnings"])
+            typer.echo(potency_report.text(result), nl=False)
+            if out is not None and result["scenario"] is not None:
+                typer.echo(str(out / "potency.yaml"))
+        if refused is not None:
+            # What was found is shown all the same; the exit code says that no potency came of it.
+            raise typer.Exit(CheckFailed.exit_code)
 
 
 @app.command()
@@ -955,14 +1119,14 @@ def _print_json(value: Any) -> None:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Any]:
+def _progress(what: str = "runs") -> Iterator[Any]:
     """A progress bar on stderr when that is a terminal, else a line every tenth of the way."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import Progress
 
         with Progress(console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("runs", total=None)
+            task = bar.add_task(what, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
         return
     last = -1
@@ -972,7 +1136,7 @@ def _progress() -> Iterator[Any]:
         tenth = 10 * done // max(total, 1)
         if tenth > last:
             last = tenth
-            typer.echo(f"{done} of {total} runs", err=True)
+            typer.echo(f"{done} of {total} {what}", err=True)
 
     yield line
 

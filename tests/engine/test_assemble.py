@@ -35,7 +35,7 @@ def parse(sbml: str):
 
 
 @pytest.mark.parametrize(("site", "condition", "prior"), CASES)
-@pytest.mark.slow
+@pytest.mark.full  # `make units` holds the same, in CI as well
 def test_every_site_of_the_package_is_clean(site: str, condition: str, prior: str) -> None:
     model = engine.assemble(site, condition=condition, prior=prior)
     document, content = parse(model.sbml)

@@ -1,6 +1,7 @@
 """The benchmark's own arithmetic on toy input, and that it runs where no peer is installed."""
 
 import importlib
+import importlib.util
 import json
 import math
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from exocast.vial import read_file
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "benchmarks"
@@ -158,6 +161,26 @@ def test_cells_are_measured_without_peers(tmp_path):
     rows = [line for line in done.stdout.splitlines() if "| well_neuron |" in line]
     assert len(rows) == 2  # one for each of our tolerances
     assert not (tmp_path / "docs").exists()
+
+
+def test_exports_are_measured_beside_pandas(tmp_path):
+    command = [sys.executable, str(FOLDER / "vial.py"), "--copies", "2", "--rounds", "1"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for what in ("exocast: inspected", "exocast: read", "pandas: size table"):
+        (row,) = [line for line in done.stdout.splitlines() if line.startswith(f"| {what} | 2 |")]
+        assert float(row.split("|")[4].replace(",", "")) > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_peer_sums_the_same_bins(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    # A folder of the package is called vial too: the file is loaded by its place.
+    spec = importlib.util.spec_from_file_location("benchmark_of_vials", FOLDER / "vial.py")
+    bench = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bench)
+    export = read_file(bench.EXAMPLE).particles
+    assert bench.by_pandas(bench.EXAMPLE) == pytest.approx(float(export.bins.per_ml.sum()))
 
 
 def test_the_page_has_every_assay(monkeypatch):

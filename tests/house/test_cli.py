@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import subprocess
@@ -379,7 +380,9 @@ def test_a_file_that_is_not_there_has_its_own_code(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_place_of_a_vial_names_what_is_in_it(tmp_path: Path) -> None:
-    _refused(_call("vial", "inspect", EXAMPLE), 65, "this is a folder", VIAL.name)
+    listed = _call("vial", "inspect", EXAMPLE)
+    assert listed.exit_code == 0, listed.output
+    assert VIAL.name in listed.stdout and "not read:" in listed.stdout
     _refused(_run(SCENARIO, tmp_path / "out", "--vial", EXAMPLE), 65, "this is a folder", VIAL.name)
     missing = EXAMPLE / VIAL.name.replace("Summary", "Sumary")
     _refused(_call("vial", "inspect", missing), 66, f"Did you mean '{VIAL.name}'")
@@ -566,3 +569,18 @@ def test_a_plan_that_does_not_fit_is_refused(
     tmp_path: Path, change: tuple[str, str], words: str
 ) -> None:
     _refused(_run(SCENARIO, tmp_path / "r", *change), 65, words)
+
+
+def test_a_batch_takes_the_place_of_a_vial_and_nothing_else_may(tmp_path: Path) -> None:
+    lot = EXAMPLE.parent / "batch"
+    called = _run(SCENARIO, tmp_path / "out", "--batch", lot)
+    assert called.exit_code == 0, called.output
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["vial"]["sample"] == "Example lot 7"
+    assert manifest["vial"]["filled"] == []
+    with (tmp_path / "out" / "rows.csv").open(encoding="utf-8", newline="") as lines:
+        rows = {row["key"]: row for row in csv.DictReader(lines)}
+    assert rows["vial.concentration"]["source"] == "measured"
+    assert float(rows["vial.potency_relative"]["value"]) < 1
+    for option, value in (("--vial", VIAL), ("--dilution", "3"), ("--potency", VIAL)):
+        _refused(_run(SCENARIO, tmp_path / "no", "--batch", lot, option, value), 65, "batch")

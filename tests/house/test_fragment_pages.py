@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import re
 import sys
@@ -60,6 +61,19 @@ def test_a_page_has_its_sections_and_each_says_something(path: Path) -> None:
         assert len(said[1].split()) >= 2, section
     for block in ("```mermaid\nflowchart LR\n", "## Equations\n", "## Numbers\n"):
         assert text.count(block) == 1, block
+
+
+@pytest.mark.parametrize("path", FRAGMENTS, ids=IDS)
+def test_a_page_lists_the_sources_of_its_rows_or_says_there_is_none(path: Path) -> None:
+    with path.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+        used = {line["source"] for line in csv.DictReader(file)}
+    numbers = path.with_suffix(".md").read_text(encoding="utf-8").partition("## Numbers\n")[2]
+    listed = set(re.findall(r"^- `(\w+)`: \S", numbers, re.MULTILINE))
+    assert used - {"assumption", "definition"} <= listed
+    said = re.search(r"^No source: all rows are (.+)\.$", numbers, re.MULTILINE)
+    assert bool(listed) != bool(said or "| id |" not in numbers)
+    if said:
+        assert set(said[1].split(" and ")) <= {f"{kind}s" for kind in used}
 
 
 @pytest.mark.parametrize("path", FRAGMENTS, ids=IDS)

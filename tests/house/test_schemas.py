@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,74 @@ def test_an_inspection_prints_what_its_schema_says() -> None:
     [found] = printed["result"]["files"]
     assert found["concentration_per_ml"]["n_valid"] >= 1
     assert found["dilution"]["state"] in {"applied", "not_applied"}
+
+
+def test_a_potency_prints_what_its_schema_says(tmp_path: Path) -> None:
+    file, plot = str(ROOT / "examples" / "potency" / "plate.csv"), tmp_path / "potency.svg"
+    asked = ("vial", "potency", file, "--transform", "log")
+    more = ("--combine", "--outliers", "rosner", "--out", str(tmp_path), "--plot", str(plot))
+    printed = _json(*asked, *more, "--json")
+    _promised("vial-potency", printed)
+    result = printed["result"]
+    assert result["low"] < result["relative"] < result["high"]
+    assert result["scenario"]["vial"]["potency"]["relative"] == pytest.approx(result["relative"])
+    assert plot.read_text("utf-8").startswith("<svg") and (tmp_path / "potency.yaml").is_file()
+    line = ("--model", "parallel-line", "--range", "rule")
+    _promised("vial-potency", _json(*asked, *line, "--json"))
+    narrow = tmp_path / "bounds.csv"
+    narrow.write_text("measure,low,high,source\nslope_ratio,0.99,1.01,made\n", "utf-8")
+    printed = _json(*asked, "--bounds", str(narrow), "--json", code=3)
+    _promised("vial-potency", printed)
+    assert printed["errors"][0]["code"] == "NONPARALLEL" and not printed["ok"]
+    assert printed["result"]["relative"] is None
+    wrong = _json(*asked, "--sample", "lot 8", "--json", code=65)
+    _promised("vial-potency", wrong)
+    assert "Did you mean 'lot 7'" in wrong["errors"][0]["message"]
+
+
+def test_a_folder_inspected_and_drafted_prints_what_its_schemas_say(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLE.parent / "batch", tmp_path / "batch")
+    (tmp_path / "batch" / "notes.md").write_text("bought on Monday", encoding="utf-8")
+    printed = _json("vial", "inspect", str(tmp_path / "batch"), "--json")
+    _promised("vial-inspect", printed)
+    assert {f["reader"] for f in printed["result"]["files"]} == {"qubit", "maxquant"}
+    [refused] = printed["result"]["refused"]
+    assert refused["code"] == "NOT_AN_EXPORT" and not refused["named"]
+    named = _json(
+        *("vial", "inspect", str(tmp_path / "batch" / "notes.md")),
+        *(str(tmp_path / "batch" / "protein_qubit.csv"), "--json"),
+        code=65,
+    )
+    assert [f["reader"] for f in named["result"]["files"]] == ["qubit"]
+    drafted = _json(
+        "vial", "draft", str(tmp_path / "batch"), "--out", str(tmp_path / "my.yaml"), "--json"
+    )
+    _promised("vial-draft", drafted)
+    assert len(drafted["result"]["sorted"]["particles"]) == 3
+    assert drafted["result"]["sorted"]["blanks"] == ["batch/nta/buffer-ExperimentSummary.csv"]
+    again = _json("vial", "draft", str(tmp_path / "batch"), "--json", code=65)
+    assert again["errors"][0]["code"] == "INVALID_INPUT"
+
+
+def test_a_batch_prints_what_its_schema_says(tmp_path: Path) -> None:
+    printed = _json(
+        "vial", "batch", str(EXAMPLE.parent / "batch"), "--out", str(tmp_path), "--json"
+    )
+    _promised("vial-batch", printed)
+    found = printed["result"]
+    assert found["concentration_per_ml"]["low"] < 9e10 < found["concentration_per_ml"]["high"]
+    assert found["vials"] | {"spread": 0} == {
+        "n_valid": 2,
+        "n_total": 2,
+        "spread": 0,
+        "learned": True,
+    }
+    assert found["reported"] == [8, 9]
+    assert found["filled"] == [] and found["worth"] == []
+    page = Path(found["report"]).read_text(encoding="utf-8")
+    assert "Example lot 7" in page and "MISEV2018" in page
+    stored = json.loads((tmp_path / "batch.json").read_text(encoding="utf-8"))
+    assert stored["rows"] == found["rows"]
 
 
 def test_a_check_of_the_evidence_prints_what_its_schema_says(

@@ -10,7 +10,8 @@ import pytest
 
 import exocast
 from exocast import api
-from exocast.errors import InvalidInput, OutsideEvidence, RunsFailed, UnknownName
+from exocast.engine.site import load_site
+from exocast.errors import ExocastError, InvalidInput, OutsideEvidence, RunsFailed, UnknownName
 from exocast.evidence.rows import COLUMNS
 from exocast.patient.exposure import GIVEN, output_times, parse_exposure
 from exocast.report.exposure import in_percent
@@ -57,6 +58,7 @@ fates: [plasma_particles, liver_particles]
 readings: [share]
 routes:
   intravenous: {"{size}": "blood_{size}_plasma"}
+route_words: {intravenous: into a vein}
 """,
 }
 
@@ -440,6 +442,62 @@ def test_a_route_is_held_against_its_own_kind(tmp_path: Path) -> None:
     for given, name in (("soluble", "d"), ("cells", "e")):
         kind = held_against("intravenous", "mouse", given, board)
         assert [each.row.dataset for each in kind] == [name]
+
+
+OWN = """schema_version: 1
+name: toy_own
+title: A toy with words of its own
+extends: toy_body
+fates: [liver_particles, plasma_particles]
+behind: [liver_particles]
+colours: {plasma_particles: "#0badca"}
+route_words: {intravenous: through a straw}
+meant_for: {intravenous: [LITTLE]}
+"""
+
+
+def test_a_site_of_ones_own_brings_its_words_colours_and_aims(library: Path) -> None:
+    site = library / "tissue/toy_own.yaml"
+    site.write_text(OWN.replace("LITTLE", "liver_particles"), encoding="utf-8")
+    rows = {"toy.k_leave": 1e-6}  # next to nothing reaches the liver
+    made = exocast.exposure(scenario(site="toy_own", rows=rows), library=library)
+    assert "through a straw" in made.summary() and "into a vein" not in made.summary()
+    assert "#0badca" in made.plot("fates").svg
+    panels = made.plot("places").svg
+    assert -1 < panels.find(">plasma<") < panels.find(">liver<")  # what is behind comes last
+    site.write_text(OWN.replace("LITTLE", "plasma_particles"), encoding="utf-8")
+    other = exocast.exposure(scenario(site="toy_own", rows=rows), library=library)
+    assert ">liver<" not in other.plot("places").svg
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("behind: [liver", "behind: [livre", "'livre_particles' does not exist"),
+        ("colours: {plasma", "colours: {plasm", "'plasm_particles' does not exist"),
+        ("[LITTLE]", "[little]", "'little' does not exist"),
+        ("words: {intravenous", "words: {intravenously", "'intravenously' does not exist"),
+        ('"#0badca"', "teal", "colours"),
+    ],
+)
+def test_what_a_site_says_of_its_pages_is_checked(
+    library: Path, old: str, new: str, message: str
+) -> None:
+    text = OWN.replace(old, new).replace("LITTLE", "liver_particles")
+    (library / "tissue/toy_own.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ExocastError, match=message):
+        exocast.exposure(scenario(site="toy_own"), library=library)
+
+
+def test_every_route_of_a_body_has_words_and_every_place_behind_a_colour() -> None:
+    for each in api.sites()["sites"]:
+        site = load_site(each["name"])
+        joints = tuple(f" {joint}" for joint in site.joints)
+        for route in site.routes:
+            own = next((route.removesuffix(j) for j in joints if route.endswith(j)), route)
+            assert site.route_words.get(own), f"{site.name}: {route}"
+        assert set(site.behind) <= set(site.colours)
+        assert len(set(site.colours.values())) == len(site.colours)
 
 
 def test_the_page_on_exposures_lists_every_site() -> None:

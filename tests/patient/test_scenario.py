@@ -127,7 +127,7 @@ def test_a_misspelt_change_offers_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("vial=x", "--set vial: a block with fields is needed (file, product"),
+        ("vial=x", "--set vial: a block with fields is needed (file, batch"),
         ("arms=vial", "--set arms: a list in brackets is needed, such as [vial, saline]; 'vial'"),
         ("prior=literatur", "--set prior: 'literatur' is not a value of this field. Did you mean"),
         ("worlds=many", "--set worlds: a whole number is needed; 'many' was found"),

@@ -43,9 +43,14 @@ def test_every_data_set_is_on_the_board() -> None:
 
 
 def test_a_prediction_lies_in_its_own_band() -> None:
+    """Save a share that could not be told from none or all: its band ends at the limit."""
+    none = 100 * validate.limit()
     for row in SHIPPED:
         if math.isfinite(row.predicted) and row.low < row.high:
-            assert row.low <= row.predicted <= row.high, row
+            shares = row.unit == "percent"
+            low = row.low if not (shares and row.low == pytest.approx(none)) else 0
+            high = row.high if not (shares and row.high == pytest.approx(100 - none)) else 100
+            assert low <= row.predicted <= high, row
 
 
 def test_the_page_says_every_row_and_every_miss(root: Path) -> None:

@@ -185,6 +185,37 @@ def test_none_and_all_are_read_to_the_limit(
     assert row.covered == (fold == 1.0)
 
 
+def test_a_share_far_below_the_limit_is_read_as_the_limit(tmp_path: Path) -> None:
+    scenario = (triplet(tmp_path / "data") / "toy.scenario.yaml").read_text()
+    for rate, band in ((20.0, (0.1, 0.1)), (1e-6, (99.9, 99.9))):
+        with_rate = scenario.replace("    doses:", f"    set: {{pot.k_leak: {rate}}}\n    doses:")
+        triplet(tmp_path / "data", scenario=with_rate, csv=DATA + "left,1,day,4,percent,,,\n")
+        row = board(tmp_path).rows[0]
+        assert (row.low, row.high) == pytest.approx(band, rel=1e-9)
+        assert row.verdict == validate.MISSED
+
+
+@pytest.mark.parametrize(("y", "ends", "told"), [(100, "95..100", 95), (0, "0..5", 5)])
+def test_all_is_told_from_its_range_and_lends_its_error_to_nothing(
+    tmp_path: Path, y: float, ends: str, told: float
+) -> None:
+    scenario = (triplet(tmp_path / "data") / "toy.scenario.yaml").read_text()
+
+    def scored(csv: str, left: float) -> validate.Scored:
+        rate = -math.log(left / 100)
+        with_rate = scenario.replace("    doses:", f"    set: {{pot.k_leak: {rate}}}\n    doses:")
+        triplet(tmp_path / "data", scenario=with_rate, csv=DATA + csv)
+        return board(tmp_path).rows[0]
+
+    row = scored(f"left,1,day,{y},percent,{ends},range,\n", 30)
+    bare = scored("left,1,day,50,percent,,,\n", 30)
+    assert (row.low, row.high) == pytest.approx((bare.low, bare.high))
+    assert row.fold_error == pytest.approx(max(told / 30, 30 / told), rel=1e-3)
+    assert not row.covered
+    near = scored(f"left,1,day,{y},percent,{ends},range,\n", 97 if y else 3)
+    assert near.covered and near.fold_error == 1.0
+
+
 def test_totals_have_exact_intervals(tmp_path: Path) -> None:
     total = {t.used_for: t for t in board(tmp_path).totals()}["prediction"]
     assert (total.rows, total.datasets, total.within_twofold) == (3, 1, 3)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from exocast import api
 from exocast.documents import parse, read_mapping
 from exocast.errors import InvalidInput
 from exocast.vial.batch import BatchDescription, load_batch, named_files
 from exocast.vial.draft import draft_batch
+from exocast.vial.measured import measure_batch
 
 
 def drafted(folder):
@@ -25,7 +27,8 @@ def test_a_draft_is_a_batch_and_names_each_file_once(summary, tmp_path):
     (tmp_path / "notes.txt").write_text("bought on Monday", encoding="utf-8")
     made, batch = drafted(tmp_path)
     assert [p.file for p in batch.particles] == ["day 2/run #2.csv", "made-ExperimentSummary.csv"]
-    assert all(p.dilution is None and p.vial == "1" for p in batch.particles)
+    assert all(p.dilution is None and p.vial is None for p in batch.particles)
+    assert made.text.count("which vial?") == 2
     assert "names contain d200" in made.text
     assert [name for name, _ in made.unread] == ["notes.txt"]
     for name in ("run #2.csv", "made-ExperimentSummary.csv", "gel.png", "notes.txt"):
@@ -48,6 +51,40 @@ def test_a_blank_is_told_by_its_name_and_beads_are_left_out(summary, tmp_path):
     assert [b.file for b in batch.blanks] == ["a.csv"]
     assert [p.file for p in batch.particles] == ["made-ExperimentSummary.csv"]
     assert "calibration beads" in made.text
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("lot 7_00", "MSC-EV lot 7 in PBS"),
+        ("blank-subtracted_00", "EV lot 7"),
+        ("PBS trehalose_00", "lot 8"),
+    ],
+)
+def test_a_sample_in_buffer_is_no_buffer(summary, tmp_path, name, said):
+    summary([(name, 3e8, 900)], description=said)
+    _, batch = drafted(tmp_path)
+    assert len(batch.particles) == 1 and not batch.blanks
+
+
+def test_a_buffer_among_merged_samples_is_set_apart_with_the_reason(summary, tmp_path):
+    summary([("lot 7_00", 3e8, 900), ("PBS buffer_00", 1e7, 40)])
+    made, batch = drafted(tmp_path)
+    assert [p.sample for p in batch.particles] == ["lot 7"]
+    assert [b.sample for b in batch.blanks] == ["PBS buffer"]
+    assert "taken for buffer because of 'PBS'" in made.text
+
+
+def test_a_draft_elsewhere_can_be_read_from_there(summary, tmp_path):
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    summary([("lot 7_00", 3e11, 900), ("lot 7_01", 3.1e11, 900)], dilution="500").rename(
+        folder / "a.csv"
+    )
+    (tmp_path / "elsewhere").mkdir()
+    written = tmp_path / "elsewhere" / "my.yaml"
+    api.draft_batch(folder, written)
+    assert measure_batch(written).estimate.captures.n_valid == 2
 
 
 def test_merged_samples_become_an_entry_each(summary, tmp_path):

@@ -96,6 +96,8 @@ class AssembledModel:
         Observables that add up to the given vesicles at all times.
     readings
         Observables that an exposure shows beside them.
+    behind, colours, route_words, meant_for
+        What pages show and how they say it, as in the site file.
     sizes
         Size classes of vesicles.
     """
@@ -115,6 +117,10 @@ class AssembledModel:
     negative: tuple[str, ...]
     fates: tuple[str, ...]
     readings: tuple[str, ...]
+    behind: tuple[str, ...]
+    colours: Mapping[str, str]
+    route_words: Mapping[str, str]
+    meant_for: Mapping[str, tuple[str, ...]]
     sizes: tuple[str, ...]
 
 
@@ -431,6 +437,10 @@ def _build(parts: _Parts) -> tuple[AssembledModel | None, tuple[Finding, ...]]:
         negative=parts.site.negative,
         fates=parts.site.fates,
         readings=parts.site.readings,
+        behind=parts.site.behind,
+        colours=parts.site.colours,
+        route_words=parts.site.route_words,
+        meant_for=parts.site.meant_for,
         sizes=parts.site.sizes,
     )
     return assembled, tuple(found)
@@ -810,10 +820,23 @@ def _unknown_states(model: Any, parts: _Parts) -> list[Finding]:
         for part, target in targets.items()
     ]
     wanted += [("negative", name, everything) for name in parts.site.negative]
+    site = parts.site
     wanted += [
-        (field, name, set(parts.site.observables))
-        for field, names in (("fates", parts.site.fates), ("readings", parts.site.readings))
+        (field, name, set(site.observables))
+        for field, names in (
+            ("fates", site.fates),
+            ("readings", site.readings),
+            ("behind", site.behind),
+            ("colours", tuple(site.colours)),
+            *((f"meant_for.{route}", names) for route, names in site.meant_for.items()),
+        )
         for name in names
+    ]
+    routes = {name for route in site.routes for name in (route, _without_joint(route, site))}
+    wanted += [
+        (field, route, routes)
+        for field, named in (("route_words", site.route_words), ("meant_for", site.meant_for))
+        for route in named
     ]
     wanted += [
         (f"alternatives.{n}", a.switch, everything) for n, a in parts.site.alternatives.items()
@@ -827,6 +850,13 @@ def _unknown_states(model: Any, parts: _Parts) -> list[Finding]:
         for place, name, known in wanted
         if name not in known
     ]
+
+
+def _without_joint(route: str, site: Site) -> str:
+    """``intra-articular`` for ``intra-articular left``, as a site with both knees has it."""
+    for joint in site.joints:
+        route = route.removesuffix(f" {joint}")
+    return route
 
 
 def _make_numbers_pure(model: Any) -> None:

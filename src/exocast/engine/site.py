@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,6 +23,7 @@ JOINT = "{joint}"
 SIZE = "{size}"
 HUMAN = "human"
 SPECIES = "body/species"
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
 
 
 class _Block(BaseModel):
@@ -87,6 +88,22 @@ class Site(_Block):
     )
     readings: tuple[str, ...] = Field(
         default=(), description="observables that an exposure shows beside the fates"
+    )
+    behind: tuple[str, ...] = Field(
+        default=(),
+        description="observables of the body behind the place: pages show them after its own",
+    )
+    colours: dict[str, Colour] = Field(
+        default_factory=dict,
+        description="observable: its colour in pictures, as #1f77b4; others get one by themselves",
+    )
+    route_words: dict[str, str] = Field(
+        default_factory=dict, description="route: how a sentence says it, such as 'into a joint'"
+    )
+    meant_for: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="route: observables that a dose by it is meant to reach; drawn even where next "
+        "to nothing arrives",
     )
 
 

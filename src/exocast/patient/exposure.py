@@ -887,6 +887,10 @@ def _manifest(plan: ExposurePlan, parts: list[dict[str, Any]]) -> dict[str, Any]
             "title": model.title,
             "condition": model.condition,
             "joints": list(model.joints),
+            "behind": list(model.behind),
+            "colours": dict(model.colours),
+            "route_words": dict(model.route_words),
+            "meant_for": {route: list(names) for route, names in model.meant_for.items()},
         },
         "species": model.species,
         "subject": {

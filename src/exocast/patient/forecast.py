@@ -115,6 +115,7 @@ def prepare(
     sample: str | None = None,
     assume_vesicles: bool = False,
     known: Mapping[str, float] | None = None,
+    vial: Vial | None = None,
 ) -> Plan:
     """Everything drawn and computed before the integration.
 
@@ -128,20 +129,23 @@ def prepare(
         What a user adds about the vial; see :func:`exocast.vial.load_vial`.
     known
         Rows of the vial that are taken as known exactly, by key (``vial.potency_relative``).
+    vial
+        The scenario's vial where it was read already.
 
     Raises
     ------
     ExocastError
         For a vial, dose or site that cannot be forecast; each names the field and the remedy.
     """
-    vial = load_vial(
-        scenario.vial,
-        base,
-        dilution=dilution,
-        volume=volume,
-        sample=sample,
-        assume_vesicles=assume_vesicles,
-    )
+    if vial is None:
+        vial = load_vial(
+            scenario.vial,
+            base,
+            dilution=dilution,
+            volume=volume,
+            sample=sample,
+            assume_vesicles=assume_vesicles,
+        )
     regimen = scenario.regimen
     model = engine.assemble(scenario.site, condition=scenario.condition, prior=scenario.prior)
     check_route(regimen, model.routes, model.joints)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +15,16 @@ from exocast.cell.stoichiometry import spread
 from exocast.dose import Regimen, detected_particles
 from exocast.evidence.chance import draw
 from exocast.evidence.rows import Row
-from exocast.vial import Needle, Vial, class_fractions, fraction_at_needle, particles_per_ug
+from exocast.vial import (
+    Dilution,
+    Estimate,
+    Needle,
+    SizeFit,
+    Vial,
+    class_fractions,
+    fraction_at_needle,
+    particles_per_ug,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,11 +149,19 @@ def vial_record(vial: Vial, volume_ml: float) -> dict[str, Any]:
             "file": Path(found.file).name,
             "sha256": found.sha256,
             "sample": found.sample,
-            "dilution": asdict(found.dilution),
-            "concentration_per_ml": asdict(found.concentration),
-            "size_nm": None if found.size is None else asdict(found.size),
+            "dilution": _plain(found.dilution),
+            "concentration_per_ml": _plain(found.concentration),
+            "size_nm": None if found.size is None else _plain(found.size),
         }
     return record
+
+
+def _plain(found: Dilution | Estimate | SizeFit) -> dict[str, Any]:
+    """Fields as JSON takes them: what a file does not say (its tracks) is null."""
+    return {
+        name: None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in asdict(found).items()
+    }
 
 
 def needle_record(

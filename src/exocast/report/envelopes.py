@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from exocast.errors import ExocastError
+from exocast.report.batch import BatchRecord
 from exocast.report.numbers import Numbers
 from exocast.report.story import contrast, visits
 from exocast.study.result import Result
@@ -19,7 +20,7 @@ from exocast.study.sensitivity import (
     weakest_by_share,
 )
 from exocast.study.summary import LEVEL, OUTCOMES
-from exocast.vial import VialInspection
+from exocast.vial import RelativePotency, VialInspection
 
 Content = TypeVar("Content")
 
@@ -1139,6 +1140,21 @@ class Written(_Model):
     file: str
 
 
+class UnreadFile(_Model):
+    """A file that no reader knows, and why."""
+
+    file: str
+    why: str
+
+
+class DraftRecord(_Model):
+    """Result of ``exocast vial draft``."""
+
+    file: str = Field(description="the batch file that was written")
+    sorted: dict[str, tuple[str, ...]] = Field(description="files by the field they went into")
+    unread: tuple[UnreadFile, ...]
+
+
 ENVELOPES: dict[str, type[BaseModel]] = {
     "forecast": Envelope[ForecastRecord],
     "exposure": Envelope[ExposureRecord],
@@ -1148,6 +1164,9 @@ ENVELOPES: dict[str, type[BaseModel]] = {
     "validate": Envelope[ValidationRecord],
     "report": Envelope[ForecastRecord],
     "vial-inspect": Envelope[VialInspection],
+    "vial-potency": Envelope[RelativePotency],
+    "vial-batch": Envelope[BatchRecord],
+    "vial-draft": Envelope[DraftRecord],
     "evidence-check": Envelope[EvidenceCheck],
     "evidence-search": Envelope[StudiesFound],
     "evidence-show": Envelope[StudyShown],

@@ -21,7 +21,6 @@ from exocast.report.figures import (
     NARROW,
     ORANGE,
     WIDE,
-    YELLOW,
     Figure,
     canvas,
     finished,
@@ -51,19 +50,8 @@ MOST_DECIDED = 3
 MOST_SHOWN = 8
 LEAST_PERCENT = 1e-4
 WIDEST_TITLE = {3: 24, 2: 20}
-# Places of the body behind every site have colours of their own; a site's own places, those below.
-BODY_COLOURS = {
-    "plasma_particles": "#b8325e",
-    "lung_particles": "#8aa4c8",
-    "liver_particles": "#6b4a2b",
-    "spleen_particles": "#2a8c8c",
-    "kidney_particles": "#c98f6a",
-    "brain_particles": "#7b4f9d",
-    "rest_particles": FAINT,
-    "lymph_particles": YELLOW,
-    "digested_particles": INK,
-}
-LOCAL_COLOURS = (
+# Of places for which the site file names no colour, in their order.
+COLOURS = (
     BLUE,
     ORANGE,
     GREEN,
@@ -76,33 +64,6 @@ LOCAL_COLOURS = (
     "#404a8c",
 )
 REST_COLOUR = "#e3e6ea"
-ROUTE_WORDS = {
-    "intravenous": "into a vein",
-    "intra-articular": "into a joint",
-    "intradermal": "into the skin",
-    "topical": "on intact skin",
-    "topical micro-channelled": "on needled skin",
-    "topical after laser": "on lasered skin",
-    "subcutaneous": "under the skin",
-    "peritendinous": "beside a tendon",
-    "wound bed": "onto a wound's bed",
-    "wound dressing": "in a wound's dressing",
-    "wound margin": "into a wound's margin",
-    "intranasal": "into the nose",
-    "intrathecal": "into the spinal fluid",
-    "intraventricular": "into a ventricle of the brain",
-    "bag": "into a bag",
-}
-# Where a dose by this route is meant to go: drawn even where next to nothing arrives.
-MEANT_FOR = {
-    "intranasal": ("nose_olfactory_particles", "brain_particles"),
-    "intrathecal": ("brain_particles",),
-    "intraventricular": ("brain_particles",),
-    "topical": ("skin_tissue_particles", "skin_cell_particles"),
-    "topical micro-channelled": ("skin_tissue_particles", "skin_cell_particles"),
-    "topical after laser": ("skin_tissue_particles", "skin_cell_particles"),
-    "peritendinous": ("tendon_tissue_particles", "tendon_cell_particles"),
-}
 PREFIXES = ("given vesicles ", "given cells ")
 ABOUT_PEOPLE = "people "
 
@@ -280,9 +241,9 @@ def _dose(manifest: Mapping[str, Any]) -> str:
 
 
 def _route_words(manifest: Mapping[str, Any]) -> str:
-    """``into a vein`` for ``intravenous``; a route of the user's own by its name."""
+    """``into a vein`` for ``intravenous``, as the site file says it; else the route's name."""
     route, joint = _route(manifest)
-    words = ROUTE_WORDS.get(route, f"by the route '{route}'")
+    words = _of_site(manifest, "route_words").get(route, f"by the route '{route}'")
     return f"{words} ({joint})" if joint else words
 
 
@@ -295,6 +256,18 @@ def _route(manifest: Mapping[str, Any]) -> tuple[str, str]:
     return route, ""
 
 
+def _of_site(manifest: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    """What the site file says of its pages; nothing in results that were written without it."""
+    found: Mapping[str, Any] = manifest["site"].get(field) or {}
+    return found
+
+
+def _meant(result: Result, name: str) -> bool:
+    """Whether a dose by this route is meant to reach a place."""
+    route = _route(result.manifest)[0]
+    return name in _of_site(result.manifest, "meant_for").get(route, ())
+
+
 def _cells(result: Result) -> bool:
     return result.unit(result.manifest["fates"][0]) == "cell"
 
@@ -302,15 +275,17 @@ def _cells(result: Result) -> bool:
 def _places(result: Result) -> tuple[str, ...]:
     """Places of the dose: the site's own first, since it is given there, then the body's."""
     fates = [str(name) for name in result.manifest["fates"]]
-    return tuple(sorted(fates, key=lambda name: name in BODY_COLOURS))
+    behind = result.manifest["site"].get("behind", ())
+    return tuple(sorted(fates, key=lambda name: name in behind))
 
 
 def _colour(result: Result, name: str) -> str:
-    """The colour of a place: the same on every page for the body's, and in every picture."""
-    if name in BODY_COLOURS:
-        return BODY_COLOURS[name]
-    local = [each for each in _places(result) if each not in BODY_COLOURS]
-    return LOCAL_COLOURS[local.index(name) % len(LOCAL_COLOURS)]
+    """The colour of a place: the site file's, the body's being one everywhere; else a next one."""
+    named = _of_site(result.manifest, "colours")
+    if name in named:
+        return str(named[name])
+    local = [each for each in _places(result) if each not in named]
+    return COLOURS[local.index(name) % len(COLOURS)]
 
 
 def _place(result: Result, name: str) -> str:
@@ -870,16 +845,14 @@ def _most(result: Result, numbers: Numbers, name: str, statistic: str) -> float:
 def _drawn(result: Result, numbers: Numbers, name: str) -> bool:
     """Whether a place gets a panel: some of the dose is there, or is meant to be."""
     most = _most(result, numbers, name, "share_high")
-    meant = name in MEANT_FOR.get(_route(result.manifest)[0], ())
-    return most > SHOWN_SHARE or (meant and most > 0)
+    return most > SHOWN_SHARE or (_meant(result, name) and most > 0)
 
 
 def _panel(axes: Any, result: Result, numbers: Numbers, name: str) -> None:
     arm = result.arms[0]
     days = numbers.series(arm, name, "share_median")[0]
     keep = days > 0
-    meant = name in MEANT_FOR.get(_route(result.manifest)[0], ())
-    little = meant and _most(result, numbers, name, "share_median") < SHOWN_SHARE
+    little = _meant(result, name) and _most(result, numbers, name, "share_median") < SHOWN_SHARE
     low, high, between_low, between_high, middle = (
         100 * numbers.series(arm, name, statistic)[1][keep]
         for statistic in ("share_low", "share_high", *BETWEEN, "share_median")

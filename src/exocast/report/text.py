@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from exocast.report.numbers import NBSP
@@ -19,33 +20,41 @@ def plain(story: Story, *, width: int = WIDTH) -> str:
 
     Words of all sections stand first, in order; their tables follow.
     """
-    notes = [line for label in story.labels for line in _wrap(f"NOTE: {label}", width)]
-    lines = [story.title.upper(), *_wrap(story.subtitle, width), *notes, DISCLAIMER, ""]
+    notes = [line for label in story.labels for line in wrapped(f"NOTE: {label}", width)]
+    lines = [story.title.upper(), *wrapped(story.subtitle, width), *notes, DISCLAIMER, ""]
     for sentence in story.answer:
-        lines += _wrap(sentence, width)
+        lines += wrapped(sentence, width)
     for section in story.sections:
+        if not section.words:
+            continue  # its tables follow below, each with a caption
         lines += ["", section.title, "-" * len(section.title)]
         lines += notes
         for sentence in section.words:
-            lines += _wrap(sentence, width)
+            lines += wrapped(sentence, width)
     tables = [table for section in story.sections for table in section.tables]
     if tables:
         lines += ["", "TABLES", *notes]
     for table in tables:
-        lines += ["", *_wrap(table.caption, width), *grid(table)]
+        lines += ["", *wrapped(table.caption, width), *grid(table)]
         if table.note:
-            lines += _wrap(table.note, width)
+            lines += wrapped(table.note, width)
     return "\n".join(lines).replace(NBSP, " ").rstrip() + "\n"
 
 
-def _wrap(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: int) -> list[str]:
+    """Lines of a text, broken at blanks only."""
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
-def grid(table: Table) -> list[str]:
-    """Lines of a table with its columns aligned."""
+def grid(table: Table, width: int = WIDTH) -> list[str]:
+    """Lines of a table with its columns aligned.
+
+    Cells of a table that may wrap are broken at blanks until it fits, the widest column first.
+    """
     cells = [table.columns, *table.rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
+    if table.wraps:
+        _narrow(widths, cells, width)
 
     def line(row: tuple[str, ...]) -> str:
         first = row[0].ljust(widths[0])
@@ -55,8 +64,29 @@ def grid(table: Table) -> list[str]:
         ]
         return "  ".join([first, *rest]).rstrip()
 
+    def lines(row: tuple[str, ...]) -> list[str]:
+        parts = [wrapped(c, w) or [""] for c, w in zip(row, widths, strict=True)]
+        tallest = max(map(len, parts))
+        return [line(tuple(p[i] if i < len(p) else "" for p in parts)) for i in range(tallest)]
+
     rule = "  ".join("-" * w for w in widths)
-    return [line(table.columns), rule, *(line(row) for row in table.rows)]
+    if not table.wraps:
+        return [line(table.columns), rule, *(line(row) for row in table.rows)]
+    return [*lines(table.columns), rule, *(each for row in table.rows for each in lines(row))]
+
+
+def _narrow(widths: list[int], cells: Sequence[tuple[str, ...]], width: int) -> None:
+    """Take from the widest column until the table fits; no column below its longest word."""
+    words = [
+        max(len(w) for row in cells for w in (row[i].split(" ") or [""]))
+        for i in range(len(widths))
+    ]
+    while sum(widths) + 2 * (len(widths) - 1) > width:
+        loose = [i for i in range(len(widths)) if widths[i] > words[i]]
+        if not loose:
+            return
+        widest = max(loose, key=lambda i: widths[i])
+        widths[widest] -= 1
 
 
 def rich(story: Story) -> list[RenderableType]:

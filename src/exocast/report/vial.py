@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,15 @@ def text(found: Mapping[str, Any]) -> str:
     for file in found["files"]:
         lines += _file_lines(file)
         lines.append("")
+    for each in found["refused"]:
+        # What could have been read instead is news once, for a file that was asked for by name.
+        why = each["message"] if each["named"] else each["message"].partition(". ")[0]
+        lines += [f"not read: {each['file']}", *_wrap(f"{each['code']}: {why}"), ""]
     return "\n".join(lines).replace(NBSP, " ").rstrip() + "\n"
+
+
+def _wrap(text_: str) -> list[str]:
+    return textwrap.wrap(text_.splitlines()[0], 98, initial_indent="  ", subsequent_indent="  ")
 
 
 def _file_lines(file: Mapping[str, Any]) -> list[str]:
@@ -122,8 +131,12 @@ def _particle_lines(file: Mapping[str, Any]) -> list[str]:
     return [*lines, *grid(table)]
 
 
-def plot_sizes(paths: Sequence[Path], target: Path) -> None:
+def plot_sizes(
+    paths: Sequence[Path], target: Path, reader: str | None = None, mapping: Path | None = None
+) -> None:
     """Write the size distributions of files to an SVG file, captures thin and their mean thick.
+
+    ``reader`` and ``mapping`` are those of :func:`exocast.vial.read_file`.
 
     Raises
     ------
@@ -134,7 +147,7 @@ def plot_sizes(paths: Sequence[Path], target: Path) -> None:
         raise InvalidInput("the figure is written as SVG; end its name in .svg.", where=str(target))
     if not target.absolute().parent.is_dir():
         raise NotFound("There is no such folder to write into.", where=str(target.parent))
-    readings = [read_file(p) for p in paths]
+    readings = [read_file(p, reader, mapping) for p in paths]
     exports = [r.particles for r in readings if r.particles and r.particles.bins is not None]
     if not exports:
         raise InvalidInput("none of these files holds a size distribution.", where=str(paths[0]))

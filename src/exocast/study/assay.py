@@ -36,6 +36,7 @@ from exocast.vial import (
     load_vial,
     population_rows,
 )
+from exocast.vial.batch import BATCH_FILE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -320,15 +321,22 @@ class _BatchFile(BaseModel):
 
 
 def read_batch(path: Path) -> Batch:
-    """A batch from a YAML file with a block ``vial``, its instrument file read and measured.
+    """A batch from ``batch.yaml`` or its folder, or from a YAML file with a block ``vial``.
+
+    The files that it names are read and measured.
 
     Raises
     ------
     ExocastError
         For a file or a vial that cannot be used, naming the field.
     """
-    found = parse(_BatchFile, read_mapping(path), where=str(path))
-    return batch_of(load_vial(found.vial, path.parent), path.stem)
+    file = path / BATCH_FILE if path.is_dir() else path
+    data = read_mapping(file)
+    if "vial" not in data:
+        whole = VialDescription(batch=str(file.absolute()))
+        return batch_of(load_vial(whole, file.parent), str(data.get("title") or file.stem))
+    found = parse(_BatchFile, data, where=str(file))
+    return batch_of(load_vial(found.vial, file.parent), file.stem)
 
 
 def contents(batch: Batch, drawn: Mapping[str, Array]) -> tuple[Array, Array]:

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import nct
 from scipy.stats import t as student
 
+from exocast.vial.curve_fit import rise, search
+
 Array = NDArray[np.float64]
 STEEPEST, FLATTEST = 6.0, 0.2
-BEYOND = math.log(3.0)  # of the doses given: where half effect may still be sought
+BEYOND = 3.0  # times the doses given: where half effect may still be sought
 FLAT = 1e-3  # of the logarithm: no laboratory sees it
-GRID, REFINED, KEPT_CELLS = 41, 10, 6
 FEWEST_RUNS, MOST_RUNS = 2, 24
 WELLS_PER_DOSE = (1, 2, 3, 4, 6, 8)
 
@@ -58,16 +59,11 @@ class Curve:
 def _rise(ln_ec50: Array | float, slope: Array | float, doses: Array) -> Array:
     """From 0 to 1 over the doses; a dose of zero gives 0."""
     with np.errstate(divide="ignore"):
-        ln_dose = np.log(np.asarray(doses, dtype=np.float64))
-    return np.asarray(1 / (1 + np.exp(np.clip(slope * (ln_ec50 - ln_dose), -700, 700))))
+        return rise(ln_ec50, slope, np.log(np.asarray(doses, dtype=np.float64)))
 
 
 def fit_curve(doses: Array, logs: Array) -> Curve | None:
     """Least squares over the four parameters; None where the response does not move.
-
-    Half effect and slope are searched on a grid that is drawn in about its best point again and
-    again; top and span follow from each pair in closed form, so that no start has to be guessed
-    and the best of several valleys is found.
 
     Parameters
     ----------
@@ -84,36 +80,17 @@ def fit_curve(doses: Array, logs: Array) -> Curve | None:
     doses, logs = np.asarray(doses, dtype=np.float64), np.asarray(logs, dtype=np.float64)
     if not np.isfinite(logs).all() or np.ptp(logs) < FLAT:
         return None
-    given = np.log(doses[doses > 0])
-    ends = [
-        (float(given.min()) - BEYOND, float(given.max()) + BEYOND),
-        (math.log(FLATTEST), math.log(STEEPEST)),
-    ]
-    for _ in range(REFINED):
-        halves, slopes = (np.linspace(low, high, GRID) for low, high in ends)
-        half, slope = (m.ravel() for m in np.meshgrid(halves, slopes, indexing="ij"))
-        rises = _rise(half[:, None], np.exp(slope)[:, None], doses)
-        centred = rises - rises.mean(axis=1, keepdims=True)
-        square = np.maximum((centred**2).sum(axis=1), np.finfo(float).tiny)
-        span = centred @ logs / square
-        top = logs.mean() - span * rises.mean(axis=1)
-        cost = ((top[:, None] + span[:, None] * rises - logs) ** 2).sum(axis=1)
-        best = int(np.argmin(cost))
-        ends = [
-            (
-                max(low, at - KEPT_CELLS * (high - low) / GRID),
-                min(high, at + KEPT_CELLS * (high - low) / GRID),
-            )
-            for (low, high), at in zip(ends, (float(half[best]), float(slope[best])), strict=True)
-        ]
-    off = np.abs(top[best] + span[best] * rises[best] - logs).max()
-    return Curve(
-        top=float(top[best]),
-        span=float(span[best]),
-        ec50=math.exp(half[best]),
-        slope=math.exp(slope[best]),
-        misfit=float(off),
+    given = doses[doses > 0]
+    halves = float(given.min()) / BEYOND, float(given.max()) * BEYOND
+    best = search(doses, logs[None], halves=halves, slopes=(FLATTEST, STEEPEST))
+    found = Curve(
+        top=float(best.zero[0]),
+        span=float(best.span[0]),
+        ec50=math.exp(best.ln_half[0]),
+        slope=float(best.slope[0]),
+        misfit=0.0,
     )
+    return replace(found, misfit=float(np.abs(found.at(doses) - logs).max()))
 
 
 def potency_sd(curve: Curve, doses: Sequence[float], replicates: int, well_sd: float) -> float:

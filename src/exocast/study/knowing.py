@@ -119,7 +119,7 @@ def worth_of_knowing(
     def run(known: dict[str, float]) -> tuple[Array, Array]:
         """Difference from saline, and the logarithm of the first dose; a value a world."""
         nonlocal done
-        ready = prepare(asked, base=base, known=known)
+        ready = prepare(asked, base=base, known=known, vial=plan.vial)
         difference = mean_change(ready, "vial", outcome)[:, at] - control
         given = ready.doses[0].sum(axis=0).mean(axis=1)
         done += 1

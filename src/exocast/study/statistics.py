@@ -9,14 +9,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from exocast.vial.curve_fit import search
+
 Array = NDArray[np.float64]
 TAIL_POINTS = 3
 FLOOR = 1e-7  # of the peak: what lies below is the solver's error, and no tail
 SHORTEST, LONGEST, SMALLEST = 0.25, 10.0, 0.01
 PHASE_STEPS = 60
 PROMINENCE = 0.05  # of the largest value: what rises less above its valleys is no peak
-HILL_STEPS = np.linspace(0.3, 8.0, 155)
-HALF_STEPS = 321
+HILLS = (0.3, 8.0)  # where a Hill coefficient is sought
+HALF_BEYOND = 10.0  # times the doses of a ladder: where half effect is sought
 
 
 def value_at(times: Array, course: Array, at: float) -> Array:
@@ -213,8 +215,7 @@ def second_over_first(times: Array, course: Array) -> Array:
 def hill_curve(doses: Array, answers: Array) -> tuple[Array, Array]:
     """Dose at half effect and Hill coefficient of ``b + s d^h/(k^h + d^h)``, fitted to a ladder.
 
-    Least squares: for every half and coefficient of a grid, bottom and span are a straight line.
-    ``nan`` where the answers do not change, or the best lies at the edge of the grid.
+    ``nan`` where the answers do not change, or the best lies at an end of where it was sought.
 
     Parameters
     ----------
@@ -223,20 +224,15 @@ def hill_curve(doses: Array, answers: Array) -> tuple[Array, Array]:
     answers
         ``(worlds, steps)``.
     """
-    halves = np.exp(np.linspace(np.log(doses.min() / 10), np.log(doses.max() * 10), HALF_STEPS))
-    k, h = (each.ravel() for each in np.meshgrid(halves, HILL_STEPS, indexing="ij"))
-    shape = 1 / (1 + np.exp(h[:, None] * (np.log(k)[:, None] - np.log(doses)[None])))
-    shape = shape - shape.mean(axis=1, keepdims=True)
-    square = (shape**2).sum(axis=1)
     half, hill = np.full(len(answers), np.nan), np.full(len(answers), np.nan)
-    for world, values in enumerate(answers):
-        centred = values - values.mean()
-        if not np.isfinite(values).all() or not np.ptp(values) > FLOOR * np.abs(values).max():
-            continue
-        fit = np.divide((shape @ centred) ** 2, square, out=np.zeros_like(k), where=square > 0)
-        best = int(fit.argmax())
-        if halves[0] < k[best] < halves[-1] and HILL_STEPS[0] < h[best] < HILL_STEPS[-1]:
-            half[world], hill[world] = k[best], h[best]
+    moves = np.asarray(np.isfinite(answers).all(axis=1))
+    sizes = np.where(moves[:, None], np.abs(answers), 0.0).max(axis=1)
+    moves &= np.ptp(answers, axis=1) > FLOOR * sizes
+    if moves.any():
+        halves = float(doses.min()) / HALF_BEYOND, float(doses.max()) * HALF_BEYOND
+        best = search(doses, answers[moves], halves=halves, slopes=HILLS)
+        half[moves] = np.where(best.at_edge, np.nan, np.exp(best.ln_half))
+        hill[moves] = np.where(best.at_edge, np.nan, best.slope)
     return half, hill
 
 

@@ -192,6 +192,11 @@ class Origin(_Block):
     source: str
     notes: str = ""
     informs: tuple[str, ...] = Field(default=(), description="rows that the numbers set")
+    given: Literal["", "vesicles", "cells", "soluble"] = Field(
+        default="",
+        description="what was given, where the scenario writes it as another kind: an antibody, "
+        "written as the smallest of particles so that the model can move it, is soluble",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

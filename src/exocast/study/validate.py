@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -394,11 +394,12 @@ def _scored(
     informed: str,
 ) -> Scored:
     use, doses = triplet.origin.used_for, triplet.experiment.arms[reading.arm].plan
+    kind = triplet.origin.given or given(doses)
     reached = predicted[~failed]
     known = finite(reached)
     read = mostly_known(reached)
     middle = float(np.median(known)) if read else math.nan
-    low, high = _band(datum, known, noise[:, : len(known)], error_sd(datum, reading, given(doses)))
+    low, high = _band(datum, known, noise[:, : len(known)], _reading_sd(datum, reading, kind))
     fold = _fold(datum, middle)
     inside = _inside(datum, low, high)
     wide = not (low > 0 and high / low <= WIDEST)
@@ -431,7 +432,7 @@ def _scored(
         informed_by=informed,
         species=triplet.origin.species or triplet.experiment.species,
         route=", ".join(sorted({dose.route for dose in doses})),
-        given=given(doses),
+        given=kind,
         failed_worlds=int(failed.sum()),
         unread_worlds=len(reached) - len(known),
     )
@@ -447,21 +448,43 @@ def given(doses: Sequence[Dose]) -> str:
     return "soluble" if doses else ""
 
 
+def _reading_sd(datum: Datum, reading: Reading, kind: str) -> float:
+    """Error of what a laboratory reads about a world's truth.
+
+    The range printed with all or none says from where on a laboratory calls it so. On the scale of
+    odds that is a long way there and says nothing of the error half-way down, so it adds nothing
+    to the band; :func:`_observed` takes it.
+    """
+    if _all_or_none(datum):
+        datum = replace(datum, spread=(), spread_kind="")
+    return error_sd(datum, reading, kind)
+
+
 def _observed(datum: Datum) -> float:
-    """The measured number; a percentage of all or none is known to the limit and no further."""
+    """The measured number; all or none is known to its printed range, else to the limit."""
     if not _all_or_none(datum):
         return datum.y
-    return float(np.clip(datum.y, 100 * limit(), 100 * (1 - limit())))
+    ends = (100 * limit(), 100 * (1 - limit()))
+    if datum.spread_kind == "range":
+        ends = (max(ends[0], datum.spread[1]), min(ends[1], datum.spread[0]))
+    return ends[0] if datum.y == 0 else ends[1]
 
 
 def _all_or_none(datum: Datum) -> bool:
     return is_share(datum) and datum.y in (0, 100)
 
 
+def _told(datum: Datum, values: Array) -> Array:
+    """Values no further out than all or none was told from."""
+    if not _all_or_none(datum):
+        return values
+    end = _observed(datum)
+    return np.maximum(values, end) if datum.y == 0 else np.minimum(values, end)
+
+
 def _fold(datum: Datum, middle: float) -> float:
     y = _observed(datum)
-    if _all_or_none(datum):  # further out than can be told is no error
-        middle = min(max(middle, 100 * limit()), 100 * (1 - limit()))
+    middle = float(_told(datum, np.array(middle)))  # further out than can be told is no error
     return max(y / middle, middle / y) if middle > 0 and y > 0 else math.nan
 
 
@@ -475,11 +498,20 @@ def _inside(datum: Datum, low: float, high: float) -> bool:
 
 
 def _band(datum: Datum, predicted: Array, noise: Array, sd: float) -> tuple[float, float]:
-    """90 % of what a laboratory would read: the worlds' spread and the measurement's error."""
+    """90 % of what a laboratory would read: the worlds' spread and the measurement's error.
+
+    A share ends at the limit: less of it, or more, could not be told from none or all. Not where
+    the study itself told more.
+    """
     if not len(predicted):
         return math.nan, math.nan
     if is_share(datum):
         read = 100 * expit(on_scale(datum, predicted) + sd * noise)
+        none, all_of_it = 100 * limit(), 100 * (1 - limit())
+        if datum.y >= none or datum.y == 0:
+            read = np.maximum(read, none)
+        if datum.y <= all_of_it or datum.y == 100:
+            read = np.minimum(read, all_of_it)
     else:
         read = predicted * np.exp(sd * noise)
     low, high = np.quantile(read, [LOW, HIGH])
@@ -491,9 +523,7 @@ def interval_score(datum: Datum, low: float, high: float) -> float:
     y = _observed(datum)
     if not all(math.isfinite(e) and e > 0 for e in (low, high, y)):
         return math.nan
-    ends = np.array([low, high, y])
-    if _all_or_none(datum):
-        ends = np.clip(ends, 100 * limit(), 100 * (1 - limit()))
+    ends = _told(datum, np.array([low, high, y]))
     a, b, at = (float(on_scale(datum, end)) for end in ends)
     alpha = 1 - LEVEL
     return (b - a) + 2 / alpha * max(a - at, 0.0) + 2 / alpha * max(at - b, 0.0)

@@ -4,8 +4,10 @@ from exocast.vial import storage
 from exocast.vial.files import InstrumentFile
 from exocast.vial.inspect import VialInspection, inspect
 from exocast.vial.measure import Estimate, VialMeasurement, measure
+from exocast.vial.potency_records import RelativePotency
 from exocast.vial.product import Product, load_product, products
 from exocast.vial.readers.nanosight import read_nanosight
+from exocast.vial.readers.size_table import SizeTableMap, load_mapping, read_mapped
 from exocast.vial.records import (
     Bins,
     Capture,
@@ -17,6 +19,7 @@ from exocast.vial.records import (
     VialWarning,
 )
 from exocast.vial.registry import Reader, known_readers, read_file
+from exocast.vial.relative_potency import relative_potency, scenario_text
 from exocast.vial.size import SizeFit, class_fractions, size_edges_nm
 from exocast.vial.storage import Needle, fraction_at_needle, vial_rows, vial_volume_ml
 from exocast.vial.vial import (
@@ -40,7 +43,9 @@ __all__ = [
     "Product",
     "Reader",
     "Reading",
+    "RelativePotency",
     "SizeFit",
+    "SizeTableMap",
     "Value",
     "Vial",
     "VialDescription",
@@ -52,6 +57,7 @@ __all__ = [
     "fraction_at_needle",
     "inspect",
     "known_readers",
+    "load_mapping",
     "load_product",
     "load_vial",
     "measure",
@@ -59,7 +65,10 @@ __all__ = [
     "population_rows",
     "products",
     "read_file",
+    "read_mapped",
     "read_nanosight",
+    "relative_potency",
+    "scenario_text",
     "size_edges_nm",
     "storage",
     "vial_rows",

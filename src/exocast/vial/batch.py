@@ -7,7 +7,8 @@ was, how it was stored, by how much a sample was diluted where the file does not
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,10 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from exocast.documents import no_such_file, parse, read_mapping
 from exocast.errors import InvalidInput
 from exocast.units import magnitude
-from exocast.vial.vial import StorageStep, VialDescription, at_least
+from exocast.vial.vial import PotencyAssay, StorageStep, VialDescription, at_least
 
 BATCH_FILE = "batch.yaml"
 WILD = "*?["
+POSITIONS = "zetaview_positions"
 
 
 class _Block(BaseModel):
@@ -106,11 +108,19 @@ class _Measured(_Block):
 class ParticleFile(_Measured):
     """Counts and sizes of one vial or several."""
 
-    vial: str = Field(default="1", description="which vial of the fill was opened")
+    vial: str | None = Field(
+        default="1", description="which vial of the fill was opened; null is asked for"
+    )
     preparation: str | None = Field(
         default=None, description="which dilution of it; each file is one when this is left out"
     )
     map: str | None = Field(default=None, description="mapping of a table of sizes, a YAML file")
+
+    @field_validator("vial", "preparation", mode="before")
+    @classmethod
+    def _name(cls, given: object) -> object:
+        # A vial is called 1 as often as "1".
+        return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
 
 
 class BlankFile(_Measured):
@@ -129,6 +139,11 @@ class ProteinFile(_Block):
     curve: Literal["linear", "quadratic", "4pl"] | None = Field(
         default=None, description="shape of the standard curve of a plate"
     )
+    unit: str | None = Field(
+        default=None,
+        description="of the standards' quantities, where the file states none",
+        examples=["ug/mL"],
+    )
     concentration: str | None = Field(
         default=None, description="where there is no file", examples=["110 ug/mL"]
     )
@@ -146,7 +161,10 @@ class ProteinFile(_Block):
 
 
 class ProteinTable(_Measured):
-    """A table of identified proteins."""
+    """A table of identified proteins.
+
+    Of several samples it has to be said which is this batch; ``all`` where each of them is.
+    """
 
 
 class MarkerFile(_Measured):
@@ -160,29 +178,58 @@ class MarkerFile(_Measured):
     )
 
 
-class CargoFile(_Measured):
-    """Nucleic acid of the fill: qPCR with standards, digital PCR, or sequencing counts."""
+class Volumes(_Block):
+    """From the vial to the reaction; what is left out is not known, and no copies per mL follow."""
 
-    target: str | None = Field(default=None, description="gene or miRNA; all when left out")
-    volume_per_reaction: str | None = Field(
-        default=None,
-        description="volume of the fill whose RNA went into one reaction",
-        examples=["2 uL"],
-    )
+    sample: str | None = Field(default=None, description="that was extracted", examples=["200 uL"])
+    eluate: str | None = Field(default=None, description="that RNA came in", examples=["50 uL"])
+    template: str | None = Field(default=None, description="put into a reaction", examples=["2 uL"])
+    reaction: str | None = Field(default=None, description="whole reaction", examples=["20 uL"])
+    dilution: Factor | None = Field(default=None, description="of the eluate; 1 where none")
 
-    @field_validator("volume_per_reaction")
+    @field_validator("sample", "eluate", "template", "reaction")
     @classmethod
     def _volume(cls, text: str | None) -> str | None:
         return _quantity(text, "mL")
+
+
+class CargoFile(_Block):
+    """Nucleic acid of the fill: qPCR with standards, digital PCR, or sequencing counts."""
+
+    file: str = Field(min_length=1)
+    reader: str | None = None
+    sample: str | None = Field(
+        default=None,
+        description="which sample, when a file holds several; of a matrix 'all' where each is "
+        "this batch",
+    )
+    target: str | None = Field(default=None, description="gene or miRNA, where there are several")
+    unit: str | None = Field(
+        default=None,
+        description="of the standards' quantities, where the file states none",
+        examples=["copies"],
+    )
+    volumes: Volumes = Volumes()
 
 
 class PotencyFile(_Block):
     """A plate with reference and test, or an interval that was computed elsewhere."""
 
     file: str | None = Field(default=None, min_length=1)
-    reference: str = Field(default="reference", description="name of the reference on the plate")
+    layout: str | None = Field(
+        default=None, description="what stands in which well, for an instrument's export"
+    )
+    combine: bool = Field(default=False, description="each run is an assay; results are combined")
+    reference: str | None = Field(default=None, description="name of the reference on the plate")
     sample: str | None = Field(default=None, description="name of this batch on the plate")
     model: Literal["4pl", "parallel-line"] = "4pl"
+    transform: Literal["none", "log"] = Field(default="none", description="of the response")
+    range: str | None = Field(
+        default=None,
+        description="doses of the straight part, for parallel-line",
+        examples=["1 ug/mL:30 ug/mL"],
+    )
+    outliers: Literal["none", "rosner"] = "none"
     relative: float | None = Field(default=None, gt=0, lt=1000)
     low: float | None = Field(default=None, gt=0)
     high: float | None = Field(default=None, gt=0, lt=1000)
@@ -194,8 +241,11 @@ class PotencyFile(_Block):
         some = any(x is not None for x in stated)
         if (self.file is None) != some or (some and any(x is None for x in stated)):
             raise ValueError("give either 'file', or all of 'relative', 'low' and 'high'")
-        if some and not float(self.low or 0) <= float(self.relative or 0) <= float(self.high or 0):
-            raise ValueError("'relative' has to lie between 'low' and 'high'")
+        if some:
+            # The same words and laws as in a scenario.
+            PotencyAssay.model_validate(
+                {"relative": self.relative, "low": self.low, "high": self.high, "assay": self.assay}
+            )
         return self
 
 
@@ -252,6 +302,9 @@ class BatchDescription(_Block):
     storage: tuple[StorageStep, ...] = Field(
         default=(), max_length=50, description="what happened between measurement and injection"
     )
+    counted_by: Literal["NTA", "RPS", "flow", "unknown"] | None = Field(
+        default=None, description="method that doses are drawn up by, where two were used"
+    )
     particles: tuple[ParticleFile, ...] = Field(default=(), max_length=500)
     blanks: tuple[BlankFile, ...] = Field(default=(), max_length=100)
     protein: tuple[ProteinFile, ...] = Field(default=(), max_length=20)
@@ -261,7 +314,11 @@ class BatchDescription(_Block):
     other: tuple[_Measured, ...] = Field(
         default=(), max_length=100, description="read and shown: light scattering, particulates"
     )
-    potency: tuple[PotencyFile, ...] = Field(default=(), max_length=20)
+    potency: tuple[PotencyFile, ...] = Field(
+        default=(),
+        max_length=20,
+        description="a forecast takes the first; others are shown beside it",
+    )
     curve: str | None = Field(
         default=None,
         description="potency.csv that 'exocast assay --measured' wrote; in place of 'potency'",
@@ -331,6 +388,44 @@ def named_files(base: Path, pattern: str) -> Iterator[Path]:
             where=str(base),
         )
     yield from (f for f in found if f.is_file())
+
+
+def one_file(base: Path, pattern: str) -> Path:
+    """The file that a field names, where only one can be meant.
+
+    Raises
+    ------
+    NotFound
+        When there is no such file.
+    InvalidInput
+        When several fit a pattern.
+    """
+    found = list(named_files(base, pattern))
+    if len(found) > 1:
+        raise InvalidInput(
+            f"{len(found)} files fit '{pattern}' ({', '.join(f.name for f in found[:5])}), and "
+            "this field takes one; name it, and give each of the others an entry of its own.",
+            code="AMBIGUOUS",
+            where=str(base),
+        )
+    return found[0]
+
+
+def run_of_positions(name: str, names: Collection[str]) -> str:
+    """The file that holds the run whose positions a ZetaView file lists, or an empty text.
+
+    The two are written side by side and hold the same particles. They are told by their names, the
+    only thing that they share.
+
+    Parameters
+    ----------
+    name
+        Of the file of positions, such as ``lot7_size_488_11pos.txt``.
+    names
+        Of the files beside it.
+    """
+    whole = re.sub(r"_\d{1,2}pos(?=\.[^.]+$)", "", name)
+    return whole if whole != name and whole in names else ""
 
 
 def ml(text: str | None) -> float:

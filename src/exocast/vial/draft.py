@@ -7,20 +7,30 @@ the field that asks for it.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from exocast.errors import InvalidInput
-from exocast.vial.batch import BATCH_FILE
+from exocast.vial.batch import BATCH_FILE, POSITIONS, run_of_positions
+from exocast.vial.identity import AMOUNTS
 from exocast.vial.names import dilutions_in, says_beads
 from exocast.vial.records import Reading
 from exocast.vial.registry import read_file
 
 PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pdf", ".bmp"}
 MOST_FILES = 2_000
+# What buffers are called, and words beside them that tell of a sample all the same.
 _BLANK = re.compile(r"(?<![a-z])(blank|buffer|vehicle|pbs|medium only)(?![a-z])", re.IGNORECASE)
+_SAMPLE = re.compile(
+    r"(?<![a-z])(lot|batch|vial|evs?|mv|msc|exosom\w*|vesic\w*|sample|isolat\w*|fraction|subtract\w*|"
+    r"trehalose|sucrose|albumin|hsa|bsa)(?![a-z])",
+    re.IGNORECASE,
+)
+VIAL, ASKS = "<vial>", "<asks>"
+_POTENCY = {"sample", "dose", "dose_unit", "response"}
 
 
 @dataclass
@@ -42,13 +52,20 @@ class Draft:
     unread: list[tuple[str, str]] = field(default_factory=list)
 
 
-def draft_batch(folder: Path, progress: Callable[[int, int], None] | None = None) -> Draft:
+def draft_batch(
+    folder: Path,
+    progress: Callable[[int, int], None] | None = None,
+    base: Path | None = None,
+) -> Draft:
     """A ``batch.yaml`` for the exports of a folder and the folders in it.
 
     Parameters
     ----------
     folder
         Where the exports are.
+    base
+        Folder that the batch file will stand in, which its paths start from; ``folder`` when not
+        given.
     progress
         Called with (files read, files in all).
 
@@ -73,56 +90,90 @@ def draft_batch(folder: Path, progress: Callable[[int, int], None] | None = None
             where=str(folder),
         )
     made = Draft()
+    start = (folder if base is None else base).absolute()
+    paths = {os.path.relpath(p.absolute(), start).replace(os.sep, "/"): p for p in files}
     entries: dict[str, list[str]] = {}
-    for done, path in enumerate(files):
-        name = path.relative_to(folder).as_posix()
-        place, lines = _entry(path, name, made)
-        if place:
-            entries.setdefault(place, []).extend(lines)
-            made.sorted_files.setdefault(place, []).append(name)
+    for done, (name, path) in enumerate(paths.items()):
+        for place, line in _entry(path, name, set(paths), made):
+            entries.setdefault(place, []).append(line)
+            kept = made.sorted_files.setdefault(place, [])
+            if line.lstrip().startswith("-") and name not in kept:
+                kept.append(name)
         if progress is not None:
             progress(done + 1, len(files))
+    made.sorted_files = {place: names for place, names in made.sorted_files.items() if names}
+    runs = [line for line in entries.get("particles", ()) if VIAL in line]
+    # One run is of one vial, whatever it is called; of several only a person knows.
+    answer, asks = ('vial: "1"', "") if len(runs) < 2 else ("vial: null", "which vial? ")
+    entries["particles"] = [
+        line.replace(VIAL, answer).replace(ASKS, asks).rstrip(" #")
+        for line in entries.get("particles", ())
+    ]
     made.text = _text(folder.resolve().name, entries, made.unread)
     return made
 
 
-def _entry(path: Path, name: str, made: Draft) -> tuple[str, list[str]]:
+def _entry(path: Path, name: str, names: set[str], made: Draft) -> list[tuple[str, str]]:
+    """Fields and lines of one file."""
     if path.suffix.lower() in PICTURES:
         line = f"  # - {{shows: image wide, file: {_quoted(name)}, method: cryo-EM}}"
-        return "documents", [f"{line}   # or: protein marker (protein:, found:) ..."]
+        return [("documents", f"{line}   # or: protein marker (protein:, found:) ...")]
     try:
         reading = read_file(path)
     except InvalidInput as e:
-        made.unread.append((name, f"{e.code}: {e.message.splitlines()[0][:120]}"))
-        return "", []
+        if _is_potency(path):
+            line = f"  # - {{file: {_quoted(name)}, sample: , assay: }}"
+            return [("potency", f"{line}   # wells of reference and test: name the assay")]
+        made.unread.append((name, f"{e.code}: {e.message.splitlines()[0].partition('. ')[0]}"))
+        return []
     if reading.particles is not None:
-        return _particles(reading, name)
-    return _table(reading, name)
+        return _particles(reading, name, names)
+    place, lines = _table(reading, name)
+    return [(place, line) for line in lines]
 
 
-def _particles(reading: Reading, name: str) -> tuple[str, list[str]]:
+def _is_potency(path: Path) -> bool:
+    """Whether a text has the columns of a potency assay's wells."""
+    with path.open("rb") as file:
+        head = file.readline(500).decode("latin-1").lower()
+    return {c.strip(' \r\n"') for c in re.split("[,;\t]", head)} >= _POTENCY
+
+
+def _particles(reading: Reading, name: str, names: set[str]) -> list[tuple[str, str]]:
     export = reading.particles
     assert export is not None
     if beads := says_beads(export.texts):
         said = f"left out: '{_plain(beads)}' says that these are calibration beads"
-        return "particles", [f"  # - {{file: {_quoted(name)}}}   # {said}"]
-    samples = export.samples if len(export.samples) > 1 else ("",)
-    lines = []
-    blank = bool(_BLANK.search(" ".join((name, *export.texts))))
-    for sample in samples:
+        return [("particles", f"  # - {{file: {_quoted(name)}}}   # {said}")]
+    if reading.reader == POSITIONS and (whole := run_of_positions(name, names)):
+        said = f"left out: the positions of the run that stands whole in '{whole}'"
+        return [("particles", f"  # - {{file: {_quoted(name)}}}   # {said}")]
+    found = []
+    for sample in export.samples if len(export.samples) > 1 else ("",):
         parts = [f"file: {_quoted(name)}"]
         if sample:
             parts.append(f"sample: {_quoted(sample)}")
-        said = ""
-        if not blank:
-            parts.append('vial: "1"')
+        buffer = _buffer_word((sample,) if sample else export.texts)
+        said = f"   # taken for buffer because of '{buffer}': is it? " if buffer else f"   # {ASKS}"
+        if not buffer:
+            parts.append(VIAL)
         if export.dilution.value is None:
             parts.append("dilution: null")
             pieces = dilutions_in(export.samples) or dilutions_in(export.texts)
-            said = "   # dilution is not in the file: give it"
+            said += "dilution is not in the file: give it"
             said += f"; names contain {', '.join(map(_plain, pieces))}" if pieces else ""
-        lines.append(f"  - {{{', '.join(parts)}}}{said}")
-    return ("blanks" if blank else "particles"), lines
+        line = f"  - {{{', '.join(parts)}}}{said}"
+        found.append(("blanks" if buffer else "particles", line))
+    return found
+
+
+def _buffer_word(texts: Iterable[str]) -> str:
+    """The word that makes a run one of buffer, unless any name of it tells of a sample."""
+    names = [text.replace("_", " ") for text in texts]
+    if any(_SAMPLE.search(text) for text in names):
+        return ""
+    found = [match.group(1) for text in names if (match := _BLANK.search(text))]
+    return found[0] if found else ""
 
 
 def _table(reading: Reading, name: str) -> tuple[str, list[str]]:
@@ -136,15 +187,28 @@ def _table(reading: Reading, name: str) -> tuple[str, list[str]]:
     if reading.features is not None:
         units = {str(u) for u in reading.features["unit"].unique()}
         place = "cargo" if units & {"count", "Cq"} else "identity"
-        return place, [f"  - {{file: {quoted}}}   # {reading.kind}; samples: {samples}"]
+        if place == "identity" and not units <= set(AMOUNTS):
+            said = f"{reading.kind}: a list says nothing about a sample"
+            return place, [f"  # - {{file: {quoted}}}   # left out: {said}"]
+        which = ", sample: null" if len(reading.samples) > 1 else ""
+        asks = " (which? 'all' where each is)" if which else ""
+        return place, [
+            f"  - {{file: {quoted}{which}}}   # {reading.kind}; samples: {samples}{asks}"
+        ]
     if reading.wells is not None:
         units = {str(u) for u in reading.wells["unit"].unique()}
         if units & {"Cq", "copies/uL"}:
-            return "cargo", [f"  - {{file: {quoted}}}   # {reading.kind}; samples: {samples}"]
+            which = ", sample: null" if len(reading.samples) > 1 else ""
+            return "cargo", [
+                f"  - {{file: {quoted}{which}}}   # {reading.kind}; samples: {samples}"
+            ]
         line = f"  # - {{file: {quoted}, sample: , curve: linear}}   # {reading.kind}; samples: "
         return "protein", [f"{line}{samples}; a potency plate goes under 'potency'"]
     attributes = {m.attribute for m in reading.measurements}
     if "protein" in attributes:
+        mine = [m.sample for m in reading.measurements if m.attribute == "protein"]
+        if len(mine) == 1:
+            return "protein", [f"  - {{file: {quoted}, sample: {_quoted(mine[0])}}}"]
         return "protein", [f"  # - {{file: {quoted}, sample: }}   # samples: {samples}"]
     return "other", [f"  - {{file: {quoted}}}   # {reading.kind}"]
 
@@ -157,6 +221,7 @@ PLACES = {
     "markers": "flow cytometry: channel, marker and the file of the blank or isotype",
     "cargo": "qPCR, digital PCR, sequencing counts",
     "other": "read and shown, used for nothing: light scattering, particulates",
+    "potency": "against the reference: {file: plate.csv, sample: lot 7, assay: macrophage nitrite}",
     "documents": "what no reader takes: blots, micrographs, certificates",
 }
 
@@ -181,11 +246,6 @@ def _text(title: str, entries: dict[str, list[str]], unread: Iterable[tuple[str,
         used = any(line.lstrip().startswith("-") for line in found)
         lines += ["", f"{'' if used else '# '}{place}:{' ' * (14 - len(place))}# {what}"]
         lines += found
-    lines += [
-        "",
-        "# potency:              # this batch against its reference, on a plate or as computed",
-        "#   - {file: plate.csv, reference: reference, sample: lot 7, assay: macrophage nitrite}",
-    ]
     told = list(unread)
     if told:
         lines += ["", "# Not read:"]

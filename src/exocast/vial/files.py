@@ -29,6 +29,8 @@ MOST_UNPACKED_RATIO = 200
 MOST_UNPACKED_BYTES = 400_000_000
 LEAST_UNPACKED_BYTES = 4_000_000
 MOST_MEMBERS = 2_000
+# An archive that was made to be split, as some RDML files are, has a mark before its first part.
+ZIP_STARTS = (b"PK\x03\x04", b"PK\x07\x08PK\x03\x04", b"PK00PK\x03\x04")
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class InstrumentFile:
     @cached_property
     def members(self) -> tuple[str, ...]:
         """Names inside a ZIP archive (a workbook, an RDML file); empty for any other file."""
-        if not self.data.startswith(b"PK\x03\x04"):
+        if not self.data.startswith(ZIP_STARTS):
             return ()
         try:
             with zipfile.ZipFile(io.BytesIO(self.data)) as archive:

@@ -11,7 +11,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from exocast.errors import InvalidInput
+from exocast.vial.batch import BATCH_FILE
 from exocast.vial.measure import Estimate, measure, measure_size
+from exocast.vial.readers.size_table import SizeTableMap, load_mapping
 from exocast.vial.records import (
     NO_DILUTION,
     Dilution,
@@ -144,6 +146,7 @@ def inspect(
     sample: str | None = None,
     reader: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    mapping: SizeTableMap | str | Path | None = None,
 ) -> dict[str, Any]:
     """What files say: ``{"result": {"files": [...], "refused": [...]}, "warnings": [...]}``.
 
@@ -161,6 +164,8 @@ def inspect(
     NotFound
         When one is not there.
     """
+    if isinstance(mapping, str | Path):
+        mapping = load_mapping(mapping)
     if not paths:
         raise InvalidInput("name at least one file or folder.", where="FILE")
     files: list[InspectedFile] = []
@@ -169,7 +174,7 @@ def inspect(
     listed = list(_listed([Path(p) for p in paths]))
     for done, (path, named) in enumerate(listed):
         try:
-            file, said = inspected(read_file(path, reader), dilution, sample)
+            file, said = inspected(read_file(path, reader, mapping), dilution, sample)
         except InvalidInput as e:
             if len(listed) == 1:
                 raise
@@ -195,7 +200,11 @@ def _listed(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
         if not path.is_dir():
             yield path, True
             continue
-        inside = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
+        inside = sorted(
+            p
+            for p in path.iterdir()
+            if p.is_file() and not p.name.startswith(".") and p.name != BATCH_FILE
+        )
         if not inside:
             raise InvalidInput(
                 "this folder holds no files; name the one with the exports.", where=str(path)
@@ -258,7 +267,7 @@ def _particles(
     try:
         found = measure(export, dilution, sample)
     except InvalidInput as e:
-        if e.code not in ("MIXED_SAMPLES", "DILUTION_UNKNOWN", "EMPTY_RUN"):
+        if e.code not in ("MIXED_SAMPLES", "DILUTION_UNKNOWN", "EMPTY_RUN", "NO_CONCENTRATION"):
             raise
         if dilution is not None and e.code == "DILUTION_UNKNOWN":
             raise
@@ -266,7 +275,7 @@ def _particles(
             warnings.append(
                 VialWarning(code=e.code, message=e.message, where=e.where or export.file)
             )
-        if e.code != "DILUTION_UNKNOWN":
+        if e.code in ("MIXED_SAMPLES", "EMPTY_RUN"):
             return export.dilution, None, None, sample
         size, more = measure_size(export, sample)
         warnings += more

@@ -8,18 +8,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 from exocast.errors import InstrumentFileError, UnknownName, nearest
-from exocast.evidence.chance import spread_on_scale
 from exocast.evidence.rows import Row, package_table
 from exocast.vial.names import dilutions_in
+from exocast.vial.nested import mixture, pool, spread_of
 from exocast.vial.records import Capture, Dilution, ParticleExport, Reading, VialWarning
-from exocast.vial.size import SizeFit, fit_sizes
+from exocast.vial.size import SizeFit, fit_sizes, fit_sizes_of_captures
 
 Array = NDArray[np.float64]
 SPREAD_POINTS = 81
-REACH = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,23 +84,30 @@ def measure(
     Raises
     ------
     InstrumentFileError
-        ``MIXED_SAMPLES``, ``DILUTION_UNKNOWN`` or ``EMPTY_RUN``.
+        ``MIXED_SAMPLES``, ``NO_CONCENTRATION``, ``DILUTION_UNKNOWN`` or ``EMPTY_RUN``.
     UnknownName
         When there is no such sample.
     """
     chosen = captures_of(export, sample)
+    if all(c.excluded or math.isnan(c.concentration_per_ml) for c in chosen) and not all(
+        c.excluded for c in chosen
+    ):
+        raise InstrumentFileError(
+            f"none of {len(chosen)} captures states a concentration, though particles were sized. "
+            "Give the file of the same run that holds concentrations.",
+            code="NO_CONCENTRATION",
+            where=export.file,
+        )
     known, warnings = known_dilution(export, dilution)
-    valid = [c for c in chosen if not c.excluded]
+    valid = usable(chosen)
     if not valid:
         raise InstrumentFileError(
             f"none of {len(chosen)} captures holds particles "
-            f"({'; '.join(f'{c.name}: {c.reason}' for c in chosen)}). Measure again.",
+            f"({'; '.join(f'{c.name}: {_why_not(c)}' for c in chosen)}). Measure again.",
             code="EMPTY_RUN",
             where=export.file,
         )
-    assert known.value is not None
-    factor = known.value if known.state == "not_applied" else 1.0
-    inside = known.value if known.state == "applied" else 1.0
+    factor, inside = factors(known)
     level = math.exp(sum(math.log(c.concentration_per_ml / inside) for c in valid) / len(valid))
     estimate = _concentration(valid, len(chosen), level)
     size, size_warnings = measure_size(export, sample)
@@ -121,10 +126,30 @@ def measure(
         size=size,
         warnings=(
             *warnings,
-            *_count_warnings(export, valid, level),
+            *count_warnings(export, chosen, valid, level),
             *size_warnings,
         ),
     )
+
+
+def factors(known: Dilution) -> tuple[float, float]:
+    """What a known dilution turns the file's concentrations by.
+
+    Returns
+    -------
+    The factor to the undiluted sample and the divisor to the level in the instrument: one of the
+    two is 1, since the file states one of the two concentrations.
+    """
+    assert known.value is not None
+    return (1.0, known.value) if known.state == "applied" else (known.value, 1.0)
+
+
+def _why_not(capture: Capture) -> str:
+    if capture.excluded:
+        return capture.reason
+    if math.isnan(capture.concentration_per_ml):
+        return "states no concentration"
+    return f"states {capture.concentration_per_ml:g}/mL"
 
 
 def particles_of(reading: Reading) -> ParticleExport:
@@ -243,24 +268,32 @@ def measure_size(
 ) -> tuple[SizeFit | None, list[VialWarning]]:
     """Sizes of one sample; they do not depend on its dilution.
 
-    Each capture weighs by its valid tracks.
+    Each capture weighs by its valid tracks. Where the file does not say how many these are,
+    captures weigh equally and the standard errors come from the differences between captures;
+    with one such capture none are claimed (NaN).
     """
     rows = package_table("vial", "instrument")
-    chosen = captures_of(export, sample)
-    used = [i for i, c in enumerate(export.captures) if c in chosen and not c.excluded]
-    if export.bins is None or not used:
+    captures, weights = size_weights(export, sample)
+    if export.bins is None or not captures:
         return None, []
-    tracks = np.array([export.captures[i].tracks for i in used])
-    per_capture = export.bins.per_ml[:, used]
-    totals = per_capture.sum(axis=0)
-    weights = (per_capture[:, totals > 0] / totals[totals > 0]) @ tracks[totals > 0]
-    fit = fit_sizes(
-        export.bins.centres_nm, weights, float(tracks[totals > 0].sum()), rows["detection_floor"]
-    )
+    centres, floor = export.bins.centres_nm, detection_floor(export)
+    tracks = np.array([c.tracks for c in captures])
+    n = float(tracks.sum()) if counting_variance(captures)[1] else math.nan
+    if math.isnan(n):
+        fit = fit_sizes_of_captures(centres, weights, floor)
+    else:
+        fit = fit_sizes(centres, weights @ tracks, n, floor)
     if fit is None:
         message = "no size distribution can be fitted to the bins above the detection floor"
         return None, [VialWarning(code="SIZE_FIT", message=message, where=export.file)]
     warnings = []
+    if math.isnan(fit.n_effective):
+        message = "the file does not say how many particles stand behind the sizes; "
+        if math.isnan(fit.se_log_median):
+            message += "with one capture their error is not known and none is claimed"
+        else:
+            message += "their error is taken from the differences between captures"
+        warnings.append(VialWarning(code="COUNTING_UNKNOWN", message=message, where=export.file))
     if fit.n_effective < rows["least_tracks"].value:
         message = f"{fit.n_effective:g} valid tracks stand behind the sizes; fewer than "
         message += f"{rows['least_tracks'].value:g} give a thin distribution"
@@ -272,33 +305,82 @@ def measure_size(
     return fit, warnings
 
 
+def size_weights(export: ParticleExport, sample: str | None) -> tuple[list[Capture], Array]:
+    """Captures that hold sizes, and the share of each bin in each: ``(n_bins, n_captures)``."""
+    if export.bins is None:
+        return [], np.empty((0, 0))
+    chosen = captures_of(export, sample)
+    used = [i for i, c in enumerate(export.captures) if c in chosen and not c.excluded]
+    per_capture = export.bins.per_ml[:, used]
+    totals = per_capture.sum(axis=0)
+    some = np.isfinite(totals) & (totals > 0)
+    return (
+        [export.captures[i] for i, is_some in zip(used, some, strict=True) if is_some],
+        per_capture[:, some] / totals[some],
+    )
+
+
+def detection_floor(export: ParticleExport) -> Row:
+    """Row of the smallest diameter that is fitted; the file's own where it states one."""
+    row = package_table("vial", "instrument")["detection_floor"]
+    if export.floor_nm is None or not export.floor_nm > 0:
+        return row
+    return replace(
+        row, value=export.floor_nm, spread=(), spread_kind="fixed", note="as the file states it"
+    )
+
+
+def counting_variance(captures: Sequence[Capture]) -> tuple[Array, bool]:
+    """Variance of the logarithm of each count, one over its particles, and whether all are known.
+
+    Where a file does not say how many particles stand behind a concentration, nothing is added
+    for counting: the spread of :func:`spread_row` is then the widest and holds it.
+    """
+    tracks = np.array([c.tracks for c in captures], dtype=np.float64)
+    known = np.isfinite(tracks) & (tracks > 0)
+    return np.where(known, 1.0 / np.where(known, tracks, 1.0), 0.0), bool(known.all())
+
+
+def spread_row(captures: Sequence[Capture], level_per_ml: float) -> Row:
+    """Row of the spread between captures that goes with these: that of their level.
+
+    The row of the lowest level, the widest, where the number of particles is not known.
+    """
+    if counting_variance(captures)[1]:
+        return capture_spread(level_per_ml)
+    return package_table("vial", "population")["capture_spread_lowest"]
+
+
+def usable(captures: Sequence[Capture]) -> list[Capture]:
+    """Captures that a concentration can be taken from: not excluded, and above zero."""
+    return [
+        c
+        for c in captures
+        if not c.excluded and math.isfinite(c.concentration_per_ml) and c.concentration_per_ml > 0
+    ]
+
+
 def _concentration(valid: Sequence[Capture], n_total: int, level: float) -> Estimate:
-    """Geometric mean and interval, the spread between captures averaged over what it can be."""
+    """Geometric mean and interval, the spread between captures averaged over what it can be.
+
+    The innermost level of :func:`exocast.vial.nested.nested`: one preparation of one vial.
+    """
     logs = np.log([c.concentration_per_ml for c in valid])
-    counting = 1.0 / np.array([c.tracks for c in valid])
-    prior = capture_spread(level)
-    _, prior_sd = spread_on_scale(prior)
-    scores = np.linspace(-REACH, REACH, SPREAD_POINTS)
-    spreads = prior.value * np.exp(prior_sd * scores)
-    precision = 1.0 / (counting[None, :] + spreads[:, None] ** 2)
-    total = precision.sum(axis=1)
-    centres = (precision @ logs) / total
-    misfit = (precision * (logs[None, :] - centres[:, None]) ** 2).sum(axis=1)
-    log_weight = 0.5 * (np.log(precision).sum(axis=1) - np.log(total) - misfit - scores**2)
+    spread = spread_of(spread_row(valid, level), SPREAD_POINTS)
+    counting, _ = counting_variance(valid)
+    centre, variance, rest = pool(logs, counting + spread.values[:, None] ** 2)
+    log_weight = spread.log_weight + rest
+    found = mixture(log_weight, centre, variance)
     weight = np.exp(log_weight - log_weight.max())
-    weight /= weight.sum()
-    sds = total**-0.5
-    centre = float(weight @ centres)
-    variance = float(weight @ (sds**2 + (centres - centre) ** 2))
-    low, high = (_quantile(weight, centres, sds, q) for q in (0.025, 0.975))
+    low, high = found.interval(0.95)
     return Estimate(
-        value=math.exp(centre),
+        value=math.exp(found.mean),
         low=math.exp(low),
         high=math.exp(high),
-        log_sd=math.sqrt(variance),
+        log_sd=found.sd,
         n_valid=len(valid),
         n_total=n_total,
-        capture_spread=math.exp(float(weight @ np.log(spreads))),
+        capture_spread=math.exp(float(weight @ np.log(spread.values) / weight.sum())),
     )
 
 
@@ -311,31 +393,29 @@ def capture_spread(level_per_ml: float) -> Row:
     return rows["capture_spread_high"]
 
 
-def _quantile(weight: Array, centres: Array, sds: Array, share: float) -> float:
-    """Quantile of a mixture of normal laws, by halving the interval that holds it."""
-    reach = 12.0 * float(sds.max())
-    low, high = float(centres.min()) - reach, float(centres.max()) + reach
-    z = float(ndtri(share))
-    guess = float(weight @ centres) + z * float(weight @ sds)
-    for _ in range(80):
-        below = float(weight @ ndtr((guess - centres) / sds))
-        low, high = (guess, high) if below < share else (low, guess)
-        guess = (low + high) / 2
-    return guess
-
-
-def _count_warnings(
-    export: ParticleExport, valid: Sequence[Capture], level: float
+def count_warnings(
+    export: ParticleExport, chosen: Sequence[Capture], valid: Sequence[Capture], level: float
 ) -> list[VialWarning]:
+    """What a reader has to know of a concentration: captures left out, what stands in, level."""
     rows = package_table("vial", "instrument")
     warnings = []
+    lost = [c for c in chosen if not c.excluded and c not in valid]
+    if lost:
+        message = f"{len(lost)} of {len(chosen)} captures hold no concentration above zero and are "
+        message += f"left out ({'; '.join(f'{c.name}: {_why_not(c)}' for c in lost)})"
+        warnings.append(VialWarning(code="CAPTURE_FAILED", message=message, where=export.file))
+    if not counting_variance(valid)[1]:
+        message = "the file does not say how many particles stand behind every capture, so the "
+        message += "counting error is not known; the widest spread between captures stands in for "
+        message += "both (population.capture_spread_lowest)"
+        warnings.append(VialWarning(code="COUNTING_UNKNOWN", message=message, where=export.file))
     if len(valid) == 1:
         message = "one valid capture says nothing about the spread between captures; the spread "
-        message += f"of other files is used (population.{capture_spread(level).id})"
+        message += f"of other files is used (population.{spread_row(valid, level).id})"
         warnings.append(VialWarning(code="ONE_CAPTURE", message=message, where=export.file))
     low, high = rows["linear_low"].value, rows["linear_high"].value
     if not low <= level <= high:
-        message = f"the instrument counted {level:.3g}/mL, outside its linear range "
+        message = f"the instrument counted {level:.3g}/mL, outside the linear range of tracking "
         message += f"({low:.0e} to {high:.0e}/mL); dilute {'more' if level > high else 'less'}"
         warnings.append(VialWarning(code="OUT_OF_RANGE", message=message, where=export.file))
     return warnings

@@ -128,6 +128,8 @@ def _satisfied(item: str, evidence: Sequence[Shown]) -> tuple[tuple[str, ...], s
     if item in ("two_quantities", "ratio"):
         kinds = {k: _by(evidence, k) for k in ("particles", "protein", "lipid", "RNA")}
         present = {k: v for k, v in kinds.items() if v}
+        if item == "ratio" and "particles" not in present:
+            return (), "no ratio was computed"
         if len(present) > 1:
             return tuple(v[0] for v in present.values()), ", ".join(present)
         return (), f"only {next(iter(present))}" if present else "no quantity"

@@ -116,7 +116,8 @@ class Capture:
 class Bins:
     """Number-weighted sizes: ``centres_nm`` (n_bins,), ``per_ml`` (n_bins, n_captures).
 
-    Evenly spaced. Readers of single particles count them into bins of one width.
+    Evenly spaced. Readers of single particles count them into bins of one width. Where a capture
+    states no concentration (NaN), its column holds shares of its particles, which sum to one.
     """
 
     centres_nm: Array

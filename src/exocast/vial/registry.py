@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exocast.errors import ExocastError, InstrumentFileError, InvalidInput, UnknownName, nearest
 from exocast.vial.files import InstrumentFile, open_file
 from exocast.vial.records import Reading
+
+if TYPE_CHECKING:
+    from exocast.vial.readers.size_table import SizeTableMap
 
 GROUP = "exocast.readers"
 SHOWN = 60
@@ -127,7 +131,11 @@ def recognise(file: InstrumentFile, name: str | None = None) -> Reader:
     raise InstrumentFileError(_what_it_is(file, known), where=f"{file.path}, line 1")
 
 
-def read_file(path: str | Path, reader: str | None = None) -> Reading:
+def read_file(
+    path: str | Path,
+    reader: str | None = None,
+    mapping: SizeTableMap | str | Path | None = None,
+) -> Reading:
     """A file of an instrument as records with their provenance.
 
     Parameters
@@ -136,6 +144,8 @@ def read_file(path: str | Path, reader: str | None = None) -> Reading:
         The file, unchanged as the instrument's software wrote it.
     reader
         Name of a reader, to use it whatever the content looks like.
+    mapping
+        What the columns are, for a table of sizes that no reader knows; or a file that says so.
 
     Raises
     ------
@@ -143,11 +153,13 @@ def read_file(path: str | Path, reader: str | None = None) -> Reading:
         When there is no such file.
     InstrumentFileError
         When the file is something else, cut short, changed or too large; names file and line.
+    InvalidInput
+        When the mapping cannot be used, or a reader is named with it.
     UnknownName
         When there is no such reader.
     """
     file = open_file(Path(path))
-    chosen = recognise(file, reader)
+    chosen = recognise(file, reader) if mapping is None else _mapped(mapping, reader)
     if len(file.data) > chosen.most_bytes:
         raise InstrumentFileError(
             f"a file of {len(file.data) / 1e6:.1f} MB is refused: a {chosen.kind} has less than "
@@ -166,6 +178,24 @@ def read_file(path: str | Path, reader: str | None = None) -> Reading:
             code="READER_FAILED",
             where=str(path),
         ) from e
+
+
+def _mapped(mapping: SizeTableMap | str | Path, reader: str | None) -> Reader:
+    """What reads a table as a mapping says."""
+    from exocast.vial.readers import size_table
+
+    if reader is not None:
+        raise InvalidInput(
+            f"a mapping and the reader '{reader}' both say how to read the file; give one of them.",
+            where="--map",
+        )
+    said = size_table.load_mapping(mapping) if isinstance(mapping, str | Path) else mapping
+    return Reader(
+        name=size_table.NAME,
+        kind=size_table.KIND,
+        sniff=lambda file: False,
+        read=lambda file: size_table.read_mapped(file, said),
+    )
 
 
 def _what_it_is(file: InstrumentFile, known: Sequence[Reader]) -> str:

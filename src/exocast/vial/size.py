@@ -7,7 +7,7 @@ it was cut there. What the law would put below is shown as an extrapolated share
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,7 @@ NARROWEST, WIDEST = 0.01, 1.5
 SMALLEST_NM, LARGEST_NM = 5.0, 2000.0
 TINY = 1e-300
 STEP = 1e-4
+MANY = 1e8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,9 @@ class SizeFit:
     floor_nm
         Diameter from which bins entered the fit.
     n_effective
-        Valid tracks of the captures used. Bins are smoothed and are no counts.
+        Valid tracks of the captures used; NaN where the file does not say how many, and then the
+        standard errors come from the differences between captures, or are NaN with one capture.
+        Bins are smoothed and are no counts.
     extrapolated_share
         Share of the law below the floor: not detected, not dosed.
     fit_distance
@@ -151,6 +154,43 @@ def fit_sizes(centres_nm: Array, weights: Array, n_effective: float, floor: Row)
         d50_nm=d50,
         d90_nm=d90,
         share_small=float(weights[inside].sum()) / detected,
+    )
+
+
+def fit_sizes_of_captures(centres_nm: Array, shares: Array, floor: Row) -> SizeFit | None:
+    """Sizes where nobody knows how many particles stand behind the captures.
+
+    The law is fitted to the captures' mean, each weighing equally. Standard errors are those of a
+    mean over captures, each fitted by itself, with the choice of the floor included; NaN with one
+    capture, or where a capture by itself gives no fit.
+
+    Parameters
+    ----------
+    centres_nm
+        Middles of evenly spaced bins, shape ``(n_bins,)``.
+    shares
+        Share of each bin in each capture, shape ``(n_bins, n_captures)``.
+    floor
+        Row of the detection floor, with its range.
+    """
+    pooled = shares.mean(axis=1)
+    # The estimates of a likelihood do not depend on the number of particles, its errors do:
+    # with very many, what is left of the errors is the choice of the floor.
+    whole = fit_sizes(centres_nm, pooled, MANY, floor)
+    if whole is None:
+        return None
+    single = [fit_sizes(centres_nm, column, MANY, floor) for column in shares.T]
+    fits = [fit for fit in single if fit is not None]
+    nothing = replace(whole, n_effective=math.nan, se_log_median=math.nan, se_log_sd=math.nan)
+    if len(fits) < max(2, len(single)):
+        return nothing
+    n = math.sqrt(len(fits))
+    median = float(np.std([math.log(f.median_nm) for f in fits], ddof=1)) / n
+    spread = float(np.std([f.log_sd for f in fits], ddof=1)) / n
+    return replace(
+        nothing,
+        se_log_median=math.hypot(median, whole.se_log_median),
+        se_log_sd=math.hypot(spread, whole.se_log_sd),
     )
 
 

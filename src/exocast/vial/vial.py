@@ -34,6 +34,8 @@ CURVE_ROWS = (
     "assay.acts",
 )
 LARGEST_INJECTION_ML = 60.0
+# Profile likelihoods are a little uneven; a quarter of the width is no rounding.
+ASKEW = 0.25
 
 
 class _Block(BaseModel):
@@ -84,6 +86,16 @@ class PotencyAssay(_Block):
     def _ordered(self) -> PotencyAssay:
         if not self.low <= self.relative <= self.high:
             raise ValueError("'relative' has to lie between 'low' and 'high'")
+        width = math.log(self.high / self.low)
+        if width == 0:
+            raise ValueError("'low' and 'high' are one number, and no assay is exact")
+        off = math.log(self.relative**2 / (self.low * self.high)) / 2
+        if abs(off) > ASKEW * width:
+            raise ValueError(
+                f"the interval of a potency is even on the logarithmic scale, about "
+                f"{math.sqrt(self.low * self.high):.3g} for {self.low:g} to {self.high:g}, and "
+                f"'relative' is {self.relative:g}; check the three numbers"
+            )
         return self
 
 
@@ -167,6 +179,11 @@ class VialDescription(_Block):
     """The block ``vial`` of a scenario."""
 
     file: str | None = Field(default=None, description="the instrument's export of this vial")
+    batch: str | None = Field(
+        default=None,
+        description="batch.yaml of the lot that this vial is of, in place of 'file'; what the "
+        "batch says is not said again here",
+    )
     product: str = Field(default="msc_ev", description="name of a product file")
     volume: str | None = Field(default=None, description="in each vial", examples=["1 mL"])
     dilution: float | None = Field(
@@ -194,6 +211,18 @@ class VialDescription(_Block):
     @classmethod
     def _volume(cls, text: str | None) -> str | None:
         return None if text is None else at_least(text, "mL", positive=True)
+
+    @model_validator(mode="after")
+    def _batch_alone(self) -> VialDescription:
+        if self.batch is not None:
+            said = sorted(self.model_fields_set - {"batch", "storage", "syringe"})
+            if said:
+                raise ValueError(
+                    f"the batch file says what is in the vial, and {', '.join(said)} would say it "
+                    "a second time; keep 'batch', with 'storage' after the batch's own log and "
+                    "'syringe'"
+                )
+        return self
 
     @model_validator(mode="after")
     def _one_potency(self) -> VialDescription:
@@ -303,6 +332,14 @@ def load_vial(
     InvalidInput
         ``NOT_VESICLES`` when the particles are beads or not identified.
     """
+    if description.batch is not None:
+        return _load_from_batch(
+            description,
+            base,
+            given={"dilution": dilution, "volume": volume, "sample": sample},
+            assume_vesicles=assume_vesicles,
+            product_folders=product_folders,
+        )
     product = load_product(description.product, product_folders)
     if product.contents == "cells":
         raise InvalidInput(
@@ -354,6 +391,69 @@ def load_vial(
         warnings=tuple(warnings),
         filled=filled,
         curve=() if description.curve is None else _curve_rows(base / description.curve),
+    )
+
+
+def _load_from_batch(
+    description: VialDescription,
+    base: Path,
+    *,
+    given: Mapping[str, object],
+    assume_vesicles: bool,
+    product_folders: Sequence[Path],
+) -> Vial:
+    """A vial of a measured batch: its rows are the lot's, and the vials' spread beside it."""
+    from exocast.vial.measured import batch_measurement, batch_rows, measure_batch
+
+    assert description.batch is not None
+    for name, value in given.items():
+        if value is not None:
+            raise InvalidInput(
+                f"the batch file says what was measured and how; change it there, not with "
+                f"--{name}.",
+                where=f"--{name}",
+            )
+    made = measure_batch(base / description.batch)
+    own = made.description
+    whole = own.model_copy(
+        update={
+            "batch": description.batch,
+            "storage": (*own.storage, *description.storage),
+            "syringe": description.syringe,
+        }
+    )
+    plain = load_vial(
+        whole.model_copy(update={"batch": None, "curve": None}),
+        base,
+        product_folders=product_folders,
+    )
+    measurement = batch_measurement(made)
+    rows = {r.id: r for r in plain.rows} | {r.id: r for r in batch_rows(made)}
+    filled = list(plain.filled)
+    if measurement is not None and measurement.size is not None:
+        population = package_table("vial", "population")
+        rows |= {r.id: r for r in _size_rows(measurement, population)}
+        filled = [name for name in filled if not name.startswith("size_")]
+    if whole.curve is not None:
+        rows["potency_relative"] = _own_potency(whole.curve)
+        filled = [name for name in filled if name != "potency_relative"]
+    contents: str = whole.contents or "unknown"
+    label = ""
+    if measurement is not None:
+        texts = tuple(t for run in made.runs if not run.blank for t in run.export.texts)
+        contents, _ = _contents(whole, texts, str(made.path))
+        label = _label(contents, assume_vesicles, str(made.path))
+    return replace(
+        plain,
+        description=whole,
+        measurement=measurement,
+        contents=contents,
+        label=label,
+        floor_nm=measurement.size.floor_nm if measurement and measurement.size else plain.floor_nm,
+        rows=tuple(rows.values()),
+        warnings=(*made.warnings, *plain.warnings),
+        filled=tuple(filled),
+        curve=() if whole.curve is None else _curve_rows(made.path.parent / whole.curve),
     )
 
 
@@ -411,7 +511,7 @@ def _rows(
     if measurement is not None:
         rows += _concentration_rows(measurement, population)
         if measurement.size is not None:
-            rows += _size_rows(measurement, population["size_accuracy"])
+            rows += _size_rows(measurement, population)
     if measurement is None or measurement.size is None:
         fill("size_median")
         fill("size_log_sd")
@@ -479,22 +579,33 @@ def _concentration_rows(
     return measured, vials
 
 
-def _size_rows(measurement: VialMeasurement, accuracy: Row) -> tuple[Row, Row]:
+def _size_rows(measurement: VialMeasurement, population: Mapping[str, Row]) -> tuple[Row, Row]:
     size = measurement.size
     assert size is not None
+    tracks = f"{size.n_effective:.0f} valid tracks"
+    if math.isnan(size.n_effective):
+        tracks = "bins of a file that does not count its particles"
+    errors = [size.se_log_median, size.se_log_sd / size.log_sd]
+    if math.isnan(errors[0]) or math.isnan(errors[1]):
+        # One capture of unknown counts claims no error: as far off as samples differ.
+        errors = [
+            math.log(row.spread[1] / row.spread[0]) / math.sqrt(12)
+            for row in (population["size_median"], population["size_log_sd"])
+        ]
+        tracks += "; its error is not known, the spread of other samples stands in"
     median = Row(
         id="size_median",
         meaning="median diameter of the particles' log-normal law",
         value=size.median_nm,
         unit="nm",
-        spread=(math.hypot(size.se_log_median, accuracy.value),),
+        spread=(math.hypot(errors[0], population["size_accuracy"].value),),
         spread_kind="log_sd",
         varies="uncertain",
         system="this vial",
         source="measured",
         place=f"{Path(measurement.file).name}, sha256 {measurement.sha256[:12]}",
         grade="B",
-        note=f"fitted above {size.floor_nm:g} nm to {size.n_effective:.0f} valid tracks; with the "
+        note=f"fitted above {size.floor_nm:g} nm to {tracks}; with the "
         "instrument's accuracy (population.size_accuracy)",
         table="vial",
     )
@@ -504,8 +615,8 @@ def _size_rows(measurement: VialMeasurement, accuracy: Row) -> tuple[Row, Row]:
         meaning="spread of the logarithm of the diameter",
         value=size.log_sd,
         unit="1",
-        spread=(size.se_log_sd / size.log_sd,),
-        note=f"fitted above {size.floor_nm:g} nm to {size.n_effective:.0f} valid tracks",
+        spread=(errors[1],),
+        note=f"fitted above {size.floor_nm:g} nm to {tracks}",
     )
     return median, width
 

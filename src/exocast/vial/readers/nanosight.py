@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from exocast.errors import InstrumentFileError
 from exocast.evidence.rows import package_table
-from exocast.vial.cells import Line, lines_of, number
+from exocast.vial.cells import Line, lines_of, number, plain_numbers
 from exocast.vial.files import InstrumentFile
 from exocast.vial.names import sample_of
 from exocast.vial.records import (
@@ -192,7 +192,9 @@ def _hint(file: InstrumentFile) -> str:
         return (
             f"this looks like a NanoSight table that was reshaped (its first column is "
             f"'{first}', {width} columns): the dilution, tracks and "
-            f"verdicts of the captures are gone, so no dose can rest on it. {wanted}"
+            f"verdicts of the captures are gone, so no dose can rest on it by itself. {wanted} "
+            "Or say with --map FILE what its columns are: a size table, weighted by number, with "
+            "its unit and dilution."
         )
     if "[results]" in file.head.lower() and "[conditions]" in file.head.lower():
         return (
@@ -256,7 +258,7 @@ def _concentrations(
 def _check_columns(sheet: _Sheet, heading: Line, line: Line, n: int) -> int | None:
     """Column of the average; it stands right behind the captures, so a lost cell is noticed."""
     average = next((i for i, cell in enumerate(heading.cells) if cell.lower() == "average"), None)
-    if (average is not None and average != n + 1) or _short_of(line, heading, n):
+    if (average is not None and average != n + 1) or not line.cell(_last_column(heading, n)):
         raise InstrumentFileError(
             f"there are {n} captures, and the columns of this line do not fit them"
             + (f" ('Average' is column {average + 1})" if average is not None else "")
@@ -267,13 +269,13 @@ def _check_columns(sheet: _Sheet, heading: Line, line: Line, n: int) -> int | No
     return average
 
 
-def _short_of(line: Line, heading: Line, n: int) -> bool:
-    """Whether a line ends before its heading does: the error stands last, so it is there.
+def _last_column(heading: Line, n: int) -> int:
+    """Column in which a whole line ends: that of the standard error, which stands last.
 
     One capture has no standard error.
     """
     last = max((i for i, cell in enumerate(heading.cells) if cell), default=0)
-    return not line.cell(max(last, n) if n > 1 else n)
+    return max(last, n) if n > 1 else n
 
 
 def _captures(
@@ -426,19 +428,22 @@ def _bins(sheet: _Sheet, table: Sequence[Line], n: int) -> Bins:
             where=sheet.where(head.number),
         )
     centres, counts = [], []
+    last = _last_column(head, n)
     for line in table[heading + 1 :]:
         if not line.cell(0) or line.cell(0)[0] not in "0123456789-.":
             break
-        values = [sheet.number(line, i) for i in range(n + 1)]
-        if any(math.isnan(value) for value in values) or _short_of(line, head, n):
+        values = plain_numbers(line.cells[: n + 1]) or []
+        if len(values) != n + 1:
+            values = [sheet.number(line, i) for i in range(n + 1)]
+        if any(map(math.isnan, values)) or not line.cell(last):
             raise InstrumentFileError(
                 "this line of the bins has an empty cell or ends before its heading does; the file "
                 "was cut or changed. Export it again.",
                 code="TRUNCATED",
                 where=sheet.where(line.number),
             )
-        for value in values:
-            _refuse_negative(sheet, line, value)
+        if min(values) < 0:
+            _refuse_negative(sheet, line, min(values))
         centres.append(values[0])
         counts.append(values[1:])
     return _checked_bins(sheet, head, np.array(centres), np.array(counts))
