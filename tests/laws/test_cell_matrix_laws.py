@@ -185,3 +185,62 @@ def test_vesicles_keep_cells_from_arrest_and_bring_none_back() -> None:
         senescence_k_death=0.0,
     )[:, 0]
     assert alone == pytest.approx(0.058, rel=1e-9)
+
+
+HOLD = {**ACTS, "myofibroblast_pushes": 0.0}
+PUSH = {**ACTS, "myofibroblast_pushes": 1.0}
+TGFB = {"myofibroblast_tgfb_given": 5e3}
+LADDER = (0.0, 1e7, 1e9, 1e11, PLENTY)
+
+
+def actin(particles: float = 0.0, **rows: float) -> np.ndarray:
+    return run("well_fibroblast", ("actin_percent",), particles, **rows)[:, 0]
+
+
+def test_fibroblasts_that_nothing_drives_stay_as_they_are() -> None:
+    start = np.full(len(TIMES), 10.0)
+    assert actin() == pytest.approx(start, rel=1e-9)
+    # Vesicles that hold back have nothing to hold back, nor has miRNA.
+    assert actin(PLENTY, **HOLD, cargo_rna_copies=1e6) == pytest.approx(start, rel=1e-9)
+
+
+@pytest.mark.parametrize("rows", [{}, HOLD, PUSH])
+def test_fibroblasts_and_myofibroblasts_are_all_cells(rows: dict[str, float]) -> None:
+    kinds = ("myofibroblast_fibroblast", "myofibroblast_myofibroblast")
+    found = run("well_fibroblast", kinds, 1e10, **rows, **TGFB)
+    assert found.sum(axis=1) == pytest.approx(1.0, abs=1e-9)
+    assert found.min() > 0.0
+
+
+def test_tgfb_turns_fibroblasts_and_no_vesicles_are_none() -> None:
+    plain = actin(**TGFB)
+    assert plain[0] == pytest.approx(10.0)
+    assert np.all(plain[1:] > plain[0])
+    eager = actin(**TGFB, **HOLD, myofibroblast_held_share=1.0, matrix_action_most_repressed=1.0)
+    assert np.array_equal(plain, eager)
+    doses = [actin(myofibroblast_tgfb_given=dose)[-1] for dose in (0.0, 100.0, 1e3, 1e4, 1e5)]
+    assert np.all(np.diff(doses) > 0)
+
+
+def test_vesicles_hold_back_or_push_ever_more_and_within_bounds() -> None:
+    held = [actin(dose, **TGFB, **HOLD, cargo_rna_copies=0.0)[-1] for dose in LADDER]
+    pushed = [actin(dose, **PUSH, cargo_rna_copies=0.0)[-1] for dose in LADDER]
+    assert np.all(np.diff(held) < 0)
+    assert np.all(np.diff(pushed) > 0)
+    most = actin(**TGFB, myofibroblast_k_turn_most=0.5 * (1 - 0.3))[-1]
+    assert held[-1] >= most
+    full = actin(**TGFB, myofibroblast_tgfb_loss=0.0, myofibroblast_tgfb_half=1e-6)[-1]
+    assert pushed[-1] <= full
+
+
+def test_mirna_leaves_the_culture_without_receptors_at_least() -> None:
+    loaded = [
+        actin(PLENTY, **TGFB, acting_acts=0.0, cargo_rna_copies=copies)[-1]
+        for copies in (0.0, 1.0, 100.0, 1e6)
+    ]
+    assert np.all(np.diff(loaded) < 0)
+    knock_out = actin(**TGFB, myofibroblast_k_turn_most=0.0)[-1]
+    assert knock_out == pytest.approx(10.0, rel=1e-9)
+    assert loaded[-1] >= knock_out
+    # Repression takes 45 % at most; the first hours pass before miRNA is loaded.
+    assert loaded[-1] >= actin(**TGFB, myofibroblast_k_turn_most=0.5 * 0.55)[-1]

@@ -9,21 +9,38 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 import exocast
+from exocast import engine
 from exocast.errors import ExocastError, InvalidInput, NotFound, UnknownName
+from exocast.evidence.rows import package_table
 from exocast.study.assay import (
     CLASSES,
+    SIZES,
     Assay,
     Assayed,
+    Cells,
     assay,
+    lay_out,
     load,
     names,
     prepare,
     run_wells,
     typical_batch,
 )
-from exocast.study.potency import Learnt, forecast_rows, learn, read_curve, write_rows
+from exocast.study.potency import (
+    Learnt,
+    effective,
+    forecast_rows,
+    learn,
+    read_curve,
+    write_rows,
+)
+from exocast.vial.vial import CURVE_ROWS
+
+Array = NDArray[np.float64]
 
 QUICK = "tube_formation"  # the assay whose model is the quickest
 DOSES = (0, 100, 1000, 1e4, 1e5)
@@ -134,6 +151,65 @@ def test_a_curve_that_leaves_it_open_weighs_less_in_a_forecast() -> None:
     assert effect.with_curve(chain, ()) == chain
 
 
+def on_cells(per_cell: float, cells: float, medium: float) -> tuple[Array, Array]:
+    """Most vesicles on a cell of a well, and at half effect in a knee if that dose has it.
+
+    Both in the same worlds, ``(worlds,)``; ``medium`` in mL.
+    """
+    chosen = load("macrophage_lps").model_copy(
+        update={"cells": Cells(amount=f"{cells:g} cell", text=""), "medium": f"{medium} mL"}
+    )
+    plate = prepare(chosen, typical_batch(), worlds=8)
+    wells = lay_out(
+        plate, per_cell=np.full(8, per_cell), worlds=np.arange(8), numbers={}, stimuli=[]
+    )
+    well = engine.compile(wells.sbml, varied=wells.varied, observe=("surface_per_cell",)).run(
+        np.linspace(0.0, 2.0, 25), varied=wells.numbers, doses=wells.doses
+    )
+    knee = engine.assemble("knee")
+    numbers = {
+        i: plate.drawn[key] for i, key in knee.origins.items() if key.startswith("uptake.")
+    } | {
+        "knee_signal_ec50_per_cell": np.full(8, per_cell),
+        "knee_assay_cells_per_ml": np.full(8, cells / medium),
+        **{
+            f"knee_assay_{name}_share": np.full(8, share)
+            for name, share in zip(SIZES, plate.shares, strict=True)
+        },
+    }
+    tissue = engine.compile(knee.sbml, varied=tuple(numbers), observe=("knee_half_surface",)).run(
+        np.array([0.0]), varied=np.column_stack(list(numbers.values()))
+    )
+    return well.values[:, :, 0].max(axis=1), tissue.values[:, 0, 0]
+
+
+@pytest.mark.parametrize(("cells", "medium"), [(2e4, 0.2), (1e5, 0.2), (2e4, 0.1)])
+def test_half_effect_is_one_number_on_a_cell_in_a_well_and_in_a_knee(
+    cells: float, medium: float
+) -> None:
+    well, knee = on_cells(300.0, cells, medium)
+    assert well.min() < 0.5 * well.max()  # worlds take up by other amounts
+    # What is digested before a well has settled makes its most a little less: below a tenth.
+    assert (well < knee).all()
+    assert (well > 0.9 * knee).all()
+
+
+def test_half_effect_at_large_is_the_same_row_in_wells_and_forecasts() -> None:
+    from exocast.patient import effect
+
+    chain = {row.key: row for row in effect.rows()}
+    knee = engine.assemble("knee")
+    numbers = {
+        "knee_signal_ec50_per_cell": chain[effect.EC50].value,
+        "knee_assay_cells_per_ml": chain[effect.CELLS_PER_ML].value,
+    }
+    found = engine.compile(knee.sbml, varied=tuple(numbers), observe=("knee_half_surface",)).run(
+        np.array([0.0]), varied=np.array([list(numbers.values())])
+    )
+    in_wells = package_table("cell", "acting")["half_surface"].value
+    assert found.values[0, 0, 0] == pytest.approx(in_wells, rel=0.05)
+
+
 def test_a_potency_table_that_is_none_is_refused(tmp_path: Path) -> None:
     from exocast.vial import VialDescription, load_vial
 
@@ -144,7 +220,9 @@ def test_a_potency_table_that_is_none_is_refused(tmp_path: Path) -> None:
     head = "id,meaning,value,unit,spread,spread_kind,varies,system,source,place,grade,note\n"
     rows = {
         "assay.ec50_per_cell": "half,300,1,0.4,log_sd,uncertain,cells,measured,here,B,",
+        "assay.cells_per_ml": "density,1e5,item/mL,,fixed,constant,cells,measured,here,B,its own",
         "assay.max_ln_fall": "fall,0.6,1,0.1,log_sd,uncertain,cells,measured,here,B,",
+        "assay.correlation": "together,0.5,1,,fixed,constant,cells,measured,here,B,its own",
         "assay.acts": "acts,0.9,1,,fixed,constant,cells,measured,here,B,its own",
     }
     whole = head + "".join(f"{name},{rest}\n" for name, rest in rows.items())
@@ -153,6 +231,8 @@ def test_a_potency_table_that_is_none_is_refused(tmp_path: Path) -> None:
         vial(head + "".join(f"{name},{rest}\n" for name, rest in list(rows.items())[:2]))
     with pytest.raises(InvalidInput, match="chance of 0 to 1"):
         vial(whole.replace("acts,0.9", "acts,1.9"))
+    with pytest.raises(InvalidInput, match="between -1 and 1"):
+        vial(whole.replace("together,0.5", "together,-1"))
 
 
 def test_the_unit_of_the_response_does_not_matter(tmp_path: Path) -> None:
@@ -219,7 +299,7 @@ def test_laplace_and_the_sampler_agree_where_the_data_speak(learnt: Learnt) -> N
 
 
 def test_the_page_says_what_the_sampler_is_and_when_a_fit_did_not_settle(learnt: Learnt) -> None:
-    from exocast.report.assay import UNSETTLED, tell
+    from exocast.report.assay import TOO_FEW, UNSETTLED, tell
 
     def words(given: Learnt) -> str:
         section = next(s for s in tell(made(), given).sections if s.key == "learnt")
@@ -239,6 +319,44 @@ def test_the_page_says_what_the_sampler_is_and_when_a_fit_did_not_settle(learnt:
     )
     assert "is no proof" in words(settled) and UNSETTLED not in words(settled)
     assert UNSETTLED in words(rough)
+    assert TOO_FEW not in words(learnt)
+    assert f"worth {learnt.effective:.0f} independent" in words(learnt)
+    assert TOO_FEW in words(replace(learnt, effective=40.0))
+
+
+def test_samples_are_worth_what_they_are() -> None:
+    rng = np.random.default_rng(1)
+    fresh = rng.standard_normal((200, 50, 3))
+    assert effective(fresh) == pytest.approx(200 * 50, rel=0.5)
+    # Walkers that stay where they started are one sample each; one number that sticks is enough.
+    stuck = fresh.copy()
+    stuck[:, :, 1] = rng.standard_normal(50)
+    assert effective(stuck) == pytest.approx(50, rel=0.05)
+    # An autoregression of known length: (1 + r) / (1 - r) steps to one.
+    r, slow = 0.9, np.empty((500, 400, 1))
+    slow[0] = rng.standard_normal((400, 1))
+    for step in range(1, len(slow)):
+        slow[step] = r * slow[step - 1] + np.sqrt(1 - r**2) * rng.standard_normal((400, 1))
+    # Of 400 walkers the scatter of their means is known to 7 %.
+    assert effective(slow) == pytest.approx(500 * 400 * (1 - r) / (1 + r), rel=0.21)
+
+
+def test_a_curve_may_be_explained_by_mirna_which_has_no_slope_at_the_centre(
+    tmp_path: Path,
+) -> None:
+    name = "t_cell_suppression"
+    known = {each: load(each) for each in names()}
+    curve = curve_file(tmp_path, ec50=6e4, span=-0.6)
+    found = learn(read_curve(curve, known, name), known)
+    others = [s for s in found.structures if s.switches["acting.acts"] == 0.0]
+    best = max(others, key=lambda s: s.weight)
+    assert best.fit.start > 0  # the centre's own descent finds nothing
+    assert best.fit.misfit < 2 * len(found.measured[0].doses) < best.fit.misfit_before
+    # It takes numbers so unlikely that hardly anything is left of it.
+    moved = dict(zip(found.names, best.fit.mode, strict=True))
+    assert moved["cargo.rna_copies"] > 2
+    assert best.fit.mode @ best.fit.mode > 10
+    assert best.weight < 0.01
 
 
 def test_an_assay_without_a_chain_to_people_carries_nothing(learnt: Learnt) -> None:
@@ -246,21 +364,59 @@ def test_an_assay_without_a_chain_to_people_carries_nothing(learnt: Learnt) -> N
         forecast_rows(learnt)
 
 
+def as_if_informing(learnt: Learnt) -> Learnt:
+    """The quick assay, read as a fall that a forecast rests on."""
+    chosen = learnt.assays[QUICK].model_copy(update={"informs": "inflammation"})
+    return replace(
+        learnt,
+        assays={**learnt.assays, QUICK: chosen},
+        span={k: -v for k, v in learnt.span.items()},
+    )
+
+
+def test_draws_of_a_forecast_have_the_joint_spread_of_the_fit(tmp_path: Path) -> None:
+    from exocast.evidence.grades import grades
+    from exocast.patient import effect
+    from exocast.patient.forecast import prepare as prepare_forecast
+    from exocast.patient.scenario import load_scenario
+
+    known = {name: load(name) for name in names()}
+    # Half effect high on the plate: the higher it is, the further the curve may yet go.
+    curve = curve_file(tmp_path, ec50=3e4, span=0.25, sd=0.06)
+    learnt = learn(read_curve(curve, known, QUICK), known)
+    rows = {row.id: row for row in forecast_rows(as_if_informing(learnt))}
+    path = write_rows(tuple(rows.values()), tmp_path / "potency.csv")
+    base = Path(__file__).parents[2] / "examples" / "knee"
+    worlds = 4000
+    changes = (f"worlds={worlds}", "patients=1", f'vial.curve="{path}"')
+    scenario = load_scenario(base / "scenario.yaml", changes)
+    values = prepare_forecast(scenario, base=base).values
+    fitted = np.log(np.stack([learnt.ec50[QUICK], learnt.span[QUICK]]))
+    drawn = np.log(np.stack([values[effect.EC50][:, 0], values[effect.MAX_LN_FALL][:, 0]]))
+    r = rows["assay.correlation"].value
+    assert r > 0.2  # so that a forecast that forgets it fails
+    assert np.corrcoef(drawn)[0, 1] == pytest.approx(r, abs=3 / np.sqrt(worlds))
+    assert spearmanr(*drawn).statistic == pytest.approx(spearmanr(*fitted).statistic, abs=0.05)
+    # The grade widens each by the same factor, as every row's, and so not how they go together.
+    sd = np.subtract(*np.quantile(fitted, [0.75, 0.25], axis=1)) / 1.349
+    assert drawn.std(axis=1) == pytest.approx(grades()["B"].widening * sd, rel=0.05)
+    assert np.median(drawn, axis=1) == pytest.approx(np.median(fitted, axis=1), abs=0.05)
+
+
 def test_what_is_carried_is_a_table_of_rows(learnt: Learnt, tmp_path: Path) -> None:
     from exocast.evidence.rows import rows_of
 
-    informs = {
-        **learnt.assays,
-        QUICK: learnt.assays[QUICK].model_copy(update={"informs": "inflammation"}),
-    }
-    falls = replace(learnt, assays=informs, span={k: -v for k, v in learnt.span.items()})
+    falls = as_if_informing(learnt)
     rows = forecast_rows(falls)
     found = rows_of(write_rows(rows, tmp_path / "potency.csv"))
-    assert [r.id for r in found] == ["assay.ec50_per_cell", "assay.max_ln_fall", "assay.acts"]
-    assert 0.99 < found[2].value <= 1
+    by = {r.id: r for r in found}
+    assert tuple(by) == CURVE_ROWS
+    assert 0.99 < by["assay.acts"].value <= 1
+    assert by["assay.cells_per_ml"].value == pytest.approx(15_000 / 0.1)  # of the assay's own well
     assert found[0].value == pytest.approx(rows[0].value, rel=1e-4)
-    assert found[1].grade == "B" and found[1].spread_kind == "log_sd"
-    rises = replace(learnt, assays=informs)
+    assert by["assay.max_ln_fall"].grade == "B"
+    assert by["assay.max_ln_fall"].spread_kind == "log_sd"
+    rises = replace(falls, span=learnt.span)
     with pytest.raises(InvalidInput, match="shows no fall"):
         forecast_rows(rises)
 

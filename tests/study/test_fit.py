@@ -156,6 +156,23 @@ def test_a_curved_model_reaches_its_mode() -> None:
     assert found.profiles[0].rise.min() >= -1e-6
 
 
+def test_a_start_where_there_is_a_slope_finds_what_the_centre_does_not_feel() -> None:
+    def threshold(scores: np.ndarray) -> np.ndarray:
+        copies = np.exp(4 * (scores[:, :1] - 3))
+        return np.asarray(copies**2 / (1 + copies**2))
+
+    observed, sd = np.array([0.5]), np.array([0.01])
+    part = Part(own=(0,), predict=threshold)
+    alone = fit(["a"], [part], observed, sd)
+    assert alone.mode[0] == pytest.approx(0.0, abs=1e-3) and alone.misfit > 1000
+    found = fit(["a"], [part], observed, sd, starts=[np.array([-2.0]), np.array([2.7])])
+    assert found.start == 2
+    assert found.mode[0] == pytest.approx(3.0, abs=0.05) and found.misfit < 1
+    # A start that leads no lower than the centre leaves the centre's own end.
+    linear_part = Part(own=(0,), predict=lambda scores: scores)
+    assert fit(["a"], [linear_part], observed, sd, starts=[np.array([2.0])]).start == 0
+
+
 def test_profiles_with_the_modes_jacobian_fit_the_others_again() -> None:
     def product(scores: np.ndarray) -> np.ndarray:
         return np.exp(scores[:, :1] + scores[:, 1:]) - 1

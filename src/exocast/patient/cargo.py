@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exocast.cell import stoichiometry
-from exocast.patient import effect
 
 Array = NDArray[np.float64]
 
@@ -30,6 +29,8 @@ class Peaks:
         Vesicles that opened in a recipient cell.
     surface
         Vesicles on and in endosomes of a recipient cell.
+    half_surface
+        The same at half effect in the assay.
     soluble
         Co-isolated protein in the fluid, in pg/mL.
     """
@@ -37,6 +38,7 @@ class Peaks:
     rna: Array
     opened: Array
     surface: Array
+    half_surface: Array
     soluble: Array
 
 
@@ -95,7 +97,7 @@ def _channels(
             "surface ligands",
             "item/cell",
             peaks.surface,
-            values[effect.EC50] * values["signal.assay_uptake"],
+            peaks.half_surface,
             (
                 "vesicles on and in endosomes of a recipient cell at their highest, against the "
                 "number at half effect in the assay"

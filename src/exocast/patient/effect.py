@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from exocast.errors import TableError
 from exocast.evidence.chance import draw
+from exocast.evidence.correlations import package_correlations
 from exocast.evidence.grades import grades
 from exocast.evidence.rows import Row, package_table, under_prior
 from exocast.patient.population import per_logit
@@ -30,8 +31,10 @@ GAIN = "effect.pain_gain"
 PAIN_SD = "effect.pain_sd"
 PAIN_MEAN = "effect.pain_mean"
 EC50 = "effect.assay.ec50_per_cell"
+CELLS_PER_ML = "effect.assay.cells_per_ml"
 MAX_LN_FALL = "effect.assay.max_ln_fall"
 ACTS = "effect.assay.acts"
+CORRELATION = "effect.assay.correlation"
 PRIOR_WORLDS = 20_000
 PRIOR_SEED = 0
 
@@ -110,6 +113,17 @@ def with_curve(found: Iterable[Row], curve: Iterable[Row]) -> tuple[Row, ...]:
         acts = rows[ACTS].value
         rows[WEIGHT] = replace(rows[WEIGHT], value=rows[WEIGHT].value * acts)
     return tuple(rows.values())
+
+
+def correlations(found: Iterable[Row]) -> Mapping[tuple[str, str], float]:
+    """Correlations that a forecast draws with: the package's, and those of a batch's own curve.
+
+    A curve of few doses above its half effect lets half effect and largest fall rise together, so
+    draws of one without the other would be curves that its wells exclude.
+    """
+    known = package_correlations()
+    own = next((row.value for row in found if row.key == CORRELATION), None)
+    return known if own is None else {**known, (EC50, MAX_LN_FALL): own}
 
 
 def translation(values: Mapping[str, Array]) -> Array:

@@ -30,17 +30,17 @@ from exocast.evidence.chance import (
     draw_at,
     value_of,
 )
-from exocast.evidence.correlations import package_correlations
 from exocast.evidence.rows import Row, package_table, under_prior
 from exocast.evidence.trials import Trial, related_trials, trials_of
 from exocast.patient import cargo, comparators, effect, outcomes, population
 from exocast.patient.directory import versions, write_part, write_rows, write_runs, write_text
-from exocast.patient.given import at_needle, dose_table, needle_record, vial_record
+from exocast.patient.given import CLASSES, at_needle, dose_table, needle_record, vial_record
 from exocast.patient.scenario import Scenario, contradiction
 from exocast.patient.thresholds import thresholds
 from exocast.vial import (
     Needle,
     Vial,
+    class_fractions,
     load_vial,
     storage,
 )
@@ -160,7 +160,7 @@ def prepare(
         seed=scenario.seed,
         worlds=scenario.worlds,
         patients=scenario.patients,
-        correlations=package_correlations(),
+        correlations=effect.correlations(rows),
     )
     patients = people(scenario, scenario.patients)
     values |= synovitis(values, patients)
@@ -420,7 +420,7 @@ def export_run(
                 f"there is no {name} {asked}; this scenario has 0 to {most - 1}.", where=name
             )
     plan = prepare(scenario, base=base)
-    numbers = varied_numbers(plan.model, plan.rows, plan.values, plan.model.joints)
+    numbers = varied_numbers(plan.model, plan.rows, plan.values, plan.model.joints, vial=plan.vial)
     doses = _doses(plan, np.array([world]))
     doses = doses[doses["run"] == patient].assign(run=0)
     values = {name: float(value[world, patient]) for name, value in numbers.items()}
@@ -434,19 +434,33 @@ def _blocks(worlds: int, patients: int, most: int) -> Iterator[NDArray[np.int64]
 
 
 def varied_numbers(
-    model: engine.AssembledModel, rows: tuple[Row, ...], values: Mapping[str, Array], joints: Any
+    model: engine.AssembledModel,
+    rows: tuple[Row, ...],
+    values: Mapping[str, Array],
+    joints: Any,
+    *,
+    vial: Vial | None = None,
 ) -> dict[str, Array]:
     """What each run sets in the model: SBML id to values of the shape of ``values``.
 
-    Every number of the model whose row is drawn, and the slots of potency and translation.
+    Every number of the model whose row is drawn, and the slots of potency and translation. With a
+    vial its size classes too, which the well of the assay was given as the tissue is.
     """
     drawn = {row.key for row in rows if row.varies in (*WORLD_LEVELS, *PATIENT_LEVELS)}
     drawn |= {row.key.removesuffix(".between") for row in rows if row.key.endswith(".between")}
     numbers = {i: values[key] for i, key in model.origins.items() if key in drawn}
+    shares: dict[str, Array] = {}
+    if vial is not None:
+        sizes = values["vial.size_median"], values["vial.size_log_sd"]
+        found = class_fractions(*sizes, vial.floor_nm)
+        shares = {name: found[..., i] for i, name in enumerate(CLASSES)}
     for joint in joints:
         numbers[f"{joint}_response_translation"] = effect.translation(values)
         numbers[f"{joint}_response_max_ln_fall"] = values[effect.MAX_LN_FALL]
         numbers[f"{joint}_signal_ec50_per_cell"] = values[effect.EC50]
+        numbers[f"{joint}_assay_cells_per_ml"] = values[effect.CELLS_PER_ML]
+        for name, share in shares.items():
+            numbers[f"{joint}_assay_{name}_share"] = share
         if "vial.potency_relative" in values:
             numbers[f"{joint}_signal_potency"] = values["vial.potency_relative"]
     return numbers
@@ -464,7 +478,7 @@ def _integrate(
 
     patients = plan.scenario.patients
     values = {key: value[worlds] for key, value in plan.values.items()}
-    numbers = varied_numbers(plan.model, plan.rows, values, plan.model.joints)
+    numbers = varied_numbers(plan.model, plan.rows, values, plan.model.joints, vial=plan.vial)
     names = tuple(plan.model.observables)
     compiled = engine.compile(plan.model.sbml, varied=tuple(numbers), observe=names)
     runs = compiled.run(
@@ -593,7 +607,7 @@ def _write_draws(out: Path, plan: Plan) -> None:
         seed=scenario.seed,
         world=worlds,
         patient=np.zeros_like(worlds),
-        correlations=package_correlations(),
+        correlations=effect.correlations(plan.rows),
     )
     table = pd.DataFrame({"world": worlds.astype(np.int32), **centres})
     table["effect.translation"] = effect.translation(plan.values)[:, 0]
@@ -605,7 +619,7 @@ def _write_draws(out: Path, plan: Plan) -> None:
     scores = correlated_scores(
         scenario.seed,
         [r.key for r in plan.rows if r.varies in PATIENT_LEVELS],
-        package_correlations(),
+        effect.correlations(plan.rows),
         scenario.patients,
     )
     for row in plan.rows:
@@ -624,6 +638,7 @@ def _reached(out: Path, plan: Plan) -> dict[str, Any]:
         .execute(
             "select world, patient, max(rna_copies_per_cell) as rna, "
             "max(opened_per_cell) as opened, max(surface_per_cell) as surface, "
+            "max(half_surface) as half_surface, "
             "max(soluble_pg_per_ml) as soluble from read_parquet(?) where arm = ? "
             "group by world, patient order by world, patient",
             [files, "vial"],
@@ -635,6 +650,7 @@ def _reached(out: Path, plan: Plan) -> dict[str, Any]:
             rna=peak["rna"].to_numpy(),
             opened=peak["opened"].to_numpy(),
             surface=peak["surface"].to_numpy(),
+            half_surface=peak["half_surface"].to_numpy(),
             soluble=peak["soluble"].to_numpy(),
         ),
         {key: value.ravel() for key, value in plan.values.items()},

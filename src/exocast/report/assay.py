@@ -34,7 +34,7 @@ from exocast.report.numbers import large, percent
 from exocast.report.story import Section, Story, Table
 from exocast.study.assay import CLASSES, Assayed, Response
 from exocast.study.curves import MOST_RUNS, Design, fewest_runs
-from exocast.study.potency import DAY, LIGHT, STEPS, WALKERS, Learnt, forecast_rows
+from exocast.study.potency import DAY, FEWEST, LIGHT, WALKERS, Learnt, forecast_rows
 from exocast.units import magnitude
 
 Array = NDArray[np.float64]
@@ -46,6 +46,10 @@ CARGO = {
 }
 CARGO_COLOURS = {"mirna": ORANGE, "ligands": BLUE, "soluble": GREEN}
 LINES = 30
+TOO_FEW = (
+    "That is too few for the ends of a band: read bands of the sampler as rough, and the "
+    "approximation beside them."
+)
 UNSETTLED = "A fit did not settle: the weights of structures are rough here."
 DECIDES = 5
 ROWS_OF_PLATE, COLUMNS_OF_PLATE = 8, 12
@@ -548,12 +552,16 @@ def _learnt_section(learnt: Learnt) -> Section:
     words = [
         (
             f"{sum(len(m.doses) for m in learnt.measured)} doses, "
-            f"{sum(int(m.wells.sum()) for m in learnt.measured)} wells. The sampler took {STEPS} "
-            f"steps of {WALKERS} walkers or more from the approximation and accepted "
-            f"{percent(learnt.acceptance)}: it shows where the shape near by is another, and is no "
-            "proof that there is no other valley."
+            f"{sum(int(m.wells.sum()) for m in learnt.measured)} wells. Each structure was fitted "
+            "from the prior's centre, from the best of some draws of the prior and, where miRNA "
+            "can move the read-out, from where it would act. The sampler took "
+            f"{learnt.steps} steps of {WALKERS} walkers or more from the approximation, accepted "
+            f"{percent(learnt.acceptance)} and is worth {learnt.effective:.0f} independent "
+            "samples: it shows where the shape near by is another, and is no proof that there is "
+            "no other valley."
         ),
         *([UNSETTLED] if _unsettled(learnt) else []),
+        *([TOO_FEW] if learnt.effective < FEWEST else []),
         "A forecast takes potency.csv (--potency): "
         + ", ".join(
             f"{r.id} {large(r.value)}" + (f" (log SD {r.spread[0]:.2f})" if r.spread else "")

@@ -76,7 +76,9 @@ class Fit:
     jacobian
         Of the residuals at the mode, ``(data, numbers)``: a standard deviation a score.
     steps
-        Steps taken.
+        Steps taken from the start that led lowest.
+    start
+        Which start that was: 0 is the prior's centre, others as they were given.
     converged
         Whether the last step was small.
     profiles
@@ -93,6 +95,7 @@ class Fit:
     steps: int
     converged: bool
     profiles: tuple[Profile, ...] = ()
+    start: int = 0
 
     @property
     def sd(self) -> Array:
@@ -147,6 +150,7 @@ def fit(
     *,
     profiles: int = 0,
     enough: float = ENOUGH,
+    starts: Sequence[Array] = (),
 ) -> Fit:
     """Fit numbers to data under their priors.
 
@@ -162,6 +166,9 @@ def fit(
         How many profiles to make, the best informed numbers first.
     enough
         Relative gain in cost below which a step is the last one; not below the noise of the model.
+    starts
+        Scores to start from beside the prior's centre, each ``(numbers,)``; the lowest end stands.
+        Where the centre has no slope, no descent from it finds what lies beyond.
 
     Raises
     ------
@@ -185,7 +192,13 @@ def fit(
     if not np.isfinite(before).all():
         bad = int(np.flatnonzero(~np.isfinite(before))[0])
         raise InvalidInput(f"the model gives no finite prediction for datum {bad} of the fit.")
-    mode, steps, converged = _descend(model, start, enough=enough)
+    ends = [_descend(model, np.asarray(each), enough=enough) for each in (start, *starts)]
+    costs = [_costs(model.residuals(end[0][None]), end[0][None])[0] for end in ends]
+    lowest = int(np.argmin(costs))
+    # An end that is not lower than the centre's by more than the solver's error is the same.
+    if costs[0] - costs[lowest] <= math.sqrt(enough) * (1 + costs[lowest]):
+        lowest = 0
+    mode, steps, converged = ends[lowest]
     at_mode, jacobian = model.linear(mode)
     covariance: Array = np.asarray(np.linalg.inv(_curvature(jacobian)), dtype=np.float64)
     held = np.argsort(np.diag(covariance), kind="stable")[:profiles]
@@ -199,6 +212,7 @@ def fit(
         jacobian=jacobian,
         steps=steps,
         converged=converged,
+        start=lowest,
         profiles=_profiles(model, names, held, mode, at_mode, jacobian, covariance),
     )
 

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from exocast.documents import utf8_text
 from exocast.errors import InvalidInput, NotFound, nearest
@@ -29,6 +30,7 @@ from exocast.evidence.chance import spread_on_scale, value_of
 from exocast.evidence.rows import COLUMNS, Row, package_table
 from exocast.study.assay import (
     SLIGHT,
+    SWITCH,
     Assay,
     Batch,
     Plate,
@@ -39,6 +41,7 @@ from exocast.study.assay import (
 )
 from exocast.study.curves import Curve, fit_curve
 from exocast.study.fit import Fit, Part, fit, response
+from exocast.units import magnitude
 
 Array = NDArray[np.float64]
 DOSE, VALUE, ASSAY, READOUT = "vesicles_per_cell", "response", "assay", "readout"
@@ -48,9 +51,18 @@ HEARD = 0.3  # of the data's error, a score, in all: below it a number is left a
 MOST = 14  # numbers of a fit, the loudest; the others stay at their centre, which costs some doubt
 SAME = 0.1  # of a datum's error: structures that differ by less are told as one
 ENOUGH = 1e-3  # of the cost: the solver's error is felt below it
+SCOUTS = 32  # draws of the prior that look for another start under each structure
+MIRNA_MOST = 6  # numbers of miRNA that join a fit although they have no slope at the centre
+AMPLE = math.log(10.0)  # of copies over those needed, so that they act before the last hour
+REACHED = 0.2  # of the logarithm of copies over those needed: near enough for a start
 WALKERS, STEPS, KEPT = 48, 60, 0.5
+ROUND, MOST_ROUNDS = 30, 6  # more steps of a structure until its samples are enough
+EFFECTIVE = 200.0  # independent samples sought in all structures together
+FEWEST = 100.0  # below it the page says that ends of bands are rough
+NEAR, WIDE = 0.85, 1.2  # of a step about the approximation: what it keeps, and its variance
 LIGHT = 0.02  # weight of a structure below which it is not sampled
 DRAWS = 400
+CLOSEST = 0.999  # correlation of two numbers that are drawn apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +110,11 @@ class Learnt:
     sampled
         Which structure each sample is of, ``(samples,)``.
     acceptance
-        Of the sampler's steps; 0.2 to 0.5 is healthy.
+        Of the sampler's steps; 0.1 to 0.5 is healthy.
+    effective
+        Independent samples that the sampler's are worth.
+    steps
+        Of the sampler in all structures.
     predicted
         By assay, quantiles 0.05, 0.5, 0.95 of the logarithm over the control at the doses of the
         assay, before and after: ``(2, 3, doses)``.
@@ -119,6 +135,8 @@ class Learnt:
     samples: Array
     sampled: NDArray[np.int64]
     acceptance: float
+    effective: float
+    steps: int
     predicted: Mapping[str, Array]
     ec50: Mapping[str, Array]
     span: Mapping[str, Array]
@@ -288,14 +306,14 @@ def learn(
         )
         for m in measured
     ]
-    together = _fit_all(benches)
+    together = _fit_all(benches, seed)
     conflict = None
     if len(benches) > 1:
-        apart = sum(_log_evidence(_fit_all([each])) for each in benches)
+        apart = sum(_log_evidence(_fit_all([each], seed)) for each in benches)
         conflict = apart - _log_evidence(together)
     names, structures = together
-    samples, sampled, acceptance = _sample(benches, names, structures, seed, progress)
-    return _told(benches, assays, names, structures, samples, sampled, acceptance, conflict, seed)
+    walk = _sample(benches, names, structures, seed, progress)
+    return _told(benches, assays, names, structures, walk, conflict, seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -336,26 +354,60 @@ class _Bench:
         doses: Array | None = None,
     ) -> Array:
         """Logarithms of the response at the curve's doses, ``(k, doses)``, at scores ``(k, n)``."""
+        given = self.measured.doses if doses is None else doses
+        found, failed = self._run(names, scores, switches, given, {})
+        read = np.where(failed, np.nan, found[self.measured.readout]).reshape(len(scores), -1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.log(read))
+
+    def mirna(
+        self, names: Sequence[str], scores: Array, switches: Mapping[str, float]
+    ) -> tuple[Array, Array]:
+        """What miRNA is and does at the highest dose, ``(k,)`` each, as logarithms.
+
+        Copies loaded over those needed, and the read-out over that without miRNA.
+        """
+        chosen = self.plate.assay.mirna
+        assert chosen is not None
+        top = self.measured.doses[-1:]
+        found, _ = self._run(names, scores, switches, top, {})
+        without, _ = self._run(names, scores, switches, top, {f"{SWITCH}mirna": np.zeros(1)})
+        at = {name: i for i, name in enumerate(names)}
+        row = self.plate.rows[chosen.threshold]
+        own = scores[:, at[row.key]] if row.key in at else np.zeros(len(scores))
+        needed = np.full(len(scores), self._centre(row.key))
+        if row.key in at:
+            needed = value_of(row, own)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.log(found["mirna"] / needed)
+            read = self.measured.readout
+            return np.asarray(ratio), np.asarray(np.log(found[read] / without[read]))
+
+    def _run(
+        self,
+        names: Sequence[str],
+        scores: Array,
+        switches: Mapping[str, float],
+        given: Array,
+        numbers: Mapping[str, Array],
+    ) -> tuple[dict[str, Array], NDArray[np.bool_]]:
+        """What wells at some scores read, dose by dose, ``(k * doses,)``."""
         count = len(scores)
         rows = self.rows
         values = {
             name: value_of(rows[name], scores[:, i]) for i, name in enumerate(names) if name in rows
         }
-        given = self.measured.doses if doses is None else doses
         day = values.pop(f"{DAY}.{self.measured.assay}", np.ones(count))
         plate = self._set(values, switches, count)
         wells = (given[None, :] * day[:, None]).ravel()
-        found, failed = run_wells(
+        return run_wells(
             plate,
             per_cell=wells,
             worlds=np.repeat(np.arange(count), len(given)),
-            numbers={},
+            numbers={name: np.broadcast_to(v, wells.shape) for name, v in numbers.items()},
             rtol=RTOL,
             processes=None if count > 64 else 1,
         )
-        read = np.where(failed, np.nan, found[self.measured.readout]).reshape(count, -1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.log(read))
 
     def centred(self, logs: Array) -> Array:
         """Logarithms about their own weighted mean: a plate's factor and unit fall out.
@@ -420,16 +472,30 @@ def _structures(benches: Sequence[_Bench]) -> Iterator[tuple[dict[str, float], f
         )
 
 
-def _fit_all(benches: Sequence[_Bench]) -> tuple[tuple[str, ...], list[Structure]]:
-    """One fit a structure, over the numbers that the curves respond to in any of them."""
+def _fit_all(benches: Sequence[_Bench], seed: int) -> tuple[tuple[str, ...], list[Structure]]:
+    """One fit a structure, over the numbers that the curves respond to in any of them.
+
+    Each starts from the prior's centre, from the best of some draws of the prior, and from where
+    miRNA would act, which at the centre has no slope; the lowest end stands.
+    """
     observed = np.concatenate([b.centred(b.measured.logs) for b in benches])
     sd = np.concatenate([b.measured.sd for b in benches])
     chosen = _told_apart(benches, list(_structures(benches)), sd)
-    names = _heard(benches, [switches for switches, *_ in chosen], sd)
-    fits = [
-        fit(names, _parts(benches, names, switches), observed, sd, enough=ENOUGH)
+    by_mirna = _mirna_starts(benches, chosen[0][0])
+    waking = [
+        [s for b, s in zip(benches, by_mirna, strict=True) if s and _mirna_acts(b, s, switches)]
         for switches, *_ in chosen
     ]
+    # Where waking it moves no read-out, miRNA explains nothing, and its numbers only cost.
+    heard = [s for s in by_mirna if any(s is w for each in waking for w in each)]
+    names = _heard(benches, [switches for switches, *_ in chosen], sd, heard)
+    scouts = np.random.default_rng(seed).standard_normal((SCOUTS, len(names)))
+    fits = []
+    for (switches, *_), mine in zip(chosen, waking, strict=True):
+        parts = _parts(benches, names, switches)
+        starts = [np.array([start.get(name, 0.0) for name in names]) for start in mine]
+        starts.append(_best_of(parts, scouts, observed, sd))
+        fits.append(fit(names, parts, observed, sd, enough=ENOUGH, starts=starts))
     evidence = np.array([_evidence(each) for each in fits])
     weights = np.array([weight for _, weight, _ in chosen]) * np.exp(evidence - evidence.max())
     structures = [
@@ -439,6 +505,48 @@ def _fit_all(benches: Sequence[_Bench]) -> tuple[tuple[str, ...], list[Structure
         )
     ]
     return names, sorted(structures, key=lambda s: -s.weight)
+
+
+def _mirna_starts(
+    benches: Sequence[_Bench], switches: Mapping[str, float]
+) -> list[dict[str, float]]:
+    """The likeliest scores at which miRNA reaches what it needs at the highest dose; by bench.
+
+    Copies loaded are thousands of times too few at the centre, so that no read-out has a slope
+    there, but their logarithm has: it is fitted as if someone had seen the copies needed. Empty
+    where an assay has no such mechanism or a batch can bring no copies.
+    """
+    found = []
+    for bench in benches:
+        start: dict[str, float] = {}
+        if bench.plate.assay.mirna is not None:
+            names = [n for n in bench.rows if n.partition(".")[0] != DAY]
+
+            def short(scores: Array, bench: _Bench = bench, names: list[str] = names) -> Array:
+                return bench.mirna(names, scores, switches)[0][:, None]
+
+            every = Part(own=tuple(range(len(names))), predict=short)
+            if np.isfinite(short(np.zeros((1, len(names))))).all():
+                likeliest = fit(
+                    names, [every], np.full(1, AMPLE), np.full(1, REACHED), enough=ENOUGH
+                )
+                start = dict(zip(names, likeliest.mode.tolist(), strict=True))
+        found.append(start)
+    return found
+
+
+def _mirna_acts(bench: _Bench, start: Mapping[str, float], switches: Mapping[str, float]) -> bool:
+    """Whether miRNA moves the read-out at a start, under these structures, enough to be seen."""
+    names = tuple(start)
+    _, moved = bench.mirna(names, np.array([[start[n] for n in names]]), switches)
+    return bool(abs(moved[0]) > SLIGHT)
+
+
+def _best_of(parts: Sequence[Part], scouts: Array, observed: Array, sd: Array) -> Array:
+    """Of some scores, those that explain the data best and are likely themselves."""
+    said = np.concatenate([p.predict(scouts[:, list(p.own)]) for p in parts], axis=1)
+    cost = np.square((said - observed) / sd).sum(axis=1) + np.square(scouts).sum(axis=1)
+    return np.asarray(scouts[int(np.argmin(np.where(np.isfinite(cost), cost, np.inf)))])
 
 
 def _told_apart(
@@ -482,9 +590,15 @@ def _parts(
 
 
 def _heard(
-    benches: Sequence[_Bench], structures: Sequence[Mapping[str, float]], sd: Array
+    benches: Sequence[_Bench],
+    structures: Sequence[Mapping[str, float]],
+    sd: Array,
+    by_mirna: Sequence[Mapping[str, float]],
 ) -> tuple[str, ...]:
-    """Numbers that move a curve against its control, the loudest first, in any structure."""
+    """Numbers that move a curve against its control, the loudest first, in any structure.
+
+    Those of miRNA, which is still at the centre, join by how far they are moved to wake it.
+    """
     from exocast.study.fit import linear
 
     names = tuple(dict.fromkeys(name for bench in benches for name in bench.rows))
@@ -496,7 +610,11 @@ def _heard(
         loud = np.maximum(loud, response(jacobian))
     own = [i for i, name in enumerate(names) if name.partition(".")[0] == DAY]
     order = [i for i in np.argsort(-loud) if loud[i] > HEARD and i not in own][:MOST]
-    return tuple(names[i] for i in (*order, *own))
+    asked = np.array(
+        [max((abs(s.get(name, 0.0)) for s in by_mirna), default=0.0) for name in names]
+    )
+    quiet = [i for i in np.argsort(-asked) if asked[i] > HEARD and i not in order]
+    return tuple(names[i] for i in (*order, *quiet[:MIRNA_MOST], *own))
 
 
 def _evidence(fitted: Fit) -> float:
@@ -511,25 +629,42 @@ def _log_evidence(found: tuple[tuple[str, ...], Sequence[Structure]]) -> float:
     return top + math.log(float(np.exp(terms - top).sum()))
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Walk:
+    """What a sampler brought: scores, which structure each is of, and what they are worth."""
+
+    samples: Array
+    sampled: NDArray[np.int64]
+    acceptance: float
+    effective: float
+    steps: int
+
+
 def _sample(
     benches: Sequence[_Bench],
     names: Sequence[str],
     structures: Sequence[Structure],
     seed: int,
     progress: Callable[[int, int], None] | None,
-) -> tuple[Array, NDArray[np.int64], float]:
-    """The sampler in every structure of some weight, its samples drawn by that weight."""
+) -> _Walk:
+    """The sampler in every structure of some weight, its samples drawn by that weight.
+
+    A structure takes more steps until its samples are worth its part of what is sought, or until
+    the most steps are taken.
+    """
     import emcee
 
     rng = np.random.default_rng(seed)
     observed = np.concatenate([b.centred(b.measured.logs) for b in benches])
     sd = np.concatenate([b.measured.sd for b in benches])
     heavy = [i for i, s in enumerate(structures) if s.weight > LIGHT]
-    total, done = len(heavy) * STEPS, 0
-    kept, of, accepted = [], [], []
+    each_most = STEPS + MOST_ROUNDS * ROUND
+    total, done = len(heavy) * each_most, 0
+    kept, of, accepted, worth = [], [], [], []
     walkers = max(WALKERS, 2 * len(names) + 2)
     whole = sum(structures[i].weight for i in heavy)
-    for i in heavy:
+    taken = 0
+    for number, i in enumerate(heavy, start=1):
         structure = structures[i]
         parts = _parts(benches, names, structure.switches)
 
@@ -542,20 +677,88 @@ def _sample(
         start = rng.multivariate_normal(
             structure.fit.mode, structure.fit.covariance, size=walkers, method="cholesky"
         )
-        sampler = emcee.EnsembleSampler(walkers, len(names), log_posterior, vectorize=True)
+        about = emcee.moves.MHMove(_about(structure.fit))
+        sampler = emcee.EnsembleSampler(
+            walkers,
+            len(names),
+            log_posterior,
+            vectorize=True,
+            moves=[(about, 0.7), (emcee.moves.StretchMove(), 0.3)],
+        )
         state = emcee.State(
             start, random_state=np.random.RandomState(int(rng.integers(2**31))).get_state()
         )
-        for _ in sampler.sample(state, iterations=STEPS):
-            done += 1
-            if progress:
-                progress(done, total)
-        chain = sampler.get_chain(discard=int(STEPS * KEPT), flat=True)
+        sought = EFFECTIVE * structure.weight / whole
+        for wave in range(1 + MOST_ROUNDS):
+            for reached in sampler.sample(state, iterations=STEPS if wave == 0 else ROUND):
+                state = reached
+                done += 1
+                if progress:
+                    progress(done, total)
+            chain = sampler.get_chain(discard=int(sampler.iteration * KEPT))
+            if effective(chain) >= sought:
+                break
+        taken += sampler.iteration
+        if progress and done < number * each_most:
+            done = number * each_most
+            progress(done, total)
+        flat = chain.reshape(-1, len(names))
         share = max(1, round(2000 * structure.weight / whole))
-        kept.append(chain[rng.choice(len(chain), share, replace=share > len(chain))])
+        kept.append(flat[rng.choice(len(flat), share, replace=share > len(flat))])
         of.append(np.full(share, i))
         accepted.append(float(np.mean(sampler.acceptance_fraction)))
-    return np.concatenate(kept), np.concatenate(of), float(np.mean(accepted))
+        worth.append((structure.weight / whole) ** 2 / effective(chain))
+    return _Walk(
+        samples=np.concatenate(kept),
+        sampled=np.concatenate(of),
+        acceptance=float(np.mean(accepted)),
+        effective=1 / math.fsum(worth),
+        steps=taken,
+    )
+
+
+def _about(fitted: Fit) -> Callable[[Array, np.random.RandomState], tuple[Array, Array]]:
+    """Steps that would keep the Laplace approximation, somewhat widened, as it is.
+
+    Where the posterior is the approximation they are all taken and forget a place within a few
+    steps; the other moves are for where it is not.
+
+    References
+    ----------
+    Preconditioned Crank-Nicolson: Cotter and others (2013), doi:10.1214/13-STS421.
+    """
+    middle, covariance = fitted.mode, WIDE * fitted.covariance
+    root, inverse = np.linalg.cholesky(covariance), np.linalg.inv(covariance)
+
+    def density(scores: Array) -> Array:
+        off = scores - middle
+        return np.asarray(-0.5 * np.einsum("ij,jk,ik->i", off, inverse, off))
+
+    def propose(scores: Array, random: np.random.RandomState) -> tuple[Array, Array]:
+        fresh = random.standard_normal(scores.shape) @ root.T
+        offered = middle + NEAR * (scores - middle) + math.sqrt(1 - NEAR**2) * fresh
+        return offered, density(scores) - density(offered)
+
+    return propose
+
+
+def effective(chain: Array) -> float:
+    """Independent samples that walkers' steps are worth, for the number that mixes worst.
+
+    Walkers start independent of each other, so the scatter of their own means tells it: a walker
+    that goes nowhere is worth one. A walker's autocorrelation cannot be read off so few steps.
+
+    Parameters
+    ----------
+    chain
+        Scores after the first steps, ``(steps, walkers, numbers)``.
+    """
+    steps, walkers, numbers = chain.shape
+    spread = chain.reshape(-1, numbers).var(axis=0, ddof=1)
+    between = chain.mean(axis=0).var(axis=0, ddof=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        worth = walkers * spread / between
+    return float(np.clip(np.nan_to_num(worth, nan=1.0).min(), 1.0, steps * walkers))
 
 
 def _told(
@@ -563,12 +766,11 @@ def _told(
     assays: Mapping[str, Assay],
     names: Sequence[str],
     structures: Sequence[Structure],
-    samples: Array,
-    sampled: NDArray[np.int64],
-    acceptance: float,
+    walk: _Walk,
     conflict: float | None,
     seed: int,
 ) -> Learnt:
+    samples, sampled = walk.samples, walk.sampled
     rng = np.random.default_rng(seed)
     predicted, ec50, span = {}, {}, {}
     weights = np.array([s.prior for s in structures])
@@ -599,7 +801,9 @@ def _told(
         structures=tuple(structures),
         samples=samples,
         sampled=sampled,
-        acceptance=acceptance,
+        acceptance=walk.acceptance,
+        effective=walk.effective,
+        steps=walk.steps,
         predicted=predicted,
         ec50=ec50,
         span=span,
@@ -632,7 +836,10 @@ def _curves_at(
 
 
 def forecast_rows(learnt: Learnt) -> tuple[Row, ...]:
-    """Rows of the forecast's chain that an inflammatory assay sets: dose at half, largest fall.
+    """Rows of the forecast's chain that an inflammatory assay sets.
+
+    Dose at half effect, with the cells in a millilitre that it is of; largest fall, and how the two
+    go together; and the chance that the batch acts at all.
 
     Raises
     ------
@@ -666,7 +873,10 @@ def forecast_rows(learnt: Learnt) -> tuple[Row, ...]:
             "cell): how far the read-out would fall was not measured. Give more, or concentrate "
             "the batch."
         )
-    place = f"{chosen.file}, {chosen.readout} of {chosen.assay}, {len(learnt.samples)} samples"
+    place = (
+        f"{chosen.file}, {chosen.readout} of {chosen.assay}, samples worth "
+        f"{learnt.effective:.0f} independent ones"
+    )
     common = Row(
         id="assay.acts",
         meaning="chance that this batch acts in the assay at all",
@@ -700,7 +910,38 @@ def forecast_rows(learnt: Learnt) -> tuple[Row, ...]:
                 note="wells of one laboratory, where the batch acts",
             )
         )
-    return (*made, common)
+    chosen_assay = learnt.assays[chosen.assay]
+    density = replace(
+        common,
+        id="assay.cells_per_ml",
+        meaning="cells in a millilitre of medium of the assay that the half effect is of",
+        value=magnitude(chosen_assay.cells.amount, "cell") / magnitude(chosen_assay.medium, "mL"),
+        unit="item/mL",
+        note="how many of the vesicles offered lay on a cell follows from it (cell/assay_well)",
+    )
+    together = replace(
+        common,
+        id="assay.correlation",
+        meaning="correlation of the logarithms of half effect and largest fall",
+        value=_normal_correlation(ec50[acts], -span[acts]),
+        note="of the normal law that has the ranks of the samples; draws of a forecast keep it",
+    )
+    return (made[0], density, made[1], together, common)
+
+
+def _normal_correlation(a: Array, b: Array) -> float:
+    """Pearson's of the normal law with the rank correlation of some samples; 0 where one is still.
+
+    Ranks do not hear the few samples of a flat curve whose half effect is anywhere.
+
+    References
+    ----------
+    Pearson (1907), On further methods of determining correlation.
+    """
+    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
+    found = 2 * math.sin(math.pi / 6 * float(spearmanr(a, b).statistic))
+    return min(max(found, -CLOSEST), CLOSEST)
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> Path:

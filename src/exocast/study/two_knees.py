@@ -140,7 +140,7 @@ def _inflammation(
     """Synovial inflammation of both knees at the visit over its baseline, ``(people, 2)``."""
     import pandas as pd
 
-    numbers = varied_numbers(model, rows, values, model.joints)
+    numbers = varied_numbers(model, rows, values, model.joints, vial=vial)
     compiled = engine.compile(
         model.sbml,
         varied=tuple(numbers),

@@ -26,7 +26,13 @@ BEADS_LABEL = "Calibration beads, forecast as if they were vesicles"
 UNKNOWN_LABEL = "Unidentified particles, forecast as if they were vesicles"
 # Against slips of the unit: far above any vial and any injection into a joint.
 LARGEST_VIAL_ML = 1000.0
-CURVE_ROWS = ("assay.ec50_per_cell", "assay.max_ln_fall", "assay.acts")
+CURVE_ROWS = (
+    "assay.ec50_per_cell",
+    "assay.cells_per_ml",
+    "assay.max_ln_fall",
+    "assay.correlation",
+    "assay.acts",
+)
 LARGEST_INJECTION_ML = 60.0
 # Profile likelihoods are a little uneven; a quarter of the width is no rounding.
 ASKEW = 0.25
@@ -659,13 +665,17 @@ def _curve_rows(path: Path) -> tuple[Row, ...]:
     if sorted(found) != sorted(CURVE_ROWS):
         raise InvalidInput(
             f"a potency table holds {', '.join(CURVE_ROWS)}, and this one {', '.join(found)}; "
-            "'exocast assay NAME --measured FILE --out DIR' writes one.",
+            "'exocast assay NAME --measured FILE --out DIR' writes one. A table of an earlier "
+            "version has to be written anew from its curve.",
             where=str(path),
         )
-    acts = next(row.value for row in rows if row.id == "assay.acts")
-    if not 0 <= acts <= 1 or any(row.value <= 0 for row in rows if row.id != "assay.acts"):
+    values = {row.id: row.value for row in rows}
+    acts, r = values.pop("assay.acts"), values.pop("assay.correlation")
+    if not 0 <= acts <= 1 or not -1 < r < 1 or any(value <= 0 for value in values.values()):
         raise InvalidInput(
-            "assay.acts is a chance of 0 to 1, and the other two are above zero.", where=str(path)
+            "assay.acts is a chance of 0 to 1, assay.correlation lies between -1 and 1, and the "
+            "others are above zero.",
+            where=str(path),
         )
     return rows
 
