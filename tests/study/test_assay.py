@@ -324,6 +324,31 @@ def test_the_page_says_what_the_sampler_is_and_when_a_fit_did_not_settle(learnt:
     assert TOO_FEW in words(replace(learnt, effective=40.0))
 
 
+def test_page_and_record_say_when_starts_disagree_and_samples_are_few(learnt: Learnt) -> None:
+    from exocast.report.assay import record, tell
+    from exocast.report.envelopes import LearntRecord
+
+    def with_ends(*ends: float) -> Learnt:
+        fitted = [replace(s, fit=replace(s.fit, ends=ends)) for s in learnt.structures]
+        return replace(learnt, structures=tuple(fitted))
+
+    def words(given: Learnt) -> str:
+        section = next(s for s in tell(made(), given).sections if s.key == "learnt")
+        return " ".join(section.words)
+
+    def told(given: Learnt) -> LearntRecord:
+        return LearntRecord.model_validate(record(made(), given)["measured"])
+
+    split = with_ends(2 * np.log(40), 0.0, np.inf)
+    assert "as deep as each other" in words(with_ends(0.0, 0.2, 0.0))
+    assert "Starts disagree" in words(split) and "40 times less probable" in words(split)
+    assert "cannot be run" in words(with_ends(0.0, np.inf))
+    assert (told(split).structures[0].starts, told(split).structures[0].starts_apart) == (3, 2)
+    assert told(learnt).sampler.independent_samples == learnt.effective
+    assert not told(learnt).sampler.too_few
+    assert told(replace(learnt, effective=40.0)).sampler.too_few
+
+
 def test_samples_are_worth_what_they_are() -> None:
     rng = np.random.default_rng(1)
     fresh = rng.standard_normal((200, 50, 3))

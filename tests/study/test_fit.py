@@ -173,6 +173,39 @@ def test_a_start_where_there_is_a_slope_finds_what_the_centre_does_not_feel() ->
     assert fit(["a"], [linear_part], observed, sd, starts=[np.array([2.0])]).start == 0
 
 
+def test_ends_of_starts_are_told_and_the_deepest_stands() -> None:
+    def two_valleys(scores: np.ndarray) -> np.ndarray:
+        # Two roots: the slope at the centre leads to the one that the second datum speaks against.
+        x = scores[:, 0]
+        return np.stack([x**2 - 0.4 * x, 0.5 * x], axis=1)
+
+    observed, sd = np.array([4.0, 1.2]), np.array([0.3, 0.5])
+    parts = whole(two_valleys, 1)
+    alone = fit(("x",), parts, observed, sd)
+    best = fit(("x",), parts, observed, sd, starts=[np.array([1.0]), np.array([3.0])])
+
+    def cost(found: room.Fit) -> float:
+        return found.misfit + float(found.mode @ found.mode)
+
+    grid = np.linspace(-4, 4, 8001)[:, None]
+    costs = np.square((two_valleys(grid) - observed) / sd).sum(axis=1) + np.square(grid).sum(axis=1)
+    assert cost(best) == pytest.approx(costs.min(), abs=1e-3)
+    assert cost(alone) > cost(best) + 5
+    assert alone.ends == (0.0,) and alone.apart == 0
+    assert best.ends == pytest.approx((cost(alone) - cost(best), 0.0, 0.0), abs=1e-3)
+    assert best.apart == 1
+
+
+def test_a_start_where_the_model_fails_is_told_and_stops_nothing() -> None:
+    def fails(scores: np.ndarray) -> np.ndarray:
+        return np.where(scores[:, :1] > 3, np.nan, scores[:, :1])
+
+    part = Part(own=(0,), predict=fails)
+    found = fit(("x",), [part], np.array([0.5]), np.array([1.0]), starts=[np.array([4.0])])
+    assert found.mode == pytest.approx([0.25])
+    assert found.ends == (0.0, np.inf) and found.apart == 1
+
+
 def test_profiles_with_the_modes_jacobian_fit_the_others_again() -> None:
     def product(scores: np.ndarray) -> np.ndarray:
         return np.exp(scores[:, :1] + scores[:, 1:]) - 1

@@ -34,6 +34,7 @@ from exocast.report.numbers import large, percent
 from exocast.report.story import Section, Story, Table
 from exocast.study.assay import CLASSES, Assayed, Response
 from exocast.study.curves import MOST_RUNS, Design, fewest_runs
+from exocast.study.fit import APART
 from exocast.study.potency import DAY, FEWEST, LIGHT, WALKERS, Learnt, forecast_rows
 from exocast.units import magnitude
 
@@ -514,6 +515,27 @@ def _unsettled(learnt: Learnt) -> bool:
     return any(s.weight > LIGHT and not s.fit.converged for s in learnt.structures)
 
 
+def _starts_words(learnt: Learnt) -> str:
+    """Whether the starts of the fits that count ended at one depth."""
+    some = [s for s in learnt.structures if s.weight > LIGHT]
+    split = [s for s in some if s.fit.apart]
+    if not split:
+        return "All starts of a fit ended as deep as each other."
+    worst = max(split, key=lambda s: s.weight)
+    following = min(end for end in worst.fit.ends if end > APART)
+    # A cost is twice the logarithm of a density.
+    how = (
+        f"{large(math.exp(min(following / 2, 100.0)))} times less probable at its top"
+        if math.isfinite(following)
+        else "where the model cannot be run"
+    )
+    return (
+        f"Starts disagree in {len(split)} of {len(some)} structures that count: there are several "
+        "valleys, or a slope that a start did not come down. The deepest stands; in the likeliest "
+        f"of them the next is {how}, and what lies there is left out of weights and bands."
+    )
+
+
 def _learnt_section(learnt: Learnt) -> Section:
     heavy = learnt.structures[0]
     main = learnt.sampled == 0
@@ -560,6 +582,7 @@ def _learnt_section(learnt: Learnt) -> Section:
             "samples: it shows where the shape near by is another, and is no proof that there is "
             "no other valley."
         ),
+        _starts_words(learnt),
         *([UNSETTLED] if _unsettled(learnt) else []),
         *([TOO_FEW] if learnt.effective < FEWEST else []),
         "A forecast takes potency.csv (--potency): "
@@ -920,9 +943,20 @@ def _learnt_record(learnt: Learnt) -> dict[str, Any]:
         },
         "conflict_log": learnt.conflict,
         "structures": [
-            {"switches": dict(s.switches), "prior": s.prior, "weight": s.weight}
+            {
+                "switches": dict(s.switches),
+                "prior": s.prior,
+                "weight": s.weight,
+                "starts": len(s.fit.ends),
+                "starts_apart": s.fit.apart,
+            }
             for s in learnt.structures
         ],
+        "sampler": {
+            "steps": learnt.steps,
+            "independent_samples": learnt.effective,
+            "too_few": learnt.effective < FEWEST,
+        },
         "carried": [
             {
                 "id": r.id,

@@ -322,6 +322,8 @@ class StructureRecord(_Model):
     switches: dict[str, float]
     prior: float
     weight: float
+    starts: int = Field(description="of its fit")
+    starts_apart: int = Field(description="that ended less deep than the deepest")
 
 
 class CarriedRecord(_Model):
@@ -331,6 +333,14 @@ class CarriedRecord(_Model):
     value: float
     log_sd: float
     grade: str
+
+
+class SamplerRecord(_Model):
+    """How far the sampler walked, and what that is worth."""
+
+    steps: int = Field(description="in each structure")
+    independent_samples: float
+    too_few: bool = Field(description="for the ends of a band")
 
 
 class LearntRecord(_Model):
@@ -344,6 +354,7 @@ class LearntRecord(_Model):
         description="logarithm of how much better the curves are explained apart than together"
     )
     structures: list[StructureRecord]
+    sampler: SamplerRecord
     carried: list[CarriedRecord]
     not_carried: str
 

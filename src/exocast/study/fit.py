@@ -30,6 +30,7 @@ DAMPING = (1e-3, 1e8)
 PROFILE_SCORES = np.linspace(-2.4, 2.4, 7)
 PROFILE_STEPS = 4
 PROFILE_LENGTHS = (1.0, 0.3, 0.1)
+APART = 1.0  # of the cost: starts that end within it tell the same
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +84,9 @@ class Fit:
         Whether the last step was small.
     profiles
         Of the numbers that the data inform most.
+    ends
+        Cost at the end of each start over the lowest, the prior's centre first and the others as
+        they were given; infinite where the model failed.
     """
 
     names: tuple[str, ...]
@@ -96,6 +100,12 @@ class Fit:
     converged: bool
     profiles: tuple[Profile, ...] = ()
     start: int = 0
+    ends: tuple[float, ...] = (0.0,)
+
+    @property
+    def apart(self) -> int:
+        """How many starts ended at a cost that is told from the lowest."""
+        return sum(end > APART for end in self.ends)
 
     @property
     def sd(self) -> Array:
@@ -195,6 +205,7 @@ def fit(
     ends = [_descend(model, np.asarray(each), enough=enough) for each in (start, *starts)]
     costs = [_costs(model.residuals(end[0][None]), end[0][None])[0] for end in ends]
     lowest = int(np.argmin(costs))
+    rises = tuple(float(cost - costs[lowest]) for cost in costs)
     # An end that is not lower than the centre's by more than the solver's error is the same.
     if costs[0] - costs[lowest] <= math.sqrt(enough) * (1 + costs[lowest]):
         lowest = 0
@@ -213,6 +224,7 @@ def fit(
         steps=steps,
         converged=converged,
         start=lowest,
+        ends=rises,
         profiles=_profiles(model, names, held, mode, at_mode, jacobian, covariance),
     )
 
