@@ -292,6 +292,12 @@ def test_a_plate_gives_the_potency_that_a_forecast_takes(lot, tmp_path):
     vial = load_vial(VialDescription(batch=str(made.path)), tmp_path)
     row = next(r for r in vial.rows if r.id == "potency_relative")
     assert row.source == "measured" and "potency_relative" not in vial.filled
+    assert "POTENCY_UNIT" in {w.code for w in made.warnings}  # the plate was dosed in ug/mL
+    text = PLATE.read_text(encoding="utf-8").replace("ug/mL", "particle/mL")
+    (tmp_path / "plate.csv").write_text(text, encoding="utf-8")
+    again = measure_batch(made.path)
+    assert "POTENCY_UNIT" not in {w.code for w in again.warnings}
+    assert again.potency.value == pytest.approx(made.potency.value)
 
 
 def test_a_second_assay_is_shown_and_not_averaged_in(lot):

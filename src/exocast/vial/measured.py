@@ -956,8 +956,18 @@ def _potency_of(entry: PotencyFile, work: _Work) -> Quantity:
             code="OUT_OF_RANGE",
             where=str(path),
         )
+    if not _by_particles(result["dose_unit"]):
+        message = f"the potency is at equal doses in {result['dose_unit']}, and a forecast applies "
+        message += "it at equal numbers of particles: the same only where the reference has as "
+        message += "many particles in that unit as this batch. Dose the plate by particles"
+        work.warnings.append(VialWarning(code="POTENCY_UNIT", message=message, where=name))
     carried = result["scenario"]["vial"]["potency"]
     return _potent((carried["relative"], carried["low"], carried["high"]), name, entry.assay)
+
+
+def _by_particles(unit: str) -> bool:
+    """Whether a dose unit counts particles, whatever they are set against."""
+    return bool(re.match(r"\s*(particle|item|vesicle|ev)s?\b", unit, re.IGNORECASE))
 
 
 def _potent(found: tuple[float, float, float], by: str, assay: str) -> Quantity:
