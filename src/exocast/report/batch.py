@@ -826,7 +826,9 @@ def _count(made: MeasuredBatch, size: tuple[float, float]) -> Figure:
         svg=svg,
         alt="Concentration of every capture by vial and preparation, with the interval of the "
         "batch and of a vial; the table gives the numbers.",
-        caption="Each dot is a capture, each line a preparation (vial: file). Dark: what the batch "
+        caption="Each dot is a capture"
+        + (", less the buffer" if made.net else "")
+        + ", each line a preparation (vial: file). Dark: what the batch "
         "holds; light: what a vial that was not opened holds.",
     )
 

@@ -100,6 +100,8 @@ class MeasuredBatch:
         The batch file.
     files
         Every file, with its hash and what it was used for.
+    runs
+        Runs that the count rests on, less their buffer, then those of the buffer as they stand.
     estimate
         Particles per mL over vials and preparations; None when nothing was counted.
     net
@@ -244,7 +246,7 @@ def measure_batch(
         batch=batch,
         path=file,
         files=tuple(work.files),
-        runs=tuple(work.runs),
+        runs=(*given, *(r for r in work.runs if r.blank)),
         estimate=estimate,
         net=tuple(net.values()),
         count=count,
