@@ -62,6 +62,21 @@ def test_each_piece_of_evidence_counts_for_its_own_items(left_out, lost):
     assert {i for i in before if before[i] != after[i]} == lost
 
 
+@pytest.mark.parametrize(
+    ("pair", "computed"),
+    [
+        (("particles", "protein"), "satisfied"),
+        (("particles", "RNA"), "satisfied"),
+        (("particles", "lipid"), "missing"),  # a document states it, and nothing is divided
+        (("protein", "RNA"), "missing"),
+    ],
+)
+def test_two_quantities_are_a_ratio_only_where_one_was_computed(pair, computed):
+    found = status([Shown(what=what, by=f"{what}.csv") for what in pair])
+    assert found["two_quantities"] == "satisfied"
+    assert found["ratio"] == computed
+
+
 def test_one_protein_shown_twice_is_one_marker():
     twice = [
         *(s for s in FULL if s.name != "CD81"),

@@ -6,7 +6,6 @@ was, how it was stored, by how much a sample was diluted where the file does not
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -16,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from exocast.documents import no_such_file, parse, read_mapping
 from exocast.errors import InvalidInput
-from exocast.units import magnitude
 from exocast.vial.vial import PotencyAssay, StorageStep, VialDescription, at_least
 
 BATCH_FILE = "batch.yaml"
@@ -426,8 +424,3 @@ def run_of_positions(name: str, names: Collection[str]) -> str:
     """
     whole = re.sub(r"_\d{1,2}pos(?=\.[^.]+$)", "", name)
     return whole if whole != name and whole in names else ""
-
-
-def ml(text: str | None) -> float:
-    """A volume in mL; NaN where none is stated."""
-    return math.nan if text is None else magnitude(text, "mL")

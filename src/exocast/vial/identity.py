@@ -77,15 +77,6 @@ class IdentityReport:
             if m.category == category and m.status == FOUND and (m.counts or not counting)
         )
 
-    @property
-    def by_category(self) -> Mapping[str, Mapping[str, int]]:
-        """Number of proteins in each category by status."""
-        answer: dict[str, dict[str, int]] = {}
-        for m in self.markers:
-            row = answer.setdefault(m.category, {FOUND: 0, NOT_FOUND: 0, NOT_TESTED: 0})
-            row[m.status] += 1
-        return answer
-
 
 @functools.cache
 def panel_rows() -> tuple[dict[str, str], ...]:

@@ -6,6 +6,7 @@ What was measured becomes rows of this batch; what was not is filled from the po
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from exocast.vial.agreement import (
     dilution_linearity,
 )
 from exocast.vial.batch import (
+    BATCH_FILE,
     POSITIONS,
     BatchDescription,
     BlankFile,
@@ -145,7 +147,6 @@ class MeasuredBatch:
     reporting: tuple[Item, ...]
     warnings: tuple[VialWarning, ...]
     description: VialDescription
-    readings: tuple[tuple[str, Reading], ...]
 
     @functools.cached_property
     def sizes(self) -> SizeEstimate | None:
@@ -198,8 +199,6 @@ def measure_batch(
     InvalidInput
         For a field or file that cannot be used; each names what would work.
     """
-    from exocast.vial.batch import BATCH_FILE
-
     batch, base = load_batch(path)
     file = Path(path) / BATCH_FILE if Path(path).is_dir() else Path(path)
     work = _Work(base=base)
@@ -233,6 +232,7 @@ def measure_batch(
     if count is not None and protein is not None:
         ratio = purity(count, protein.value, protein.log_sd)
         work.warnings += ratio.warnings
+    linearity, comparison = _linearity(given, work), _comparison(batch, work)
     _check_names(given, work)
     if batch.contents == "vesicles" and (beads := says_beads(_texts(given))):
         work.warnings.append(
@@ -250,8 +250,8 @@ def measure_batch(
         estimate=estimate,
         net=tuple(net.values()),
         count=count,
-        linearity=_linearity(given, work),
-        comparison=_comparison(batch, work),
+        linearity=linearity,
+        comparison=comparison,
         size=size,
         pooled=pooled,
         protein=protein,
@@ -262,7 +262,6 @@ def measure_batch(
         reporting=reporting(work.shown, [(n.item, n.reason) for n in batch.not_applicable]),
         warnings=tuple(_once(work.warnings)),
         description=_as_vial(batch, protein, potency),
-        readings=tuple(work.readings),
     )
 
 
@@ -270,8 +269,6 @@ def batch_measurement(made: MeasuredBatch) -> VialMeasurement | None:
     """The count of a batch in the form that a single file's has."""
     if made.count is None or made.estimate is None:
         return None
-    import hashlib
-
     levels = [r.export for r in made.runs if not r.blank]
     digest = hashlib.sha256("".join(sorted(e.sha256 for e in levels)).encode()).hexdigest()
     return VialMeasurement(
@@ -817,8 +814,6 @@ def _protein_of_document(document: Document, name: str, work: _Work) -> None:
 
 
 def _sha256(path: Path) -> str:
-    import hashlib
-
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -128,8 +128,11 @@ def _satisfied(item: str, evidence: Sequence[Shown]) -> tuple[tuple[str, ...], s
     if item in ("two_quantities", "ratio"):
         kinds = {k: _by(evidence, k) for k in ("particles", "protein", "lipid", "RNA")}
         present = {k: v for k, v in kinds.items() if v}
-        if item == "ratio" and "particles" not in present:
-            return (), "no ratio was computed"
+        if item == "ratio":
+            # Computed here: particles for each amount of protein, copies of RNA for each particle.
+            present = {k: v for k, v in present.items() if k != "lipid"}
+            if "particles" not in present or len(present) < 2:
+                return (), "no ratio was computed"
         if len(present) > 1:
             return tuple(v[0] for v in present.values()), ", ".join(present)
         return (), f"only {next(iter(present))}" if present else "no quantity"

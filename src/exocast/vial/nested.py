@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from exocast.evidence.chance import value_of
@@ -73,10 +73,6 @@ class Mixture:
             below = ndtr((values[:, None] - self.centre) / np.sqrt(self.variance)) @ self.weight
         rising = np.concatenate([[True], np.diff(below) > 0])
         return values[rising], below[rising]
-
-    def widened(self, variance: ArrayLike) -> Mixture:
-        """Law of the sum with an independent normal quantity of this variance, centre zero."""
-        return replace(self, variance=self.variance + np.asarray(variance, dtype=np.float64))
 
 
 def mixture(log_weight: Array, centre: Array, variance: Array) -> Mixture:
