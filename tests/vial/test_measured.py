@@ -434,3 +434,15 @@ def test_a_field_that_takes_one_file_refuses_two(lot, tmp_path):
 def test_an_interval_that_cannot_be_drawn_as_stated_is_refused(lot, numbers):
     with pytest.raises(InvalidInput):
         measure_batch(lot(TWO_VIALS[:1], extra=f"potency: [{{{numbers}, assay: x}}]\n"))
+
+
+def test_all_open_questions_are_asked_together(lot):
+    path = lot(TWO_VIALS, recorded=False)
+    text = path.read_text(encoding="utf-8").replace('vial: "2"', "vial: null")
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidInput) as refused:
+        measure_batch(path)
+    asked = refused.value.message.splitlines()
+    assert len(asked) == 4  # three dilutions and a vial
+    assert all(any(name in line for line in asked) for name in ("a.csv", "b.csv", "c.csv"))
+    assert sum("which vial" in line for line in asked) == 1

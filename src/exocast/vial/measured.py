@@ -366,6 +366,7 @@ def _read_particles(
     asked = list(_asked(batch, work.base))
     names = {work.name(path) for _, path in asked}
     seen: dict[tuple[tuple[str, str], ...], str] = {}
+    questions: list[InvalidInput] = []
     for done, (entry, path) in enumerate(asked, start=1):
         mapping = None if entry.map is None else one_file(work.base, entry.map)
         reading = read_file(path, entry.reader, mapping)
@@ -388,7 +389,11 @@ def _read_particles(
                 code="MIXED_SAMPLES",
                 where=str(path),
             )
-        _check_dilution(export, entry, work, name)
+        asked_of = _open_questions(export, entry, work, name)
+        if asked_of:
+            # Asked together: a folder of runs is not to be corrected one run at a time.
+            questions += asked_of
+            continue
         content = _content_of(export, entry.sample)
         if content in seen:
             raise InvalidInput(
@@ -400,13 +405,7 @@ def _read_particles(
         seen[content] = name
         work.warnings += [w for w in reading.warnings if w.code != "MIXED_SAMPLES"]
         vial = "buffer" if isinstance(entry, BlankFile) else entry.vial
-        if vial is None:
-            raise InvalidInput(
-                f"say which vial of the fill {name} was measured of, in the entry's field 'vial' "
-                "(1, 2 ...): runs of one vial say nothing about how vials differ.",
-                code="VIAL_UNKNOWN",
-                where=str(work.base),
-            )
+        assert vial is not None
         stated = None if isinstance(entry, BlankFile) else entry.preparation
         work.runs.append(
             Run(
@@ -424,6 +423,10 @@ def _read_particles(
                 work.shown.append(Shown(what="single vesicles", by=name, name=export.method))
         if progress is not None:
             progress(done, len(asked))
+    if questions:
+        raise InvalidInput(
+            "\n".join(q.message for q in questions), code=questions[0].code, where=str(work.base)
+        )
 
 
 def _content_of(export: ParticleExport, sample: str | None) -> tuple[tuple[str, str], ...]:
@@ -469,10 +472,26 @@ def _check_names(runs: Sequence[Run], work: _Work) -> None:
         )
 
 
-def _check_dilution(
+def _open_questions(
     export: ParticleExport, entry: ParticleFile | BlankFile, work: _Work, name: str
-) -> None:
-    """Ask for a missing dilution by the entry of ``batch.yaml``, where it has to be written."""
+) -> list[InvalidInput]:
+    """What only a person knows of a run, each by the entry of ``batch.yaml`` that it belongs to.
+
+    Raises
+    ------
+    InvalidInput
+        ``DILUTION_CONFLICT`` where file and batch file contradict each other.
+    """
+    found = []
+    if isinstance(entry, ParticleFile) and entry.vial is None:
+        found.append(
+            InvalidInput(
+                f"say which vial of the fill {name} was measured of, in the entry's field 'vial' "
+                "(1, 2 ...): runs of one vial say nothing about how vials differ.",
+                code="VIAL_UNKNOWN",
+                where=str(work.base),
+            )
+        )
     try:
         known_dilution(export, entry.dilution)
     except InvalidInput as e:
@@ -480,7 +499,7 @@ def _check_dilution(
             raise
         place = "blanks" if isinstance(entry, BlankFile) else "particles"
         said = e.message.replace("--dilution N (field vial.dilution)", f"'dilution:' in {place}")
-        raise InvalidInput(f"{name}: {said}", code=e.code, where=str(work.base)) from None
+        found.append(InvalidInput(f"{name}: {said}", code=e.code, where=str(work.base)))
     stated, recorded = entry.dilution, export.dilution.value
     if stated is not None and recorded is not None and not math.isclose(stated, recorded):
         raise InvalidInput(
@@ -489,6 +508,7 @@ def _check_dilution(
             code="DILUTION_CONFLICT",
             where=str(work.base),
         )
+    return found
 
 
 def _one_method(batch: BatchDescription, runs: list[Run]) -> list[Run]:
