@@ -207,6 +207,11 @@ COPIED = {
     "elkhoury2022_fibroblasts": ("elkhoury_2022_hybrid_ev_delivery", {}),
     "uv_lysate2017_whole_cells": ("msc_tcell_inhibition_ratio", {}),
     "elife84391_delivery": ("zhang_2023_exosome_functional_delivery", {}),
+    "caldwell2014_tnf_message": ("caldwell_2014_tnf_mrna", {}),
+    "caldwell2014_tnf_nascent": ("caldwell_2014_tnf_nascent_rna", {}),
+    "cheng2015_ikk": ("cheng_2015_tlr4_ikk_wildtype", {}),
+    "cheng2015_nfkb": ("cheng_2015_tlr4_nfkb_irf3", {}),
+    "galvis2019_senescence": ("galvis_2019_fibroblast_senescence", {}),
 }
 PARAMETERS = {
     ("spicule_skin", "absorption, spicules over none"): ("topical_spicule_fold", "value"),
@@ -334,10 +339,24 @@ def test_level_of_people_is_the_mean_of_the_twenty(reference: Path) -> None:
     assert float(row["y_spread"]) == pytest.approx(spread, abs=5e-3)
 
 
+def test_tnf_over_that_after_a_day_is_the_ratio_of_the_two_read(reference: Path) -> None:
+    there = {
+        (r["condition"], r["x"]): (float(r["y"]), float(r["y_sd"]))
+        for r in reference_rows(reference, "nyman_2020_lps_tnf_time")
+    }
+    for row in rows("nyman2020_tnf_time"):
+        dose = row["condition"].partition(" at ")[2]
+        (early, error), (late, late_error) = there[dose, row["x"]], there[dose, "24"]
+        assert float(row["y"]) == pytest.approx(early / late, rel=1e-3)
+        both = math.hypot(error / early, late_error / late)
+        assert float(row["y_spread"]) == pytest.approx(both * early / late, rel=1e-3)
+
+
 def test_what_the_reference_cannot_check_is_said() -> None:
     """Sets read elsewhere are checked by a person at their place; this prints which they are."""
     checked = {*COPIED, *(name for name, _ in PARAMETERS)}
     checked |= {"kim2019_mouse_dye", "route_msc_clathrin", "nanoipbpk_size_effect"}
+    checked |= {"nyman2020_tnf_time"}
     checked |= {"glymreg_human_background"}
     assert checked <= set(NAMES)
     print("not held against the reference folder:", *sorted(set(NAMES) - checked))

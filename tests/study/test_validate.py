@@ -383,6 +383,7 @@ def test_what_a_fit_was_made_to_is_no_test_of_it(
         ("  left:", "  lift:", r"'left' is not in toy"),
         ("site: pots", "site: pots\nset: {pot.k_lek: 1}", r"no row 'pot.k_lek'.*pot.k_leak"),
         ("statistic: half_life", "statistic: halflife", r"statistic"),
+        ("s}\n  half", "s, over_at: 1 h}\n  half", r"'left' has 'over_at' and is no ratio"),
     ],
 )
 def test_what_cannot_be_simulated_names_file_and_remedy(
@@ -431,6 +432,19 @@ def test_a_ratio_of_arms_and_a_copied_arm(tmp_path: Path) -> None:
     rows = board(tmp_path).rows
     assert rows[0].predicted == pytest.approx(math.e, rel=1e-4)
     assert rows[1].predicted == pytest.approx(1 - 1 / math.e, rel=1e-4)
+
+
+def test_a_ratio_may_take_another_time_or_statistic_below(tmp_path: Path) -> None:
+    scenario = (triplet(tmp_path / "data") / "toy.scenario.yaml").read_text()
+    scenario = scenario.replace("arms:", "samples: [0 day, 1 day]\narms:")
+    over = "{arm: pot, over: pot, observe: inside_particles, statistic: ratio"
+    scenario += f"  of the largest: {over}, over_each: peak}}\n"
+    scenario += f"  of later: {over}, over_at: 0.5 day}}\n"
+    numbers = DATA + "of the largest,0.25,day,0.5,1,,,\nof later,0.25,day,2,1,,,\n"
+    triplet(tmp_path / "data", scenario=scenario, csv=numbers)
+    rows = board(tmp_path).rows
+    assert rows[0].predicted == pytest.approx(math.exp(-K / 4), rel=1e-4)
+    assert rows[1].predicted == pytest.approx(math.exp(K / 4), rel=1e-4)
 
 
 def test_the_table_comes_back_as_it_was_written(tmp_path: Path) -> None:

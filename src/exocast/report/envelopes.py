@@ -231,6 +231,7 @@ class ScoredRecord(_Model):
     species: str = Field(description="that was measured")
     route: str = Field(description="by which the dose was given; empty where nothing was")
     given: str = Field(description="vesicles, cells or soluble")
+    measured_in: str = Field(description="body or dish")
     failed_worlds: int = Field(description="that did not reach the end; left out")
     unread_worlds: int = Field(description="that do not have the reading; left out")
 
@@ -239,6 +240,7 @@ class TotalRecord(_Model):
     """What the numbers of one use come to; intervals are exact 95 % intervals of the shares."""
 
     used_for: str
+    measured_in: str = Field(description="body, dish, or empty for both")
     rows: int
     datasets: int
     within_twofold: int
@@ -272,6 +274,7 @@ class ValidationRecord(_Model):
     seed: int
     rows: list[ScoredRecord]
     totals: list[TotalRecord]
+    parts: list[TotalRecord] = Field(description="of each use, in bodies and in dishes")
     moved: list[MovedPrediction]
 
 

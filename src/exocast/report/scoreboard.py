@@ -47,6 +47,7 @@ USES = {
     "prediction": ("for prediction", "o", BLUE),
     "shown": ("shown only", "^", LINE),
 }
+PARTS = {"body": "– in animals and people", "dish": "– in vessels and dishes"}
 PROFILES = PACKAGE / "body" / "profiles.csv"
 MOST_PANELS = 12
 
@@ -76,7 +77,7 @@ def tell(board: Scoreboard, *, before: Sequence[Scored] = ()) -> Story:
         title="Scoreboard: what was predicted, what was measured",
         subtitle=f"{len(board.triplets)} data sets, {len(board.rows)} numbers, "
         f"{board.worlds} worlds, seed {board.seed}",
-        answer=_answer(totals),
+        answer=_answer(totals, board.parts("prediction")),
         labels=(),
         sections=tuple(sections),
         hero="scatter",
@@ -102,6 +103,7 @@ def record(board: Scoreboard, *, before: Sequence[Scored] = ()) -> dict[str, Any
         "seed": board.seed,
         "rows": [{name: _plain(getattr(row, name)) for name in COLUMNS} for row in board.rows],
         "totals": [_total_record(each) for each in board.totals()],
+        "parts": [_total_record(part) for use in USES for part in board.parts(use)],
         "moved": [
             {
                 "dataset": row.dataset,
@@ -196,7 +198,7 @@ def _at(row: Scored) -> str:
     return f" at {row.x:g} {row.x_unit}"
 
 
-def _answer(totals: Mapping[str, Total]) -> tuple[str, ...]:
+def _answer(totals: Mapping[str, Total], parts: Sequence[Total]) -> tuple[str, ...]:
     test = totals["prediction"]
     if not test.rows:
         return ("No number is kept for prediction here: nothing of this tests the model.",)
@@ -211,6 +213,13 @@ def _answer(totals: Mapping[str, Total]) -> tuple[str, ...]:
             f"{percent(AIM_COVERED[1])}: " + ("both are met." if test.aims else "not met.")
         ),
     ]
+    if all(part.rows for part in parts):
+        body, dish = (
+            f"{part.within_twofold} of {part.rows} within twofold, {part.covered} inside, "
+            f"{part.no_prediction} without a prediction"
+            for part in parts
+        )
+        told.append(f"In animals and people {body}; in vessels and dishes {dish}.")
     fit = totals["calibration"]
     if fit.rows:
         told.append(
@@ -241,12 +250,13 @@ def _interval(ends: tuple[float, float]) -> str:
 
 def _totals_section(board: Scoreboard) -> Section:
     rows = []
-    for each in board.totals():
+    counted = [part for whole in board.totals() for part in (whole, *board.parts(whole.used_for))]
+    for each in counted:
         if not each.rows:
             continue
         rows.append(
             (
-                USES[each.used_for][0],
+                PARTS.get(each.measured_in, USES[each.used_for][0]),
                 str(each.rows),
                 str(each.datasets),
                 f"{each.within_twofold} ({percent(each.within_twofold / each.rows)})",
@@ -630,6 +640,7 @@ def _profiles() -> Figure | None:
 def _total_record(each: Total) -> dict[str, Any]:
     return {
         "used_for": each.used_for,
+        "measured_in": each.measured_in,
         "rows": each.rows,
         "datasets": each.datasets,
         "within_twofold": each.within_twofold,

@@ -72,6 +72,8 @@ class Run:
         Amounts of a ladder of doses, in items or pg; empty when there is none.
     failed
         Worlds with a run that did not reach its end, ``(worlds,)``.
+    dish
+        Whether no part of a body is in it: cells or pieces of tissue in a vessel.
     """
 
     times: Array
@@ -84,6 +86,7 @@ class Run:
     ladder: Array
     ladder_unit: str
     failed: NDArray[np.bool_]
+    dish: bool
 
 
 def simulate(
@@ -185,6 +188,10 @@ def _simulate_arm(
         ladder=np.array([magnitude(amount, unit) for amount in arm.doses_of]),
         ladder_unit=unit,
         failed=np.asarray((runs.status != 0).reshape(len(ladder), worlds).any(axis=0)),
+        dish=not any(
+            instance.fragment.startswith("body/")
+            for instance in load_site(place, libraries).instances.values()
+        ),
     )
 
 
@@ -362,12 +369,13 @@ def _times(triplet: Triplet) -> dict[str, Array]:
             wanted[name] |= set(samples)
             if (at := reading_time(datum, reading)) is not None:
                 wanted[name].add(at)
+            if reading.over_at is not None:
+                wanted[name].add(days(reading.over_at))
             if reading.window is not None:
                 low, high = (days(end) for end in reading.window)
-                points = WAVE_POINTS if reading.statistic in WAVES else WINDOW_POINTS
+                points = WAVE_POINTS if reading.kinds & set(WAVES) else WINDOW_POINTS
                 wanted[name] |= set(np.linspace(low, high, points).tolist())
-            kinds = {reading.statistic, reading.each}
-            if kinds & set(WHOLE_COURSE) and not samples:
+            if reading.kinds & set(WHOLE_COURSE) and not samples:
                 whole.add(name)
             if reading.per_auc is not None and at is not None:
                 wanted[name] |= set(np.linspace(0.0, at, 60).tolist())

@@ -137,7 +137,9 @@ def _ratio(datum: Datum, reading: Reading, runs: Mapping[str, Run]) -> Array:
     if reading.over is None:  # over another observable of the arm: the course is a ratio already
         bottom = np.ones_like(top)
     else:
-        bottom, other = _statistic(plain, reading, runs[reading.over], statistic)
+        below, then = reading.over_each or statistic, reading.over_at or reading.at
+        other_time = reading.model_copy(update={"at": then})
+        bottom, other = _statistic(plain, other_time, runs[reading.over], below)
         top = top * convert(1.0, unit, other)
     unknown = np.full(top.shape, np.nan)
     ratio = np.divide(top, bottom, out=unknown, where=bottom != 0)

@@ -147,7 +147,13 @@ class Reading(_Block):
     )
     over_per: str | None = None
     each: Statistic | None = Field(default=None, description="statistic of each arm of a ratio")
+    over_each: Statistic | None = Field(
+        default=None, description="statistic of the arm below, where that is another"
+    )
     at: str | None = None
+    over_at: str | None = Field(
+        default=None, description="when the arm below is read, where that is another time"
+    )
     window: tuple[str, str] | None = None
     above: float | None = None
     row: str | None = None
@@ -158,10 +164,17 @@ class Reading(_Block):
     )
 
     @property
+    def kinds(self) -> frozenset[str]:
+        """Statistics that are taken of the arms: of a ratio, those above and below."""
+        if self.statistic not in RATIOS:
+            return frozenset({self.statistic})
+        above = self.each or "value"
+        return frozenset({above, self.over_each or above} if self.over else {above})
+
+    @property
     def timed(self) -> bool:
         """Whether it is read at a time, and not off a whole course."""
-        kind = (self.each or "value") if self.statistic in RATIOS else self.statistic
-        return kind in TIMED
+        return bool(self.kinds & set(TIMED))
 
 
 class Experiment(_Block):
@@ -362,15 +375,19 @@ def _names_in(experiment: Experiment) -> list[str]:
             for arm in (reading.arm, reading.over)
             if arm is not None and arm not in experiment.arms
         ]
-        if reading.statistic in ("ratio", "one_minus_ratio") and (
-            reading.over is None and reading.over_observe is None
-        ):
+        if reading.statistic in RATIOS and (reading.over is None and reading.over_observe is None):
             problems.append(f"condition '{name}' is a ratio and does not say over which arm")
+        problems += [
+            f"condition '{name}' has '{field}' and is no ratio 'over' an arm"
+            for field in ("over_each", "over_at")
+            if getattr(reading, field) is not None
+            and (reading.statistic not in RATIOS or reading.over is None)
+        ]
         if reading.statistic == "share" and reading.of is None:
             problems.append(f"condition '{name}' is a share and does not say 'of' what")
         samples = experiment.arms[reading.arm].samples if reading.arm in experiment.arms else ()
         at_samples = samples or experiment.samples
-        kinds = {reading.statistic, reading.each}
+        kinds = reading.kinds
         if kinds & set(PHASES) and len(at_samples) < 4:
             problems.append(f"condition '{name}' needs four samples or more, for two phases")
         if "half_life" in kinds and not at_samples and reading.window is None:
@@ -379,7 +396,7 @@ def _names_in(experiment: Experiment) -> list[str]:
             problems.append(f"condition '{name}': the window ends before it begins")
         if experiment.arms.get(reading.arm, Arm()).doses_of and reading.statistic not in LADDERS:
             problems.append(f"condition '{name}' reads a ladder of doses: say {', '.join(LADDERS)}")
-        if reading.statistic in WAVES and reading.window is None:
+        if kinds & set(WAVES) and reading.window is None:
             problems.append(f"condition '{name}' looks for peaks and has no 'window'")
         if reading.statistic == "half_life_of_rate" and reading.row is None:
             problems.append(f"condition '{name}' does not say of which row")

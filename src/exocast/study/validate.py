@@ -67,7 +67,8 @@ FAR_INSIDE = "inside the band, not within twofold"
 MISSED = "missed"
 COLUMNS = (
     "dataset,condition,x,observed,predicted,low,high,fold_error,covered,interval_score,used_for,"
-    "grade,unit,x_unit,verdict,informed_by,species,route,given,failed_worlds,unread_worlds"
+    "grade,unit,x_unit,verdict,informed_by,species,route,given,measured_in,failed_worlds,"
+    "unread_worlds"
 ).split(",")
 
 
@@ -81,7 +82,7 @@ class Scored:
     ``unread_worlds`` do not have the reading (the half-life of what rises); both are left out.
     ``interval_score`` is on the scale of logarithms (of the odds for a percentage), smaller is
     better. ``species`` is the one that was measured, ``route`` how the dose was given, ``given``
-    what it was: vesicles, cells or soluble.
+    what it was: vesicles, cells or soluble; ``measured_in`` is ``body`` or ``dish``.
     """
 
     dataset: str
@@ -103,6 +104,7 @@ class Scored:
     species: str = ""
     route: str = ""
     given: str = ""
+    measured_in: str = ""
     failed_worlds: int = 0
     unread_worlds: int = 0
 
@@ -118,7 +120,8 @@ class Total:
 
     ``within_twofold`` and ``covered`` count every number; ``useful_twofold`` and ``useful_covered``
     those whose band is no wider than tenfold, which the aims are about. Intervals are exact 95 %
-    intervals of these shares of all rows, each number taken for itself.
+    intervals of these shares of all rows, each number taken for itself. ``measured_in`` is
+    ``body``, ``dish``, or empty for both.
     """
 
     used_for: str
@@ -133,6 +136,8 @@ class Total:
     mean_interval_score: float
     twofold_interval: tuple[float, float]
     covered_interval: tuple[float, float]
+
+    measured_in: str = ""
 
     @property
     def aims(self) -> bool:
@@ -174,6 +179,14 @@ class Scoreboard:
         return tuple(
             total([row for row in self.rows if row.used_for == use], use)
             for use in ("calibration", "prediction", "shown")
+        )
+
+    def parts(self, use: str) -> tuple[Total, ...]:
+        """Totals of what was measured in bodies and of what was measured in dishes."""
+        rows = [row for row in self.rows if row.used_for == use]
+        return tuple(
+            total([row for row in rows if row.measured_in == where], use, where)
+            for where in ("body", "dish")
         )
 
     def frame(self) -> pd.DataFrame:
@@ -262,12 +275,13 @@ def score(triplet: Triplet, arms: Mapping[str, Run], *, seed: int = SEED) -> lis
                 noise.reshape(NOISES, -1),
                 failed,
                 informed,
+                arms[reading.arm].dish,
             )
         )
     return rows
 
 
-def total(rows: Sequence[Scored], use: str) -> Total:
+def total(rows: Sequence[Scored], use: str, measured_in: str = "") -> Total:
     """What some rows come to."""
     folds = np.array([r.fold_error for r in rows if math.isfinite(r.fold_error)])
     scores = np.array([r.interval_score for r in rows if math.isfinite(r.interval_score)])
@@ -289,6 +303,7 @@ def total(rows: Sequence[Scored], use: str) -> Total:
         mean_interval_score=float(scores.mean()) if len(scores) else math.nan,
         twofold_interval=_exact(useful_within, len(rows)),
         covered_interval=_exact(useful_inside, len(rows)),
+        measured_in=measured_in,
     )
 
 
@@ -392,6 +407,7 @@ def _scored(
     noise: Array,
     failed: NDArray[np.bool_],
     informed: str,
+    dish: bool,
 ) -> Scored:
     use, doses = triplet.origin.used_for, triplet.experiment.arms[reading.arm].plan
     kind = triplet.origin.given or given(doses)
@@ -433,6 +449,7 @@ def _scored(
         species=triplet.origin.species or triplet.experiment.species,
         route=", ".join(sorted({dose.route for dose in doses})),
         given=kind,
+        measured_in="dish" if dish else "body",
         failed_worlds=int(failed.sum()),
         unread_worlds=len(reached) - len(known),
     )
