@@ -28,11 +28,11 @@ SD = np.array([0.3, 0.5, 0.4])
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
     spec = importlib.util.spec_from_file_location(
-        "calibrate_body", ROOT / "scripts" / "calibrate_body.py"
+        "calibrate", ROOT / "scripts" / "calibrate.py"
     )
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["calibrate_body"] = module  # dataclasses look their module up
+    sys.modules["calibrate"] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
 

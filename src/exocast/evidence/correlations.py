@@ -89,5 +89,10 @@ def correlations_of(path: Path) -> tuple[Correlation, ...]:
 def package_correlations() -> Mapping[tuple[str, str], float]:
     """Correlations that the package ships, by pair of keys: published, judged, and fitted."""
     package = Path(__file__).parent.parent
-    paths = (package / room / "correlations.csv" for room in ("patient", "body"))
-    return {(row.id_a, row.id_b): row.r for path in paths for row in correlations_of(path)}
+    paths = (package / room / "correlations.csv" for room in ("patient", "body", "cell"))
+    return {
+        (row.id_a, row.id_b): row.r
+        for path in paths
+        if path.is_file()
+        for row in correlations_of(path)
+    }

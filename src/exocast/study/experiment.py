@@ -46,7 +46,7 @@ SMALLEST_NM = 1.0
 LABEL = "label_"
 FULL_LABEL = 100.0
 KINDS = ("particles", "label", "cells", "soluble")
-FITTED = PACKAGE / "body" / "fitted.csv"
+FITTED = (PACKAGE / "body" / "fitted.csv", PACKAGE / "cell" / "fitted.csv")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,10 +203,10 @@ def _site(triplet: Triplet, name: str) -> str | Path:
 
 
 @functools.cache
-def fitted_to(table: Path = FITTED) -> Mapping[str, frozenset[str]]:
+def fitted_to(tables: tuple[Path, ...] = FITTED) -> Mapping[str, frozenset[str]]:
     """Sources of the data that a fit was made to, by the source its rows name."""
     found: dict[str, set[str]] = {}
-    if table.is_file():
+    for table in (each for each in tables if each.is_file()):
         with table.open(newline="", encoding="utf-8") as file:
             for line in csv.DictReader(file):
                 found.setdefault(line["fit"], set()).add(line["source"])

@@ -1,16 +1,22 @@
 """Fit the model's numbers to the data sets that are kept for calibration, all of them together.
 
-    python scripts/calibrate_body.py            # prints prior, posterior, misfits and profiles
-    python scripts/calibrate_body.py --write    # and rewrites the rows of the tables, adopts their
-                                                # priors, writes body/correlations.csv,
-                                                # body/profiles.csv and body/fitted.csv
+    python scripts/calibrate.py            # the body: prints prior, posterior, misfits, profiles
+    python scripts/calibrate.py cells      # the same of cells in wells
+    python scripts/calibrate.py --write    # and rewrites the rows of the tables, adopts their
+                                           # priors, writes correlations.csv, profiles.csv and
+                                           # fitted.csv into body or cell
 
 Every uncertain row of the models of these sets is moved, in standard scores of its own prior: what
 is not fitted would get its whole doubt back in a prediction. The prior of a row that was fitted
 before stands in ``body/priors.csv``; of any other it is the row itself, and is copied there when
 the fit moves it, and back when it no longer does. Data sets kept for prediction are never read
-here. A set whose study built one of the rows that it responds to by hand is left out: data count
-once. A row that the data do not inform keeps its prior.
+here. A row that the data do not inform keeps its prior, and what another of the two fits set stays
+where it is.
+
+Of the body, a set whose study built one of the rows that it responds to by hand is left out: data
+count once. Of cells nothing would remain: their rates are what the authors fitted to the same
+courses. There the value of a row already knows the data, and its spread, judged row by row, does
+not: together such spreads give courses that the data rule out. The fit takes these away.
 """
 
 from __future__ import annotations
@@ -44,17 +50,39 @@ from exocast.study.validate import error_sd, given, limit, on_scale
 
 Array = NDArray[np.float64]
 PACKAGE = Path(engine.__file__).parent.parent
-BODY = PACKAGE / "body"
-PRIORS = BODY / "priors.csv"
-SOURCE, PLACE, GRADE = "body_fit", "scripts/calibrate_body.py", "D"
+PLACE, GRADE = "scripts/calibrate.py", "D"
 SCREEN = 0.05  # a row that moves all data together by less, in their SD a score, is left out
-INFORMED = 0.9  # a posterior SD below this share of the prior's is news
-MOVED = 0.25  # and so is a mode that lies further from the prior's centre, in its SD
 WORTH_SAYING = 0.02  # correlations smaller than this are left out
 PROFILES = 24
 BETTER = -0.1  # a profile that falls further has found a better mode
 SMALLEST_EIGENVALUE = 1e-4
 END = 1e-3  # a percentage of nothing or all is read at this share of the scale from it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One of the two fits: where its tables are, and what its rows name as their source.
+
+    With ``once`` a set whose study built rows by hand is left out. A posterior SD below
+    ``informed`` of the prior's is news, and so is a mode further than ``moved`` SD from its centre:
+    of cells many rows share what the data say, and each is told little.
+    """
+
+    folder: Path
+    source: str
+    once: bool
+    informed: float
+    moved: float
+
+    @property
+    def priors(self) -> Path:
+        """Table of the priors of its rows."""
+        return self.folder / "priors.csv"
+
+
+BODY = Kind(folder=PACKAGE / "body", source="body_fit", once=True, informed=0.9, moved=0.25)
+CELLS = Kind(folder=PACKAGE / "cell", source="cell_fit", once=False, informed=0.97, moved=0.1)
+KINDS = {"body": BODY, "cells": CELLS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,22 +125,27 @@ class Set:
         return self.triplet.origin.source
 
 
-def calibration_sets() -> tuple[tuple[Set, ...], dict[str, Number]]:
+def calibration_sets(kind: Kind = BODY) -> tuple[tuple[Set, ...], dict[str, Number]]:
     """Every calibration set, and the uncertain rows of all their models by name."""
-    priors = dict(package_table("body", "priors"))
+    priors = {row.name: row for row in rows_of(kind.priors)} if kind.priors.is_file() else {}
+    others = {other.source for other in KINDS.values()} - {kind.source}
     sets: list[Set] = []
     numbers: dict[str, Number] = {}
     for triplet in read_all():
-        if triplet.origin.used_for != "calibration" or _is_assay(triplet):
+        if triplet.origin.used_for != "calibration" or _is_assay(triplet) != (kind is CELLS):
             continue
         rows: dict[str, Row] = {}
         for run in simulate(triplet, worlds=1, central=True).values():
             for key, row in run.rows.items():
                 if rows.setdefault(key, row) != row:
                     raise SystemExit(f"{triplet.name}: arms differ in where {key} comes from.")
-        own = [r for r in rows.values() if r.varies == "uncertain" and _spreads(r)]
+        own = [
+            row
+            for row in rows.values()
+            if row.varies == "uncertain" and row.source not in others and _spreads(row)
+        ]
         for row in own:
-            numbers.setdefault(row.name, _number(row, priors.get(row.name)))
+            numbers.setdefault(row.name, _number(row, priors.get(row.name), kind))
         sets.append(
             Set(
                 triplet=triplet,
@@ -124,7 +157,7 @@ def calibration_sets() -> tuple[tuple[Set, ...], dict[str, Number]]:
 
 
 def _is_assay(triplet: Triplet) -> bool:
-    """Whether it is of what cells do in a well: these numbers are set row by row, not fitted."""
+    """Whether it is of what cells do in a well."""
     own = triplet.folder / f"{triplet.experiment.site}.yaml"
     return not own.is_file() and "acting" in load_site(triplet.experiment.site).instances
 
@@ -133,9 +166,9 @@ def _spreads(row: Row) -> bool:
     return spread_on_scale(row)[0] != "none"
 
 
-def _number(row: Row, prior: Row | None) -> Number:
-    if prior is None and row.source == SOURCE:
-        raise SystemExit(f"{row.name} is a posterior, and has no prior in {PRIORS}.")
+def _number(row: Row, prior: Row | None, kind: Kind) -> Number:
+    if prior is None and row.source == kind.source:
+        raise SystemExit(f"{row.name} is a posterior, and has no prior in {kind.priors}.")
     folder, _, stem = row.over.partition("_")
     pattern = f"*/{folder}/{stem}.csv" if row.over else f"*/{row.table}.csv"
     files = list(PACKAGE.glob(pattern))
@@ -237,12 +270,12 @@ def counted_by_hand(
 # The posterior ------------------------------------------------------------------------------------
 
 
-def informed(score: float, sd: float) -> bool:
+def informed(score: float, sd: float, kind: Kind) -> bool:
     """Whether the data say something of a number."""
-    return sd < INFORMED or abs(score) > MOVED
+    return sd < kind.informed or abs(score) > kind.moved
 
 
-def posterior(number: Number, score: float, sd: float) -> Row:
+def posterior(number: Number, score: float, sd: float, kind: Kind = BODY) -> Row:
     """The row after the fit, with the spread of which the grade's widening makes the posterior's.
 
     A logarithm stays a ``log_sd`` and a plain number an ``sd``. A range stays a range, which keeps
@@ -263,11 +296,11 @@ def posterior(number: Number, score: float, sd: float) -> Row:
         value=_round(value, 4),
         spread=tuple(_round(s, 3 if len(spread) == 1 else 4) for s in spread),
         spread_kind=kind,
-        source=SOURCE,
+        source=kind.source,
         place=PLACE,
         grade=GRADE,
-        note=f"prior {prior.value:g} ({prior.source}; body/priors.csv); doubt {sd:.2f} of the "
-        "prior's",
+        note=f"prior {prior.value:g} ({prior.source}; {kind.folder.name}/priors.csv); doubt "
+        f"{sd:.2f} of the prior's",
     )
 
 
@@ -337,11 +370,13 @@ def _smallest_eigenvalue(pairs: Mapping[tuple[str, str], float]) -> float:
 def main() -> None:
     """Fit, print, and write where asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kind", nargs="?", default="body", choices=KINDS, help="what is fitted")
     parser.add_argument("--write", action="store_true", help="rewrite the tables")
-    write = parser.parse_args().write
-    everything, rows = calibration_sets()
+    asked = parser.parse_args()
+    kind = KINDS[asked.kind]
+    everything, rows = calibration_sets(kind)
     order = {name: i for i, name in enumerate(rows)}
-    out = counted_by_hand(everything, rows, order)
+    out = counted_by_hand(everything, rows, order) if kind.once else {}
     for name, built in out.items():
         print(f"left out: {name}, whose study built {', '.join(built)} by hand")
     sets = [one for one in everything if one.triplet.name not in out]
@@ -352,7 +387,7 @@ def main() -> None:
     parts = [part(one, rows, order) for one in sets]
     found = fit(names, parts, values, sds, profiles=PROFILES, enough=1e-4)
     heard = [i for i, moved in enumerate(found.response) if moved >= SCREEN]
-    told = [i for i in heard if informed(found.mode[i], found.sd[i])]
+    told = [i for i in heard if informed(found.mode[i], found.sd[i], kind)]
     print(
         f"\n{len(values)} data of {len(sets)} sets; {len(names)} uncertain rows, {len(heard)} of "
         f"them move the data by {SCREEN:g} SD or more, {len(told)} are informed; "
@@ -364,8 +399,8 @@ def main() -> None:
     as_written[told] = found.mode[told]
     show_data(sets, parts, values, sds, found, as_written)
     show_profiles(found.profiles)
-    cited = citing(numbers, heard, sets)
-    if write:
+    cited = citing(numbers, heard, sets) if kind.once else []
+    if asked.write:
         if cited:
             raise SystemExit("nothing is written: make these priors neutral first.")
         pairs = correlations(
@@ -373,13 +408,15 @@ def main() -> None:
             found.correlation[np.ix_(heard, heard)],
             {
                 (c.id_a, c.id_b): c.r
-                for c in correlations_of(PACKAGE / "patient" / "correlations.csv")
+                for path in PACKAGE.glob("*/correlations.csv")
+                if path.parent != kind.folder
+                for c in correlations_of(path)
             },
         )
-        write_rows(numbers, found, told)
-        write_correlations(pairs)
-        write_profiles({n.name: n for n in numbers}, found, [names[i] for i in told])
-        write_sets(sets)
+        write_rows(numbers, found, told, kind)
+        write_correlations(pairs, kind)
+        write_profiles({n.name: n for n in numbers}, found, [names[i] for i in told], kind)
+        write_sets(sets, kind)
         print(f"\nwritten: {len(told)} rows, {len(pairs)} correlations")
 
 
@@ -461,12 +498,15 @@ def cells_of(row: Row) -> list[str]:
     return [cells[column] for column in COLUMNS]
 
 
-def write_rows(numbers: Sequence[Number], found: Fit, told: Sequence[int]) -> None:
+def write_rows(
+    numbers: Sequence[Number], found: Fit, told: Sequence[int], kind: Kind = BODY
+) -> None:
     """Put posteriors in their tables and their priors in theirs; others get their priors back.
 
     Lines of other rows stay as they are, to the letter.
     """
-    priors = PRIORS.read_text(encoding="utf-8").splitlines()
+    head = [",".join(COLUMNS)]
+    priors = kind.priors.read_text("utf-8").splitlines() if kind.priors.is_file() else head
     known = {next(csv.reader([line]))[0]: line for line in priors}
     for i, number in enumerate(numbers):
         if i not in told and number.name not in known:
@@ -477,26 +517,28 @@ def write_rows(numbers: Sequence[Number], found: Fit, told: Sequence[int]) -> No
             cells = next(csv.reader([lines[at]]))
             priors.append(line_of([number.name, *cells[1:]]))
         if i in told:
-            lines[at] = line_of(cells_of(posterior(number, found.mode[i], found.sd[i])))
+            lines[at] = line_of(cells_of(posterior(number, found.mode[i], found.sd[i], kind)))
         else:
             priors.remove(known[number.name])
             cells = next(csv.reader([known[number.name]]))
             lines[at] = line_of([number.id, *cells[1:]])
         number.file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    PRIORS.write_text("\n".join(priors) + "\n", encoding="utf-8")
+    kind.priors.write_text("\n".join(priors) + "\n", encoding="utf-8")
 
 
-def write_correlations(pairs: Mapping[tuple[str, str], float]) -> None:
+def write_correlations(pairs: Mapping[tuple[str, str], float], kind: Kind) -> None:
     """All correlations of the fit; those with a row of an overlay hold where it is in use."""
     lines = [",".join(PAIR_COLUMNS)]
     lines += [
-        line_of([a, b, f"{r:g}", "curvature at the mode of the fit", SOURCE, PLACE, GRADE])
+        line_of([a, b, f"{r:g}", "curvature at the mode of the fit", kind.source, PLACE, GRADE])
         for (a, b), r in pairs.items()
     ]
-    (BODY / "correlations.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (kind.folder / "correlations.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def write_profiles(numbers: Mapping[str, Number], found: Fit, told: Sequence[str]) -> None:
+def write_profiles(
+    numbers: Mapping[str, Number], found: Fit, told: Sequence[str], kind: Kind
+) -> None:
     """Numbers of the profiles, for the page; spreads of any law as of a logarithm."""
     places = {name: i for i, name in enumerate(found.names)}
     lines = ["number,value,rise,prior,prior_log_sd,mode,log_sd"]
@@ -513,13 +555,16 @@ def write_profiles(numbers: Mapping[str, Number], found: Fit, told: Sequence[str
                     f"{number.name},{number.value(float(score)):.4g},{rise:.3f},"
                     f"{number.prior.value:.4g},{size:.3g},{number.value(mode):.4g},{after:.3g}"
                 )
-    (BODY / "profiles.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (kind.folder / "profiles.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def write_sets(sets: Sequence[Set]) -> None:
+def write_sets(sets: Sequence[Set], kind: Kind) -> None:
     """Studies whose data were used, which therefore test nothing."""
-    lines = ["fit,source,dataset", *(f"{SOURCE},{one.study},{one.triplet.name}" for one in sets)]
-    (BODY / "fitted.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    lines = [
+        "fit,source,dataset",
+        *(f"{kind.source},{one.study},{one.triplet.name}" for one in sets),
+    ]
+    (kind.folder / "fitted.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
