@@ -287,15 +287,15 @@ def posterior(number: Number, score: float, sd: float, kind: Kind = BODY) -> Row
     value = number.value(score)
     spread: tuple[float, ...]
     if scale == "range":
-        kind, spread = "range", _range(number, score, sd, widening)
+        law, spread = "range", _range(number, score, sd, widening)
     else:
-        kind, spread = ("log_sd" if scale == "log" else "sd"), (size * sd / widening,)
+        law, spread = ("log_sd" if scale == "log" else "sd"), (size * sd / widening,)
     return replace(
         prior,
         id=number.id,
         value=_round(value, 4),
         spread=tuple(_round(s, 3 if len(spread) == 1 else 4) for s in spread),
-        spread_kind=kind,
+        spread_kind=law,
         source=kind.source,
         place=PLACE,
         grade=GRADE,

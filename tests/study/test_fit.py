@@ -332,23 +332,23 @@ def room_datum(y: float, spread: tuple[float, ...]):
     )
 
 
-def test_a_tables_lines_of_other_rows_stay_to_the_letter(script, tmp_path, monkeypatch) -> None:
+def test_a_tables_lines_of_other_rows_stay_to_the_letter(script, tmp_path) -> None:
     header = (ROOT / "src/exocast/body/priors.csv").read_text().splitlines()[0]
     mine = "k,a rate,2.0,1/day,0.50,log_sd,uncertain,rat,someone2020,Table 1,B,as printed"
     other = 'j,"another, rate",1.0,1/day,0.50,log_sd,uncertain,rat,someone2020,Table 1,B,'
     (tmp_path / "table.csv").write_text(f"{header}\n{other}\n{mine}\n")
     (tmp_path / "priors.csv").write_text(header + "\n")
-    monkeypatch.setattr(script, "PRIORS", tmp_path / "priors.csv")
+    kind = replace(script.BODY, folder=tmp_path)
     row = script.rows_of(tmp_path / "table.csv")[1]
     one = script.Number(prior=row, row=row, file=tmp_path / "table.csv")
     found = fit(("table.k",), whole(lambda z: z, 1), np.array([2.0]), np.array([0.5]))
-    script.write_rows([one], found, [0])
+    script.write_rows([one], found, [0], kind)
     after = (tmp_path / "table.csv").read_text().splitlines()
     assert after[:2] == [header, other]
     assert ",body_fit," in after[2]
     assert (tmp_path / "priors.csv").read_text().splitlines()[1] == f"table.{mine}"
     # An uninformed row gets its prior back, to the letter.
-    script.write_rows([one], found, [])
+    script.write_rows([one], found, [], kind)
     assert (tmp_path / "table.csv").read_text().splitlines() == [header, other, mine]
 
 

@@ -367,7 +367,7 @@ def test_what_a_fit_was_made_to_is_no_test_of_it(
 ) -> None:
     table = tmp_path / "fitted.csv"
     table.write_text("fit,source\nwillekens2005,morishita2015\n")
-    fits = experiment.fitted_to(table)
+    fits = experiment.fitted_to((table,))
     monkeypatch.setattr(experiment, "fitted_to", lambda: fits)
     with pytest.raises(InvalidInput, match=r"pot\.k_leak comes from; data that built"):
         board(tmp_path)
