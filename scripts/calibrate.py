@@ -1,7 +1,7 @@
 """Fit the model's numbers to the data sets that are kept for calibration, all of them together.
 
     python scripts/calibrate.py            # the body: prints prior, posterior, misfits, profiles
-    python scripts/calibrate.py cells      # the same of cells in wells
+    python scripts/calibrate.py macrophage # the same of macrophages in wells
     python scripts/calibrate.py --write    # and rewrites the rows of the tables, adopts their
                                            # priors, writes correlations.csv, profiles.csv and
                                            # fitted.csv into body or cell
@@ -14,7 +14,7 @@ here. A row that the data do not inform keeps its prior, and what another of the
 where it is.
 
 Of the body, a set whose study built one of the rows that it responds to by hand is left out: data
-count once. Of cells nothing would remain: their rates are what the authors fitted to the same
+count once. Of macrophages nothing would remain: their rates are what the authors fitted to the same
 courses. There the value of a row already knows the data, and its spread, judged row by row, does
 not: together such spreads give courses that the data rule out. The fit takes these away.
 """
@@ -65,7 +65,8 @@ class Kind:
 
     With ``once`` a set whose study built rows by hand is left out. A posterior SD below
     ``informed`` of the prior's is news, and so is a mode further than ``moved`` SD from its centre:
-    of cells many rows share what the data say, and each is told little.
+    of cells many rows share what the data say, and each is told little. ``sites`` are those whose
+    data it takes; of none, all that are no wells.
     """
 
     folder: Path
@@ -73,16 +74,32 @@ class Kind:
     once: bool
     informed: float
     moved: float
+    sites: tuple[str, ...] = ()
 
     @property
     def priors(self) -> Path:
         """Table of the priors of its rows."""
         return self.folder / "priors.csv"
 
+    def takes(self, triplet: Triplet) -> bool:
+        """Whether a data set is one of this fit: of the sites named, or of none that is a well."""
+        site = triplet.experiment.site
+        if self.sites:
+            return site in self.sites
+        own = triplet.folder / f"{site}.yaml"
+        return own.is_file() or "acting" not in load_site(site).instances
+
 
 BODY = Kind(folder=PACKAGE / "body", source="body_fit", once=True, informed=0.9, moved=0.25)
-CELLS = Kind(folder=PACKAGE / "cell", source="cell_fit", once=False, informed=0.97, moved=0.1)
-KINDS = {"body": BODY, "cells": CELLS}
+MACROPHAGE = Kind(
+    folder=PACKAGE / "cell",
+    source="macrophage_fit",
+    once=False,
+    informed=0.97,
+    moved=0.1,
+    sites=("well_macrophage",),
+)
+KINDS = {"body": BODY, "macrophage": MACROPHAGE}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +149,7 @@ def calibration_sets(kind: Kind = BODY) -> tuple[tuple[Set, ...], dict[str, Numb
     sets: list[Set] = []
     numbers: dict[str, Number] = {}
     for triplet in read_all():
-        if triplet.origin.used_for != "calibration" or _is_assay(triplet) != (kind is CELLS):
+        if triplet.origin.used_for != "calibration" or not kind.takes(triplet):
             continue
         rows: dict[str, Row] = {}
         for run in simulate(triplet, worlds=1, central=True).values():
@@ -154,12 +171,6 @@ def calibration_sets(kind: Kind = BODY) -> tuple[tuple[Set, ...], dict[str, Numb
             )
         )
     return tuple(sets), numbers
-
-
-def _is_assay(triplet: Triplet) -> bool:
-    """Whether it is of what cells do in a well."""
-    own = triplet.folder / f"{triplet.experiment.site}.yaml"
-    return not own.is_file() and "acting" in load_site(triplet.experiment.site).instances
 
 
 def _spreads(row: Row) -> bool:
