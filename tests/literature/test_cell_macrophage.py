@@ -193,6 +193,14 @@ def test_ikk_after_much_lps(minutes: float, reference: Path) -> None:
     assert 0.5 < cheng(100.0, "ikk_active_percent", minutes, KINASE_TIMES) / seen < 2
 
 
+def test_the_most_of_the_kinase_without_myd88_is_what_rip1_was_fitted_to() -> None:
+    most = [
+        run(LPS, 100.0, **EXTRACTS, receptors_with_myd88=share)["ikk_active_percent"].max()
+        for share in (0.0, 1.0)
+    ]
+    assert most[0] / most[1] == pytest.approx(0.414, rel=0.02)
+
+
 @pytest.mark.parametrize("minutes", KINASE_TIMES)
 def test_ikk_after_little_lps(minutes: float, reference: Path) -> None:
     seen = data(reference, "cheng_2015_tlr4_ikk_wildtype")[f"{LOW}; IKK activity", minutes]
