@@ -78,6 +78,8 @@ SET = (
     "acting_acts",
     "acting_soluble_carries",
     "cargo_k_rna_loss",
+    "calming_reference_on_tnf",
+    "cytokines_tnf_loss",
 )
 
 
@@ -125,13 +127,16 @@ def detailed(upstream: Array, stimulus: Array, engaged: Array, copies: Array) ->
     """Run the detailed macrophage at points, each against itself untreated.
 
     The share engaged and the copies are held where they are set, so that the surface has no time in
-    it: the reference drug's slot holds the share, and loaded miRNA is given once and kept.
+    it: the reference drug's slot holds the share, less what that drug alone does to TNF, and loaded
+    miRNA is given once and kept.
     """
     _, compiled = well()
     at = np.broadcast_arrays(*(np.asarray(x, float) for x in (upstream, stimulus, engaged, copies)))
     upstream, stimulus, engaged, copies = (np.asarray(x).ravel() for x in at)
     zero = np.zeros_like(engaged)
     both = np.concatenate
+    # A well keeps its TNF for half a day; tissue does not.
+    carried_off = package_table("cell", "cytokines")["tissue.tnf_loss"].value
     varied = np.column_stack(
         [
             both([zero, engaged]),
@@ -140,6 +145,8 @@ def detailed(upstream: Array, stimulus: Array, engaged: Array, copies: Array) ->
             np.ones(2 * len(engaged)),
             np.zeros(2 * len(engaged)),
             np.zeros(2 * len(engaged)),
+            np.zeros(2 * len(engaged)),
+            np.full(2 * len(engaged), carried_off),
         ]
     )
     volume, cells = number("culture_medium_volume"), number("culture_recipient_cells")

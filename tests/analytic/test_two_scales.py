@@ -17,7 +17,7 @@ from exocast.evidence.rows import package_table
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "emulate_cells.py"
 # As the page states it: RMS and largest miss of the points left out of the fit.
-RMS, LARGEST = 0.024, 0.112
+RMS, LARGEST = 0.007, 0.028
 # The RMS of a dozen points is itself known to a third or so.
 FEW = 1.5
 HERE = "knee_macrophage"
@@ -105,6 +105,7 @@ def well_with_vesicles() -> tuple[np.ndarray, ...]:
         "acting_soluble_carries",
         "calming_upstream",
         "mirna_targets_on_target",
+        "cytokines_tnf_loss",
     )
     compiled = engine.compile(model.sbml, varied=varied, observe=observe)
     cells, volume = (
@@ -112,12 +113,13 @@ def well_with_vesicles() -> tuple[np.ndarray, ...]:
         script().number("culture_medium_volume"),
     )
     every = script().EVERY_DAYS
+    in_tissue = package_table("cell", "cytokines")["tissue.tnf_loss"].value
     table, settings = [], []
     for upstream in (0.0, 1.0):
         for stimulus in (1.5, 2.8, 40.0):
             for per_cell in (0.0, 200.0, 1000.0, 5000.0):
                 run = len(settings)
-                settings.append((1.0, 0.0, upstream, 1.0))
+                settings.append((1.0, 0.0, upstream, 1.0, in_tissue))
                 amount = 1e3 * stimulus * every * volume
                 table += [
                     {"run": run, "time": t, "amount": amount, "target": "stimuli_lps"}
