@@ -17,7 +17,6 @@ import sys
 import emulated
 import emulated_joint
 import emulated_macrophage
-
 from exocast.evidence.rows import package_table
 
 SURFACES = {

@@ -1,4 +1,4 @@
-"""What fitting a surface to any detailed cell has in common; ``emulate_cells.py`` is the command."""
+"""What surfaces of all detailed cells have in common; ``emulate_cells.py`` is the command."""
 
 from __future__ import annotations
 
@@ -142,19 +142,22 @@ class Frame:
     def y(self, up: float) -> float:
         return self.top + self.height * (1 - up / self.most)
 
-    def axes(self, across: Iterable[float], up: Iterable[float], words: tuple[str, str]) -> list[str]:
+    def axes(
+        self, across: Iterable[float], up: Iterable[float], words: tuple[str, str]
+    ) -> list[str]:
         """Head of the picture, both axes with their numbers, and what they show."""
-        bottom = self.top + self.height
+        corner = f"M{self.left},{self.top}V{self.top + self.height}H{self.left + self.width}"
         lines = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 340" {FONT}>',
             '<rect width="600" height="340" fill="white"/>',
-            f'<path d="M{self.left},{self.top}V{bottom}H{self.left + self.width}" fill="none" '
-            'stroke="#444"/>',
+            f'<path d="{corner}" fill="none" stroke="#444"/>',
             f'<text x="300" y="326" {MIDDLE}>{words[0]}</text>',
             f'<text x="16" y="150" {MIDDLE} {TURNED}>{words[1]}</text>',
         ]
         lines += [f'<text x="{self.x(a):.1f}" y="298" {MIDDLE}>{a:g}</text>' for a in across]
-        lines += [f'<text x="52" y="{self.y(u) + 4:.1f}" text-anchor="end">{u:g}</text>' for u in up]
+        lines += [
+            f'<text x="52" y="{self.y(u) + 4:.1f}" text-anchor="end">{u:g}</text>' for u in up
+        ]
         return lines
 
     def line(self, across: Array, up: Array, colour: str) -> str:

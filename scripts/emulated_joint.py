@@ -13,11 +13,11 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import emulated
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+import emulated
 from exocast import engine
 from exocast.evidence import chance
 from exocast.evidence.rows import Row, package_table
@@ -37,8 +37,8 @@ SITES = tuple(dict.fromkeys(site for site, _ in MADE.values()))
 IL1 = (0.0, 0.5, 1.0, 2.0, 5.0, 15.0, 50.0, 200.0, 1000.0)
 TNF = (0.0, 1.0, 5.0, 10.0, 30.0, 100.0, 1000.0, 10000.0)
 DRIVE = (0.0, 0.25, 0.5, 0.75, 1.0)
-# Two weeks are many times the slowest half-life of mRNA, 30 h.
-READ_DAYS = np.array([14.0, 20.0])
+# Many times the slowest half-life of mRNA, 30 h.
+READ_DAY = 20.0
 # A start for the search, not a result.
 START = {
     "il1_half": 20.0,
@@ -48,7 +48,7 @@ START = {
     **{f"{name}.rise": 5.0 for name in MADE},
 }
 SHARES = ("held",)
-# Held where they are set; ``hold`` says how.
+# What holds cytokines and vesicles' effect where they are set.
 SET = (
     "challenge_il1_given",
     "challenge_tnf_given",
@@ -62,6 +62,8 @@ SET = (
 # Rows of these are drawn for the doubt of the detailed cells.
 DRAWN = ("challenge", "matrix_action", "protease", "inhibitors")
 WORLDS, SEED = 100, 1
+# Soluble protein given where something acts, in pg/mL; any amount does.
+SOLUBLE = 1e6
 # Along each cytokine and along the drive suffices to fit eight numbers.
 FEW_IL1 = (0.0, 1.0, 5.0, 20.0, 100.0, 1000.0)
 FEW_TNF = (3.0, 30.0, 300.0, 3000.0)
@@ -107,13 +109,13 @@ def detailed(
     drive: Array,
     *,
     rows: Mapping[str, Array] | None = None,
-    days: Array = READ_DAYS,
+    fades: float = 0.0,
+    day: float = READ_DAY,
 ) -> Points:
     """Run both detailed cells at points; ``rows`` sets drawn rows by key, one element a run.
 
-    Cytokines are not lost, and soluble protein is neither lost nor does it act by more than the
-    share asked for, so that the surface has no time in it. Before the first point runs a well with
-    nothing, on the rows of the first point.
+    Cytokines are lost at ``fades`` a day, by default not at all, and what acts of a product is held
+    at the share asked for, so that what is read on ``day`` has no time in it.
     """
     il1, tnf, drive = (np.asarray(x, float).ravel() for x in np.broadcast_arrays(il1, tnf, drive))
     rows = rows or {}
@@ -122,7 +124,10 @@ def detailed(
         names = row_names(site, rows)
         each = [rows[well(site).origins[name]] for name in names]
         runs = compiled(site, names).run(
-            days, varied=_settings(il1, tnf, drive, each), doses=_doses(site, drive), rtol=1e-8,
+            np.array([day]),
+            varied=_settings(il1, tnf, drive, fades, each),
+            doses=_doses(site, drive),
+            rtol=1e-8,
             processes=1,
         )
         if any(engine.STATUS[int(s)] != "ok" for s in runs.status):
@@ -135,14 +140,11 @@ def detailed(
     return Points(il1, tnf, drive, made)
 
 
-SOLUBLE = 1e6
-
-
-def _settings(il1: Array, tnf: Array, drive: Array, rows: list[Array]) -> Array:
-    one, none = np.ones_like(il1), np.zeros_like(il1)
+def _settings(il1: Array, tnf: Array, drive: Array, fades: float, rows: list[Array]) -> Array:
+    one = np.ones_like(il1)
     # At this half the soluble protein given acts by the share asked for.
     half = np.divide(SOLUBLE * (1 - drive), drive, out=one.copy(), where=drive > 0)
-    return np.column_stack([il1, tnf, none, none, one, one, half, none, *rows])
+    return np.column_stack([il1, tnf, fades * one, fades * one, one, one, half, 0 * one, *rows])
 
 
 def _doses(site: str, drive: Array) -> pd.DataFrame | None:

@@ -12,13 +12,13 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import emulated
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+import emulated
 from exocast import engine
-from exocast.evidence.rows import Row, package_table
+from exocast.evidence.rows import package_table
 
 Array = NDArray[np.float64]
 TABLE = "macrophage_surface"
