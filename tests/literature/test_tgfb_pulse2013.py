@@ -8,8 +8,12 @@ file BIOMD0000000342 has 1/40.2 of the ligand on surfaces, from where it comes l
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import libsbml
 import numpy as np
 import pandas as pd
+import pytest
 
 from exocast import engine
 
@@ -52,3 +56,46 @@ def test_half_an_hour_is_enough_to_be_seen() -> None:
 
 def test_it_is_what_the_wash_leaves_that_is_seen() -> None:
     assert risen(HALF_HOUR, left=1e-5)[1] < SEEN < risen(HALF_HOUR, left=LEFT / 2)[1]
+
+
+FILE = "BIOMD0000000342.xml"  # zi2011; minutes and nM
+PG_PER_ML = 1 / 25000.0  # nM of a dimer of 25 kDa
+
+
+def nuclear_smad(file: Path | str, minutes: np.ndarray, runs: list[list[float]]) -> np.ndarray:
+    """Phosphorylated Smad2 in the nucleus, and TGF-b, by run over time."""
+    compiled = engine.compile(
+        file,
+        varied=("stimulation_type", "single_pulse_duration", "TGF_beta_ex"),
+        observe=("totalNuclearPSmad2", "TGF_beta_ex"),
+        path="general",
+    )
+    return compiled.run(minutes, np.array(runs), rtol=1e-8, processes=1).values
+
+
+@pytest.mark.slow
+def test_half_of_the_lasting_signal_in_the_published_model(reference: Path) -> None:
+    # Ligand that is kept up; it grows denser as the file's medium a cell shrinks, and is read then.
+    document = libsbml.readSBML(str(reference / "literature" / "sbml" / FILE))
+    document.getModel().getSpecies("TGF_beta_ex").setBoundaryCondition(True)
+    given = np.array([5.0, 10.0, 20.0, 5000.0, 20000.0]) * PG_PER_ML
+    found = nuclear_smad(
+        libsbml.writeSBMLToString(document),
+        np.array([0.0, 1440.0]),
+        [[1.0, 30.0, dose] for dose in given],
+    )[:, -1]
+    smad, tgfb = found[:, 0], found[:, 1] / PG_PER_ML
+    assert smad[-1] == pytest.approx(smad[-2], rel=0.02)
+    half = np.exp(np.interp(smad[-1] / 2, smad[:3], np.log(tgfb[:3])))
+    row = next(r.value for r in engine.assemble("well_fibroblast").rows if r.id == "tgfb_half")
+    assert half == pytest.approx(row, rel=0.03)
+
+
+@pytest.mark.slow
+def test_a_pulse_outlasts_itself_in_the_published_model(reference: Path) -> None:
+    file = reference / "literature" / "sbml" / FILE
+    minutes = np.arange(0.0, 2881.0)
+    kept, pulse = nuclear_smad(file, minutes, [[1.0, 30.0, 0.2], [2.0, 30.0, 0.2]])
+    assert pulse[31:45, 1].max() == pytest.approx(0.2 * LEFT, rel=0.15)
+    hours = pulse[:, 0].sum() / kept[:, 0].mean() / 60
+    assert hours == pytest.approx(5.8, abs=0.3)
