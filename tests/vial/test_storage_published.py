@@ -1,4 +1,4 @@
-"""What is lost in the vial beside what was published: copied rightly, computed, and misses named."""
+"""Losses in the vial beside published ones: rightly copied, computed, and misses named."""
 
 from __future__ import annotations
 
