@@ -144,7 +144,7 @@ class Set:
 
 def calibration_sets(kind: Kind = BODY) -> tuple[tuple[Set, ...], dict[str, Number]]:
     """Every calibration set, and the uncertain rows of all their models by name."""
-    priors = {row.name: row for row in rows_of(kind.priors)} if kind.priors.is_file() else {}
+    priors = {row.id: row for row in rows_of(kind.priors)} if kind.priors.is_file() else {}
     others = {other.source for other in KINDS.values()} - {kind.source}
     sets: list[Set] = []
     numbers: dict[str, Number] = {}
@@ -427,7 +427,7 @@ def main() -> None:
         write_rows(numbers, found, told, kind)
         write_correlations(pairs, kind)
         write_profiles({n.name: n for n in numbers}, found, [names[i] for i in told], kind)
-        write_sets(sets, kind)
+        write_sets(sets, found, told, kind)
         print(f"\nwritten: {len(told)} rows, {len(pairs)} correlations")
 
 
@@ -569,12 +569,15 @@ def write_profiles(
     (kind.folder / "profiles.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def write_sets(sets: Sequence[Set], kind: Kind) -> None:
-    """Studies whose data were used, which therefore test nothing."""
-    lines = [
-        "fit,source,dataset",
-        *(f"{kind.source},{one.study},{one.triplet.name}" for one in sets),
-    ]
+def write_sets(sets: Sequence[Set], found: Fit, told: Sequence[int], kind: Kind) -> None:
+    """Studies whose data were used, which therefore test nothing, and the rows that each moves."""
+    lines, first = ["fit,source,dataset,rows"], 0
+    for one in sets:
+        last = first + len(one.triplet.data)
+        moved = response(found.jacobian[first:last])
+        rows = " ".join(found.names[i] for i in told if moved[i] >= SCREEN)
+        lines.append(f"{kind.source},{one.study},{one.triplet.name},{rows}")
+        first = last
     (kind.folder / "fitted.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

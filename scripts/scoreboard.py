@@ -1,4 +1,4 @@
-"""Write the scoreboard of the package: docs/scoreboard.md, its picture, study/scoreboard.csv.
+"""Write the scoreboard of the package: docs/scoreboard.md, its pictures, study/scoreboard.csv.
 
 python scripts/scoreboard.py            # prints it
 python scripts/scoreboard.py --write    # and writes the files
@@ -10,13 +10,14 @@ import argparse
 from pathlib import Path
 
 import exocast
-from exocast.report.scoreboard import markdown
+from exocast.report.scoreboard import draw, markdown
 from exocast.study import validate
 from exocast.study.validate import write_csv
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "scoreboard.md"
 IMAGE = ROOT / "docs" / "images" / "scoreboard.svg"
+PROFILES = ROOT / "docs" / "images" / "scoreboard-profiles.svg"
 TABLE = Path(validate.__file__).with_name("scoreboard.csv")
 
 
@@ -30,7 +31,9 @@ def main() -> None:
     if write:
         write_csv(made.board, TABLE)
         made.plot().save(IMAGE)
-        PAGE.write_text(markdown(made.board, "images/scoreboard.svg"), encoding="utf-8")
+        draw(made.board)["profiles"].save(PROFILES)
+        words = markdown(made.board, f"images/{IMAGE.name}", f"images/{PROFILES.name}")
+        PAGE.write_text(words, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -468,7 +468,11 @@ def _flatten(parts: _Parts) -> tuple[str, _Naming, list[Finding]]:
         ]
         ports = list(_bindings(site, parts, naming, problems))
         lines += [f"  var {name};" for name in sorted({t for *_, t in ports if "." not in t})]
-        lines += [f"  {name}.{port} is {target};" for name, port, target in ports]
+        lines += [
+            f"  {name}.{port} is {target};"
+            for name, port, target in ports
+            if port in symbols[site.instances[name].fragment]  # a port may stand unused
+        ]
         lines.append("end")
         if problems:
             return "", naming, problems

@@ -134,12 +134,21 @@ def roots(libraries: Sequence[str | Path] = ()) -> tuple[Path, ...]:
     Raises
     ------
     NotFound
-        When a library is no folder.
+        When a library is no folder, or has none of the folders that are looked in.
     """
     folders = tuple(Path(folder).expanduser().resolve() for folder in libraries)
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
     for folder in folders:
         if not folder.is_dir():
             raise NotFound("There is no such library folder.", where=str(folder))
+        own = sorted(path.name for path in folder.iterdir() if path.is_dir())
+        if not rooms & set(own):
+            hint = next((nearest(name, rooms) for name in own if nearest(name, rooms)), "")
+            raise NotFound(
+                "This library has no folder that is looked in (body, cell, tissue, study ...); it "
+                f"has {', '.join(own) or 'none'}." + hint,
+                where=str(folder),
+            )
     return (*folders, PACKAGE)
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import functools
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from exocast.documents import utf8_text
 from exocast.errors import NotFound, TableError
+from exocast.evidence.rows import COLUMNS as ROW_COLUMNS
+from exocast.evidence.rows import Row, rows_of
 
+PACKAGE = Path(__file__).parent.parent
+HEAD = ",".join(ROW_COLUMNS).encode()
 COLUMNS = ("id_a", "id_b", "r", "system", "source", "place", "grade")
 
 
@@ -85,11 +89,45 @@ def correlations_of(path: Path) -> tuple[Correlation, ...]:
     return tuple(rows)
 
 
+def package_correlations(
+    libraries: Sequence[str | Path] = (),
+) -> Mapping[tuple[str, str], float]:
+    """Correlations that the package ships, by pair of keys: published, judged, and fitted.
+
+    Parameters
+    ----------
+    libraries
+        Folders with tables of one's own. A row that such a table changes keeps no correlation: it
+        held for the package's number.
+    """
+    own = frozenset[str]().union(*(_changed(Path(folder).expanduser()) for folder in libraries))
+    whole = _shipped()
+    return {pair: r for pair, r in whole.items() if not own & set(pair)} if own else whole
+
+
+def _changed(library: Path) -> frozenset[str]:
+    """Names of rows that a library has otherwise than the package."""
+    found = set()
+    for path in library.rglob("*.csv"):
+        there = PACKAGE / path.relative_to(library)
+        if not there.is_file() or not path.read_bytes().startswith(HEAD):
+            continue
+        before = {row.id: _numbers(row) for row in rows_of(there)}
+        over = f"{path.parent.name}_{path.stem}." if path.parent.parent != library else ""
+        stem = "" if over else f"{path.stem}."
+        found |= {
+            f"{over}{stem}{row.id}" for row in rows_of(path) if before.get(row.id) != _numbers(row)
+        }
+    return frozenset(found)
+
+
+def _numbers(row: Row) -> tuple[object, ...]:
+    return row.value, row.unit, row.spread, row.spread_kind, row.varies
+
+
 @functools.cache
-def package_correlations() -> Mapping[tuple[str, str], float]:
-    """Correlations that the package ships, by pair of keys: published, judged, and fitted."""
-    package = Path(__file__).parent.parent
-    paths = (package / room / "correlations.csv" for room in ("patient", "body", "cell"))
+def _shipped() -> Mapping[tuple[str, str], float]:
+    paths = (PACKAGE / room / "correlations.csv" for room in ("patient", "body", "cell"))
     return {
         (row.id_a, row.id_b): row.r
         for path in paths

@@ -256,6 +256,7 @@ class ExposurePlan:
     rows: tuple[Row, ...]
     own: Mapping[str, float]
     values: Mapping[str, Array]
+    correlations: Mapping[tuple[str, str], float]
     times_days: Array
     volume_ml: float
     doses: Array
@@ -404,12 +405,13 @@ def prepare(
         }.values()
     )
     own = _own_values(scenario, model, rows)
+    correlations = package_correlations(libraries)
     values = draw(
         rows,
         seed=scenario.seed,
         worlds=scenario.worlds,
         patients=scenario.patients,
-        correlations=package_correlations(),
+        correlations=correlations,
     )
     values = dict(values) | {key: np.full_like(values[key], value) for key, value in own.items()}
     volume_ml, needle, doses, soluble = _what_is_given(scenario, vial, rows, values)
@@ -421,6 +423,7 @@ def prepare(
         rows=tuple(_as_set(row, own) for row in rows),
         own=own,
         values=values,
+        correlations=correlations,
         times_days=output_times(scenario.horizon_days, regimen.times_days),
         volume_ml=volume_ml,
         doses=doses,
@@ -826,13 +829,13 @@ def _write_draws(out: Path, plan: ExposurePlan) -> None:
         seed=scenario.seed,
         world=worlds,
         patient=np.zeros_like(worlds),
-        correlations=package_correlations(),
+        correlations=plan.correlations,
     )
     table = pd.DataFrame({"world": worlds.astype(np.int32), **centres})
     table.to_parquet(out / "worlds.parquet", index=False)
     own = [r for r in plan.rows if r.varies in PATIENT_LEVELS]
     scores = correlated_scores(
-        scenario.seed, [r.key for r in own], package_correlations(), scenario.patients
+        scenario.seed, [r.key for r in own], plan.correlations, scenario.patients
     )
     people = pd.DataFrame({"patient": np.arange(scenario.patients, dtype=np.int32)})
     for row in own:

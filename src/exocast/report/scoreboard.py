@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from exocast.engine.site import PACKAGE
+from exocast.errors import nearest
 from exocast.report.figures import (
     BLUE,
     FAINT,
@@ -29,6 +30,7 @@ from exocast.report.figures import (
 from exocast.report.html import render
 from exocast.report.numbers import SUPERSCRIPTS, large, percent
 from exocast.report.story import Section, Story, Table
+from exocast.study.experiment import fitted_rows
 from exocast.study.validate import (
     AIM_COVERED,
     AIM_TWOFOLD,
@@ -48,7 +50,7 @@ USES = {
     "shown": ("shown only", "^", LINE),
 }
 PARTS = {"body": "– in animals and people", "dish": "– in vessels and dishes"}
-PROFILES = PACKAGE / "body" / "profiles.csv"
+PROFILES = tuple(PACKAGE / room / "profiles.csv" for room in ("body", "cell"))
 MOST_PANELS = 12
 
 
@@ -68,9 +70,9 @@ def tell(board: Scoreboard, *, before: Sequence[Scored] = ()) -> Story:
     sections = [
         _totals_section(board),
         _missed(board),
-        *([_moved_section(moved)] if before else []),
+        *([_moved_section(moved, board.libraries)] if before else []),
         *(_rows_section(board, use) for use in USES if totals[use].rows),
-        *([_informed_section()] if PROFILES.is_file() and _is_package(board) else []),
+        *([_informed_section()] if _is_package(board) else []),
         _how(board),
     ]
     return Story(
@@ -125,13 +127,13 @@ def draw(board: Scoreboard) -> dict[str, Figure]:
         "scatter": _scatter(board.rows, (WIDE[0], 5.0)),
         "scatter_narrow": _scatter(board.rows, (NARROW[0], 4.6)),
         "courses": _course_panels(board),
-        "profiles": _profiles() if PROFILES.is_file() and _is_package(board) else None,
+        "profiles": _profiles() if _is_package(board) else None,
     }
     return {name: figure for name, figure in made.items() if figure is not None}
 
 
-def markdown(board: Scoreboard, image: str) -> str:
-    """The scoreboard as a page of the documentation."""
+def markdown(board: Scoreboard, image: str, profiles: str = "") -> str:
+    """The scoreboard as a page of the documentation, with the addresses of its pictures."""
     story = tell(board)
     parts = [
         "# Scoreboard",
@@ -144,6 +146,8 @@ def markdown(board: Scoreboard, image: str) -> str:
     for section in story.sections:
         parts.append(f"## {section.title}")
         parts += list(section.words)
+        if profiles and "profiles" in section.figures:
+            parts.append(f"![A panel a fitted number: profile, prior and 95 %]({profiles})")
         for table in section.tables:
             parts.append(f"**{table.caption}**")
             head = "| " + " | ".join(table.columns) + " |"
@@ -205,12 +209,12 @@ def _answer(totals: Mapping[str, Total], parts: Sequence[Total]) -> tuple[str, .
     told = [
         f"{_of(test)} that no part of the model was built from: {_came_out(test)}.",
         (
-            f"A band wider than tenfold counts as no prediction, and {_no_band(test)}; what is "
-            f"left is {percent(test.useful_twofold / test.rows)} "
+            f"A band wider than tenfold that holds its number counts as no prediction, and "
+            f"{_no_band(test)}; what is left is {percent(test.useful_twofold / test.rows)} "
             f"({_interval(test.twofold_interval)}) within twofold and "
             f"{percent(test.useful_covered / test.rows)} ({_interval(test.covered_interval)}) "
             f"covered. The aims are {percent(AIM_TWOFOLD)}, and {percent(AIM_COVERED[0])} to "
-            f"{percent(AIM_COVERED[1])}: " + ("both are met." if test.aims else "not met.")
+            f"{percent(AIM_COVERED[1])}: " + _aimed(test)
         ),
     ]
     if all(part.rows for part in parts):
@@ -226,6 +230,12 @@ def _answer(totals: Mapping[str, Total], parts: Sequence[Total]) -> tuple[str, .
             f"{_of(fit)} that built it: {_came_out(fit)}, and {_no_band(fit)}. That is no test."
         )
     return tuple(told)
+
+
+def _aimed(test: Total) -> str:
+    if test.few:
+        return "too few numbers to judge by them."
+    return "both are met." if test.aims else "not met."
 
 
 def _of(total: Total) -> str:
@@ -298,7 +308,7 @@ def _totals_section(board: Scoreboard) -> Section:
             "mean interval score",
         ),
         rows=tuple(rows),
-        note="Predicted: with a band no wider than tenfold. Numbers of one study are not "
+        note="Predicted: not just held by a band wider than tenfold. Numbers of one study are not "
         "independent, so the intervals of the shares are too narrow. Interval score: width of the "
         "band in logarithms, and 20 times what lies outside it; smaller is better.",
     )
@@ -385,11 +395,14 @@ def _moved(rows: Sequence[Scored], before: Sequence[Scored]) -> list[tuple[Score
     return found
 
 
-def _moved_section(moved: Sequence[tuple[Scored, Scored]]) -> Section:
+def _moved_section(
+    moved: Sequence[tuple[Scored, Scored]], libraries: Sequence[str | Path]
+) -> Section:
     words = (
         f"{len(moved)} predictions differ from those of the package's own model."
         if moved
         else "No prediction differs from those of the package's own model.",
+        *_own_files(libraries),
     )
     table = Table(
         caption="What moved",
@@ -420,7 +433,35 @@ def _moved_section(moved: Sequence[tuple[Scored, Scored]]) -> Section:
     )
 
 
+def _own_files(libraries: Sequence[str | Path]) -> list[str]:
+    """Files of the libraries that take the place of the package's, and those that do not."""
+    taken, beside = [], []
+    for library in libraries:
+        for path in sorted(Path(library).expanduser().rglob("*")):
+            if path.suffix not in (".ant", ".csv", ".yaml"):
+                continue
+            name = path.relative_to(Path(library).expanduser())
+            if (PACKAGE / name).is_file():
+                taken.append(str(name))
+                continue
+            others = [f"{name.parent}/{p.name}" for p in (PACKAGE / name.parent).glob("*.*")]
+            hint = nearest(str(name), others) if len(others) > 12 else ""
+            beside.append(f"{name}{hint}")
+    words = [f"In the place of the package's own: {', '.join(taken)}."] if taken else []
+    if beside:
+        words.append(f"In the place of no file of the package: {'; '.join(beside)}.")
+    return words
+
+
 def _informed_section() -> Section:
+    by: dict[str, set[str]] = {}
+    for moved in fitted_rows().values():
+        for dataset, names in moved.items():
+            for name in names:
+                by.setdefault(name, set()).add(dataset)
+    profiled = _profile_lines()
+    left = ((lines[0]["log_sd"] / lines[0]["prior_log_sd"]) ** 2 for lines in profiled.values())
+    free = sum(1 - share for share in left)
     rows = [
         (
             name,
@@ -428,14 +469,16 @@ def _informed_section() -> Section:
             large(lines[0]["mode"]),
             large(lines[0]["prior_log_sd"]),
             large(lines[0]["log_sd"]),
+            ", ".join(sorted(by.get(name, ()))),
         )
-        for name, lines in _profile_lines().items()
+        for name, lines in profiled.items()
     ]
     table = Table(
         caption="Fitted numbers that the data inform: prior and posterior",
-        columns=("Number", "prior", "posterior", "prior log SD", "posterior log SD"),
+        columns=("Number", "prior", "posterior", "prior log SD", "posterior log SD", "moved by"),
         rows=tuple(rows),
-        note="Priors: body/priors.csv. A number that the data hardly inform keeps its prior.",
+        note="Priors: body/priors.csv and cell/priors.csv. A number that the data hardly inform "
+        "keeps its prior.",
     )
     return Section(
         key="fitted",
@@ -443,8 +486,10 @@ def _informed_section() -> Section:
         words=(
             (
                 "Every uncertain number that the calibration sets respond to is fitted to them "
-                "under its prior, all together; those that the data inform stand here. A profile "
-                "that stays low says that the data do not know that number."
+                "under its prior, all together; those that the data inform most stand here, with "
+                "the data sets that they move. A profile that stays low says that the data do not "
+                f"know that number. These {len(rows)} share what the data say: together they are "
+                f"worth {large(free)} free ones (one for each variance that the data took away)."
             ),
         ),
         figures=("profiles",),
@@ -454,10 +499,11 @@ def _informed_section() -> Section:
 
 def _profile_lines() -> dict[str, list[dict[str, float]]]:
     found: dict[str, list[dict[str, float]]] = {}
-    with PROFILES.open(newline="", encoding="utf-8") as file:
-        for line in csv.DictReader(file):
-            name = line.pop("number")
-            found.setdefault(name, []).append({k: float(v) for k, v in line.items()})
+    for table in (each for each in PROFILES if each.is_file()):
+        with table.open(newline="", encoding="utf-8") as file:
+            for line in csv.DictReader(file):
+                name = line.pop("number")
+                found.setdefault(name, []).append({k: float(v) for k, v in line.items()})
     return found
 
 

@@ -406,7 +406,7 @@ def prepare(
             seed=seed,
             worlds=worlds,
             patients=1,
-            correlations=package_correlations(),
+            correlations=package_correlations(libraries),
         ).items()
     }
     drawn |= {key: np.full(worlds, r.value) for key, r in rows.items() if key not in drawn}

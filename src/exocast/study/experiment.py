@@ -46,6 +46,7 @@ SMALLEST_NM = 1.0
 LABEL = "label_"
 FULL_LABEL = 100.0
 KINDS = ("particles", "label", "cells", "soluble")
+DOI_PREFIX = re.compile(r"^(?:https?://)?(?:(?:dx\.)?doi\.org/|doi:\s*)")
 FITTED = (PACKAGE / "body" / "fitted.csv", PACKAGE / "cell" / "fitted.csv")
 
 
@@ -145,7 +146,7 @@ def _simulate_arm(
             seed=seed,
             worlds=worlds,
             patients=1,
-            correlations=package_correlations(),
+            correlations=package_correlations(libraries),
         ).items()
     }
     if central:
@@ -213,14 +214,31 @@ def fitted_to(tables: tuple[Path, ...] = FITTED) -> Mapping[str, frozenset[str]]
     return {fit: frozenset(used) for fit, used in found.items()}
 
 
+@functools.cache
+def fitted_rows(tables: tuple[Path, ...] = FITTED) -> Mapping[str, Mapping[str, frozenset[str]]]:
+    """Rows that each data set of a fit moves, by the source that these rows name, and data set."""
+    found: dict[str, dict[str, frozenset[str]]] = {}
+    for table in (each for each in tables if each.is_file()):
+        with table.open(newline="", encoding="utf-8") as file:
+            for line in csv.DictReader(file):
+                moved = frozenset((line.get("rows") or "").split())
+                found.setdefault(line["fit"], {})[line["dataset"]] = moved
+    return found
+
+
 def built_from(triplet: Triplet, row: Row) -> bool:
     """Whether a row comes from the study of a triplet: named, fitted to it, or of the same DOI."""
     named = {row.source, *fitted_to().get(row.source, ())}
     if triplet.origin.source in named:
         return True
-    doi = triplet.origin.doi.strip().lower()
+    doi = plain_doi(triplet.origin.doi)
     known = sources()
-    return bool(doi) and any(known[n].doi.lower() == doi for n in named if n in known)
+    return bool(doi) and any(plain_doi(known[n].doi) == doi for n in named if n in known)
+
+
+def plain_doi(text: str) -> str:
+    """A DOI in small letters, without the address or the word that people put before it."""
+    return DOI_PREFIX.sub("", text.strip().lower())
 
 
 def _never_both(triplet: Triplet, model: engine.AssembledModel) -> None:

@@ -408,7 +408,7 @@ def _names_in(experiment: Experiment) -> list[str]:
 def _unreadable(datum: Datum, reading: Reading) -> list[str]:
     """What a line and its reading do not agree on."""
     at = reading_time(datum, reading)
-    problems = []
+    problems = _impossible(datum, reading)
     if reading.timed and at is None:
         problems.append(
             f"'{datum.condition}' is read at a time: give x with a unit of time, or 'at' in the "
@@ -420,6 +420,19 @@ def _unreadable(datum: Datum, reading: Reading) -> list[str]:
             f"'{datum.condition}': x says {datum.x:g} {datum.x_unit}, and 'at' {reading.at}"
         )
     return problems
+
+
+def _impossible(datum: Datum, reading: Reading) -> list[str]:
+    """A number that no amount, time or share can have."""
+    ends = (datum.y, *(datum.spread if datum.spread_kind in ("ci95", "range") else ()))
+    if reading.statistic == "one_minus_ratio":  # a rise is a loss below zero
+        return []
+    if any(end < 0 for end in ends):
+        return [f"'{datum.condition}' is below zero ({min(ends):g}), as nothing that is read is"]
+    share = datum.y_unit == "percent" and reading.statistic in ("value", "share", "peak")
+    if share and reading.scale is None and any(end > 100 for end in ends):
+        return [f"'{datum.condition}' is {max(ends):g} percent, more than all there is"]
+    return []
 
 
 def _doubles(data: Sequence[Datum]) -> list[str]:

@@ -25,7 +25,7 @@ from scipy.special import expit, logit
 from exocast.errors import ExocastError
 from exocast.evidence.chance import normal_scores
 from exocast.evidence.rows import package_table
-from exocast.study.experiment import SEED, WORLDS, Run, built_from, simulate
+from exocast.study.experiment import SEED, WORLDS, Run, built_from, fitted_rows, simulate
 from exocast.study.readings import (
     course,
     factor,
@@ -110,7 +110,7 @@ class Scored:
 
     @property
     def useful(self) -> bool:
-        """Whether it is a prediction at all: read, and its band no wider than tenfold."""
+        """Whether it says anything: it was read, and is no wide band that holds the number."""
         return self.verdict not in (WIDE, UNREAD)
 
 
@@ -119,9 +119,9 @@ class Total:
     """What a group of numbers comes to.
 
     ``within_twofold`` and ``covered`` count every number; ``useful_twofold`` and ``useful_covered``
-    those whose band is no wider than tenfold, which the aims are about. Intervals are exact 95 %
-    intervals of these shares of all rows, each number taken for itself. ``measured_in`` is
-    ``body``, ``dish``, or empty for both.
+    leave out those that hold the number in a band wider than tenfold; the aims are about these.
+    Intervals are exact 95 % intervals of these shares of all rows, each number taken for itself.
+    ``measured_in`` is ``body``, ``dish``, or empty for both.
     """
 
     used_for: str
@@ -138,6 +138,12 @@ class Total:
     covered_interval: tuple[float, float]
 
     measured_in: str = ""
+
+    @property
+    def few(self) -> bool:
+        """Whether there are too few numbers for a share of them to lie where the aims have it."""
+        low, high = AIM_COVERED
+        return not any(low <= inside / self.rows <= high for inside in range(1, self.rows + 1))
 
     @property
     def aims(self) -> bool:
@@ -416,6 +422,7 @@ def _scored(
     read = mostly_known(reached)
     middle = float(np.median(known)) if read else math.nan
     low, high = _band(datum, known, noise[:, : len(known)], _reading_sd(datum, reading, kind))
+    middle = float(_tellable(datum, np.array(middle)))
     fold = _fold(datum, middle)
     inside = _inside(datum, low, high)
     wide = not (low > 0 and high / low <= WIDEST)
@@ -423,12 +430,12 @@ def _scored(
         verdict = SHOWN
     elif not read:
         verdict = UNREAD
+    elif not inside:  # a band that is wide and still does not hold it has missed it
+        verdict = OUTSIDE if fold <= TWOFOLD else MISSED
     elif wide:
         verdict = WIDE
-    elif fold <= TWOFOLD:
-        verdict = GOOD if inside else OUTSIDE
     else:
-        verdict = FAR_INSIDE if inside else MISSED
+        verdict = GOOD if fold <= TWOFOLD else FAR_INSIDE
     return Scored(
         dataset=triplet.name,
         condition=datum.condition,
@@ -499,6 +506,21 @@ def _told(datum: Datum, values: Array) -> Array:
     return np.maximum(values, end) if datum.y == 0 else np.minimum(values, end)
 
 
+def _tellable(datum: Datum, values: Array) -> Array:
+    """Values as a laboratory can tell them: a share ends at the limit.
+
+    Less of it, or more, could not be told from none or all. Not where the study itself told more.
+    """
+    if not is_share(datum):
+        return values
+    none, all_of_it = 100 * limit(), 100 * (1 - limit())
+    if datum.y >= none or datum.y == 0:
+        values = np.maximum(values, none)
+    if datum.y <= all_of_it or datum.y == 100:
+        values = np.minimum(values, all_of_it)
+    return values
+
+
 def _fold(datum: Datum, middle: float) -> float:
     y = _observed(datum)
     middle = float(_told(datum, np.array(middle)))  # further out than can be told is no error
@@ -515,20 +537,11 @@ def _inside(datum: Datum, low: float, high: float) -> bool:
 
 
 def _band(datum: Datum, predicted: Array, noise: Array, sd: float) -> tuple[float, float]:
-    """90 % of what a laboratory would read: the worlds' spread and the measurement's error.
-
-    A share ends at the limit: less of it, or more, could not be told from none or all. Not where
-    the study itself told more.
-    """
+    """90 % of what a laboratory would read: the worlds' spread and the measurement's error."""
     if not len(predicted):
         return math.nan, math.nan
     if is_share(datum):
-        read = 100 * expit(on_scale(datum, predicted) + sd * noise)
-        none, all_of_it = 100 * limit(), 100 * (1 - limit())
-        if datum.y >= none or datum.y == 0:
-            read = np.maximum(read, none)
-        if datum.y <= all_of_it or datum.y == 100:
-            read = np.minimum(read, all_of_it)
+        read = _tellable(datum, 100 * expit(on_scale(datum, predicted) + sd * noise))
     else:
         read = predicted * np.exp(sd * noise)
     low, high = np.quantile(read, [LOW, HIGH])
@@ -548,9 +561,14 @@ def interval_score(datum: Datum, low: float, high: float) -> float:
 
 def _informed(triplet: Triplet, arms: Mapping[str, Run]) -> str:
     """Rows that the study gave the model: by its source, through a fit, and as the triplet says."""
-    own = set(triplet.origin.informs)
+    own, fits = set(triplet.origin.informs), fitted_rows()
     for arm in arms.values():
-        own |= {key for key, row in arm.rows.items() if built_from(triplet, row)}
+        own |= {
+            key
+            for key, row in arm.rows.items()
+            if row.name in fits.get(row.source, {}).get(triplet.name, ())
+            or (row.source not in fits and built_from(triplet, row))
+        }
     return " ".join(sorted(own))
 
 
