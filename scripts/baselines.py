@@ -123,8 +123,8 @@ A band that does not reach the published number is a miss. The rows for solution
 for any number of particles, where only the wall knows that a concentrated stock has few places to
 stick to: such stocks were seen to lose nothing, and the model gives them the loss of dilute ones.
 Not in the table: vesicles at 37 °C, whose bioactivity was gone in 4 days (second-hand), which the
-model refuses as outside what was measured in particles; and trehalose, with which a year at −80 °C
-changed nothing (second-hand) and which the model does not know.
+model refuses as outside what was measured in particles; trehalose, with which a year at −80 °C
+changed nothing (second-hand); and dry vials, for which the log has no step.
 """
 HEADS = (
     "| vesicles | copies | significant | exact 99 % interval | in favour | gained on inert "
