@@ -212,6 +212,7 @@ COPIED = {
     "cheng2015_ikk": ("cheng_2015_tlr4_ikk_wildtype", {}),
     "cheng2015_nfkb": ("cheng_2015_tlr4_nfkb_irf3", {}),
     "galvis2019_senescence": ("galvis_2019_fibroblast_senescence", {}),
+    "elkhoury2022_silencing": ("elkhoury_2022_hybrid_ev_delivery", {}),
 }
 PARAMETERS = {
     ("spicule_skin", "absorption, spicules over none"): ("topical_spicule_fold", "value"),
@@ -228,6 +229,21 @@ PARAMETERS = {
         "value",
     ),
     ("driedonks2022_macaque_csf", "first seen in spinal fluid"): ("macaque_csf_time", "low"),
+    ("copper_label_plasma", "off the vesicles, washed with saline"): (
+        "label_desorption_64cu",
+        "value",
+    ),
+    ("nasal_cast2016_olfactory", "on the olfactory lining, most"): (
+        "nasal_olfactory_deposit",
+        "high",
+    ),
+    ("nasal_posture2023_olfactory", "on the olfactory lining"): (
+        "nasal_olfactory_optimised",
+        "value",
+    ),
+    ("advs2024_lung_peak", "lung peak"): ("lps_ev_lung_peak", "value"),
+    ("rela2011_active", "active at rest"): ("rela_active_fraction_basal", "value"),
+    ("rela2011_active", "active, TNF over rest"): ("rela_active_fold_tnf", "value"),
 }
 
 
@@ -259,10 +275,18 @@ def test_values_and_spreads_are_those_of_the_reference_set(name: str, reference:
             assert row["n"] in {r["n"] for r in same}, row["condition"]
 
 
+def parameters(reference: Path) -> dict[str, dict[str, str]]:
+    """Rows of the two tables of parameters, by id."""
+    found = {}
+    for stem in ("ev_parameters", "mechanism_parameters"):
+        path = reference / f"literature/{stem}.csv"
+        with path.open(encoding="utf-8", newline="") as file:
+            found |= {row["id"]: row for row in csv.DictReader(file)}
+    return found
+
+
 def test_parameters_are_those_of_the_reference_table(reference: Path) -> None:
-    path = reference / "literature/ev_parameters.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        there = {row["id"]: row for row in csv.DictReader(file)}
+    there = parameters(reference)
     for (name, condition), (key, column) in PARAMETERS.items():
         [row] = [r for r in rows(name) if r["condition"] == condition]
         value = float(there[key][column])
@@ -270,6 +294,40 @@ def test_parameters_are_those_of_the_reference_table(reference: Path) -> None:
         assert value == pytest.approx(float(low if column == "low" else row["y"])), key
         if row["spread_kind"] == "range" and column == "value" and there[key]["high"]:
             assert float(there[key]["high"]) == pytest.approx(float(high)), key
+
+
+def test_numbers_that_follow_from_a_parameter_follow_from_it(reference: Path) -> None:
+    there = parameters(reference)
+    copper = {r["condition"]: float(r["y"]) for r in rows("copper_label_plasma")}
+    [stable] = re.findall(r"([\d.]+)% stable", there["label_desorption_64cu"]["condition"])
+    assert copper["off the vesicles, purified in albumin"] == pytest.approx(100 - float(stable))
+
+    [outside] = rows("pmc10892389_surface")
+    ratio = there["mirna_in_out_ratio"]
+    shares = sorted(100 / (1 + float(ratio[end])) for end in ("low", "high"))
+    told = [float(end) for end in outside["y_spread"].split("..")]
+    assert told == pytest.approx(shares, abs=0.05)
+    assert float(outside["y"]) == pytest.approx(sum(shares) / 2, abs=0.05)
+
+    [left] = rows("elife07197_mir222")
+    assert float(left["y"]) == pytest.approx(
+        100 / float(there["mir222_reporter_repression"]["value"])
+    )
+    in_dose, in_cell = rows("stoichiometry_copies")
+    copies = float(there["mirna_per_exosome"]["value"])
+    assert float(in_dose["y"]) == pytest.approx(1e11 * copies, rel=0.05)
+    assert float(in_cell["y"]) == pytest.approx(1e10 * copies * 0.3 * 0.1 / 1e7, rel=0.02)
+    [lung] = rows("jbs2021_mouse_lung")
+    assert float(lung["x"]) == 7 * float(there["msc_lung_imaging_uc"]["value"])
+
+
+def test_resident_copies_over_none_are_the_ratios_of_the_legend(reference: Path) -> None:
+    there = reference_rows(reference, "cha_2015_mir100_transfer")
+    none, *donors = ((float(r["y"]), float(r["y_sd"])) for r in there)
+    for (copies, error), row in zip(donors, rows("elife07197_mir100"), strict=True):
+        assert float(row["y"]) == pytest.approx(copies / none[0], abs=0.005)
+        both = math.hypot(error / copies, none[1] / none[0])
+        assert float(row["y_spread"]) == pytest.approx(both * copies / none[0], abs=1e-3)
 
 
 def chosen(row: dict[str, str], cell: str) -> bool:
@@ -357,6 +415,7 @@ def test_what_the_reference_cannot_check_is_said() -> None:
     checked = {*COPIED, *(name for name, _ in PARAMETERS)}
     checked |= {"kim2019_mouse_dye", "route_msc_clathrin", "nanoipbpk_size_effect"}
     checked |= {"nyman2020_tnf_time"}
-    checked |= {"glymreg_human_background"}
+    checked |= {"glymreg_human_background", "elife07197_mir100", "elife07197_mir222"}
+    checked |= {"pmc10892389_surface", "stoichiometry_copies", "jbs2021_mouse_lung"}
     assert checked <= set(NAMES)
     print("not held against the reference folder:", *sorted(set(NAMES) - checked))
