@@ -105,6 +105,16 @@ def spread_of(row: Row, points: int) -> Spread:
     return Spread(values=value_of(row, z), log_weight=-(z**2) / 2)
 
 
+def root_mean_square(row: Row) -> float:
+    """The one spread that stands for all that a row draws: the root of their mean square.
+
+    What a deviation with an unknown spread varies by in all; more than the row's own value.
+    """
+    z = np.linspace(-2 * REACH, 2 * REACH, 321)
+    weight = np.exp(-(z**2) / 2)
+    return math.sqrt(float(weight @ value_of(row, z) ** 2 / weight.sum()))
+
+
 def known_spread(value: float) -> Spread:
     """A spread that is known, or zero where a level is left out."""
     return Spread(values=np.array([value]), log_weight=np.zeros(1))
