@@ -50,8 +50,8 @@ def dense(values, errors, run_, vial, between):
 
 def evidence(values, errors, run_, vial, between):
     """Log-likelihood of the values with the mean integrated out, up to a constant."""
-    same = np.equal.outer(VIAL, VIAL) * vial**2 + np.equal.outer(INSTRUMENT, INSTRUMENT) * between**2
-    v = np.diag(errors + run_**2) + same
+    v = np.diag(errors + run_**2) + np.equal.outer(VIAL, VIAL) * vial**2
+    v += np.equal.outer(INSTRUMENT, INSTRUMENT) * between**2
     inverse = np.linalg.inv(v)
     total = inverse.sum()
     rest = values - (inverse @ values).sum() / total
@@ -97,15 +97,15 @@ def test_spreads_weigh_by_how_likely_they_make_the_values():
     grids = [known_spread(0.0)] * 3
     grids = [type(g)(values=np.array([0.05, 0.3]), log_weight=np.zeros(2)) for g in grids]
     found = crossed(tubes, *grids).log_weight[0]
-    for i, p in enumerate((0.05, 0.3)):
-        for j, v in enumerate((0.05, 0.3)):
-            for k, m in enumerate((0.05, 0.3)):
-                wanted = evidence(values, errors, p, v, m) - evidence(values, errors, 0.05, 0.05, 0.05)
-                assert found[i, j, k] - found[0, 0, 0] == pytest.approx(wanted, abs=1e-6)
+    first = evidence(values, errors, 0.05, 0.05, 0.05)
+    for place in np.ndindex(2, 2, 2):
+        wanted = evidence(values, errors, *(grids[0].values[i] for i in place)) - first
+        assert found[place] - found[0, 0, 0] == pytest.approx(wanted, abs=1e-6)
 
 
 def test_one_instrument_without_a_bias_is_the_nested_model():
-    given = counted_runs(made([("1", "a", "x", 3e8), ("1", "b", "x", 3.6e8), ("2", "a", "x", 2.8e8)]))
+    levels = [("1", "a", "x", 3e8), ("1", "b", "x", 3.6e8), ("2", "a", "x", 2.8e8)]
+    given = counted_runs(made(levels))
     known = known_spread(0.2), known_spread(0.1)
     plain, *_ = posterior_of(given, 21, known)
     found, vials = crossed_of(given, 21, (*known, known_spread(1e-4)))

@@ -10,7 +10,8 @@ import pytest
 from exocast.errors import InvalidInput, NotFound
 from exocast.vial import VialDescription, load_vial
 from exocast.vial.draft import draft_batch
-from exocast.vial.measured import batch_rows, measure_batch, pooled_export
+from exocast.vial.measured import batch_rows, measure_batch
+from exocast.vial.net_sizes import pooled_sizes
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "batch"
 STOCK = 9.0e10
@@ -58,7 +59,7 @@ def test_vials_and_preparations_are_kept_apart(lot):
     assert made.count.low < made.count.value < made.count.high
     assert [c.vial for c in made.estimate.contents] == ["1", "2"]
     assert [f.used_for for f in made.files] == ["particle count and size"] * 3
-    assert made.linearity is not None and made.comparison is None
+    assert made.linearity is not None and made.comparisons == ()
 
 
 def test_the_lot_and_its_vials_are_rows_of_their_own(lot):
@@ -92,7 +93,7 @@ def test_a_buffer_is_taken_off_at_the_level_of_the_instrument(lot):
 
 
 def test_particles_that_are_the_buffers_are_no_batch(lot):
-    with pytest.raises(InvalidInput, match="no more particles than its buffer") as refused:
+    with pytest.raises(InvalidInput, match="not shown to hold more particles than its buffer") as refused:
         measure_batch(lot(TWO_VIALS[:1], blank=0.9 * 8e10 / 300))
     assert refused.value.code == "BLANK"
 
@@ -126,8 +127,8 @@ def test_one_run_saved_twice_is_refused_by_its_numbers(lot, tmp_path):
 
 
 def test_lot_vials_and_scatter_are_all_less_the_buffer(lot):
-    """With half of the level the buffer's, vials lie about the lot and the lot inside its vials."""
-    made = measure_batch(lot(TWO_VIALS, blank=0.5 * 8e10 / 600))
+    """With a third of the level the buffer's, vials lie about the lot, the lot inside its vials."""
+    made = measure_batch(lot(TWO_VIALS, blank=0.35 * 8e10 / 600))
     contents = [c.value for c in made.estimate.contents]
     assert min(contents) <= made.count.value <= max(contents)
     low, high = made.estimate.interval_vial_95
@@ -238,7 +239,7 @@ def test_markers_of_a_blot_count_by_their_class(lot, tmp_path):
 
 def test_pooled_bins_hold_the_particles_of_every_capture(lot):
     made = measure_batch(lot(TWO_VIALS))
-    pooled = pooled_export([r for r in made.runs if not r.blank])
+    pooled = pooled_sizes([r for r in made.runs if not r.blank]).export
     assert len(pooled.captures) == 9
     first = made.runs[0].export
     assert pooled.bins.per_ml[:, 0].sum() == pytest.approx(first.bins.per_ml[:, 0].sum(), rel=1e-9)

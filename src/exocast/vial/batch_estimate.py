@@ -7,8 +7,8 @@ and ``population.capture_spread_*`` (that of the level in the instrument) and ar
 What a batch was measured too little to tell therefore stays as wide as other batches make it.
 
 Where several instruments of one method counted, each has a bias of its own besides, with the prior
-of ``population.instrument_spread`` (:mod:`exocast.vial.crossed`): what they disagree by stays in the
-interval of the batch, however often each of them measured.
+of ``population.instrument_spread`` (:mod:`exocast.vial.crossed`): what they disagree by stays in
+the interval of the batch, however often each of them measured.
 
 Not covered: what all runs share, such as one instrument that counts too many of every sample.
 """
@@ -348,7 +348,7 @@ def _level(
     axis: int,
     n_valid: int,
     n_total: int,
-    learned: bool,  # noqa: FBT001
+    learned: bool,
 ) -> Level:
     weight = posterior.marginal(axis)
     low, middle, high = (spread_quantile(grid, weight, q) for q in (0.05, 0.5, 0.95))
@@ -370,9 +370,7 @@ def _instruments(
         low, high = _exp(law.interval(0.95))
         n = sum(len(c.logs) for c in used if c.run.instrument == name)
         biases.append(
-            InstrumentBias(
-                instrument=name, ratio=math.exp(law.mean), low=low, high=high, n_valid=n
-            )
+            InstrumentBias(instrument=name, ratio=math.exp(law.mean), low=low, high=high, n_valid=n)
         )
     grid = instrument_spread(CROSSED_POINTS).values
     total = len(instruments_of(given))

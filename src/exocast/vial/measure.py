@@ -295,7 +295,7 @@ def measure_size(
             message += "their error is taken from the differences between captures"
         warnings.append(VialWarning(code="COUNTING_UNKNOWN", message=message, where=export.file))
     if fit.n_effective < rows["least_tracks"].value:
-        message = f"{fit.n_effective:g} valid tracks stand behind the sizes; fewer than "
+        message = f"{fit.n_effective:.0f} valid tracks stand behind the sizes; fewer than "
         message += f"{rows['least_tracks'].value:g} give a thin distribution"
         warnings.append(VialWarning(code="TOO_FEW_TRACKS", message=message, where=export.file))
     if fit.fit_distance > rows["fit_distance"].value:

@@ -128,7 +128,8 @@ def counted(run: Run) -> Counted:
     factor, inside = factors(known)
     valid = usable(chosen)
     stated = np.log([c.concentration_per_ml for c in valid])
-    level = math.exp(float(stated.mean()) - math.log(inside)) if valid else math.nan
+    # What was counted, buffer and all: it says how far captures scatter and counting is linear.
+    level = math.exp(float(stated.mean()) - math.log(inside * run.kept)) if valid else math.nan
     counting, _ = counting_variance(valid)
     counting = counting / run.kept**2
     if valid:
