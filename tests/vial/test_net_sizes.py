@@ -138,11 +138,11 @@ def test_net_bins_are_never_negative_and_lose_no_particle():
     counts = rng.multinomial(300, mixed(0.4) / mixed(0.4).sum())
     blank = rng.multinomial(200, shape(85.0) / shape(85.0).sum())
     one = run([3e8], shares=counts / 300, tracks=300.0)
-    empty = run(
-        [1.2e8], "b", "b", blank=True, dilution=1.0, shares=blank / 200, tracks=200.0, name="b"
-    )
-    net = subtract_blank([one], [empty, run([1.2e8], "b", "c", blank=True, dilution=1.0,
-                                             shares=blank / 200, tracks=200.0, name="c")])  # fmt: skip
+    empty = [
+        run([1.2e8], "b", p, blank=True, dilution=1.0, shares=blank / 200, tracks=200.0, name=p)
+        for p in ("b", "c")
+    ]
+    net = subtract_blank([one], empty)
     found = pooled_sizes([one], {("1", "a", ""): net.buffer})
     linear = net_run(one, net.net_level / net.sample_level, net.sample_level, net.buffer)
     assert (linear.export.bins.per_ml < 0).any()

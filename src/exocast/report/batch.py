@@ -525,6 +525,11 @@ def _size_section(made: MeasuredBatch) -> Section:
             f"The buffer's particles ({percent(float(made.pooled.buffer.sum()))} of what was "
             "counted) are taken off size by size; the intervals hold what that leaves open."
         )
+    if made.estimate is not None and made.estimate.biases:
+        words.append(
+            f"Captures of {' and '.join(b.instrument for b in made.estimate.biases)} are pooled by "
+            "their particles; how far the diameters of instruments differ was not measured here."
+        )
     found = made.sizes
     rows: list[tuple[str, str, str]] = []
     if found is not None:

@@ -49,7 +49,7 @@ class DilutionLinearity:
     dilutions
         That were measured, rising.
     outside
-        Files whose level in the instrument lies outside its linear range.
+        Files whose level in the instrument lies outside its linear range; by tracking only.
     verdict
         In words. An interval that holds zero is no proof of proportion: how large a slope these
         runs leave open is said.
@@ -150,7 +150,11 @@ def dilution_linearity(runs: Sequence[Run]) -> DilutionLinearity:
     tenfold = math.exp(math.log(10) * low), math.exp(math.log(10) * high)
     rows = package_table("vial", "instrument")
     range_low, range_high = rows["linear_low"].value, rows["linear_high"].value
-    outside = [c for c in used if not range_low <= c.level_per_ml <= range_high]
+    outside = [
+        c
+        for c in used
+        if c.run.export.method == "NTA" and not range_low <= c.level_per_ml <= range_high
+    ]
     files = tuple(dict.fromkeys(c.run.export.file for c in outside))
     changed = not low <= 0 <= high
     verdict = _linear_words(changed, tenfold, len(dilutions))

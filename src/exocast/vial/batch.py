@@ -215,6 +215,12 @@ class CargoFile(_Block):
         description="of the standards' quantities, where the file states none",
         examples=["copies"],
     )
+    wells: tuple[str, ...] = Field(
+        default=(),
+        max_length=384,
+        description="of digital PCR: wells that hold the same, pooled; each by itself otherwise",
+        examples=[["A1", "A2", "A3"]],
+    )
     volumes: Volumes = Volumes()
 
 

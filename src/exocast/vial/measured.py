@@ -75,6 +75,15 @@ Array = NDArray[np.float64]
 # in a hundred do, are refused as one lot.
 RARE, NEVER, WIDE = 2e-2, 1e-3, 1.6449
 SCORES = 81
+# What only a person can answer of a file's contents.
+QUESTIONS = ("MIXED_SAMPLES", "MIXED_TARGETS", "DILUTION_UNKNOWN")
+# Readers of one maker begin with the same word, and their files spell it in several ways.
+MAKERS = {
+    "nanosight": "NanoSight",
+    "zetaview": "ZetaView",
+    "viewsizer": "ViewSizer",
+    "spectradyne": "Spectradyne",
+}
 FEW_VIALS = 3
 DOCUMENTED = {
     "image wide",
@@ -470,13 +479,12 @@ def _check_names(runs: Sequence[Run], work: _Work) -> None:
 
 
 def maker_of(reading: Reading) -> str:
-    """The maker's word for an instrument: one of the two that a count can be off by.
+    """The maker's word for an instrument: what a count can be off by goes with it.
 
     Serial numbers stand in some files of an instrument and not in others, so two instruments of
     one maker are told apart by ``instrument`` in the batch file only.
     """
-    named = reading.instrument.split()
-    return named[0] if named else reading.kind
+    return MAKERS.get(reading.reader.partition("_")[0], reading.kind)
 
 
 def _open_questions(
@@ -770,7 +778,8 @@ def _linearity(runs: Sequence[Run], work: _Work) -> DilutionLinearity | None:
             raise
         return None
     if found is not None:
-        work.warnings += found.warnings
+        # Levels outside the linear range are said of every run already.
+        work.warnings += [w for w in found.warnings if not w.where]
     return found
 
 
@@ -921,11 +930,26 @@ def _protein(batch: BatchDescription, work: _Work) -> Quantity | None:
 
 def _contents(batch: BatchDescription, work: _Work, count: Quantity | None) -> tuple[Quantity, ...]:
     """Identity, markers, cargo, and files that are only read and shown."""
-    parts = [
-        *(identity_of_entry(e, work.base, work.keep) for e in batch.identity),
-        *(markers_of_entry(e, work.base, work.keep) for e in batch.markers),
-        *(cargo_of_entry(e, work.base, count, work.keep) for e in batch.cargo),
+    asked = [
+        *(functools.partial(identity_of_entry, e, work.base, work.keep) for e in batch.identity),
+        *(functools.partial(markers_of_entry, e, work.base, work.keep) for e in batch.markers),
+        *(functools.partial(cargo_of_entry, e, work.base, count, work.keep) for e in batch.cargo),
     ]
+    parts, questions = [], []
+    for ask in asked:
+        try:
+            parts.append(ask())
+        except InvalidInput as e:
+            if e.code not in QUESTIONS:
+                raise
+            questions.append(e)
+    if questions:
+        # Together, as those of the runs: only a person knows, and he is asked once.
+        raise InvalidInput(
+            "\n".join(_question(q, work) for q in questions),
+            code=questions[0].code,
+            where=str(work.base),
+        )
     for part in parts:
         work.shown += part.shown
         work.warnings += part.warnings
@@ -937,6 +961,11 @@ def _contents(batch: BatchDescription, work: _Work, count: Quantity | None) -> t
             work.warnings += reading.warnings
             quantities += _shown(reading, entry.sample, name)
     return tuple(quantities)
+
+
+def _question(asked: InvalidInput, work: _Work) -> str:
+    """An open question behind the file that it is about."""
+    return f"{work.name(Path(asked.where))}: {asked.message}" if asked.where else asked.message
 
 
 def _shown(reading: Reading, sample: str | None, name: str) -> Iterator[Quantity]:
