@@ -226,7 +226,9 @@ def _by_curve(
     centre = float(np.average(logs, weights=weights))
     log_sd = math.hypot(spread.value, float(weights.sum()) ** -0.5)
     how = f"{entry.curve} standard curve, R² {fit.r2:.4f}; {spread.key}"
-    return _quantity(math.exp(centre), log_sd, (name,), how), reading.warnings
+    # The file's open question of its unit is answered by the entry.
+    said = tuple(w for w in reading.warnings if w.code != "UNIT" or entry.unit is None)
+    return _quantity(math.exp(centre), log_sd, (name,), how), said
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from exocast.errors import InvalidInput
 from exocast.vial.batch import BATCH_FILE, POSITIONS, run_of_positions
 from exocast.vial.identity import AMOUNTS
 from exocast.vial.names import dilutions_in, says_beads
-from exocast.vial.records import Reading
+from exocast.vial.records import Reading, maker_of
 from exocast.vial.registry import read_file
 
 PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pdf", ".bmp"}
@@ -45,11 +45,14 @@ class Draft:
         Files by the field that they went into.
     unread
         Files that no reader knows, with the reason.
+    counted_by
+        Methods and instruments that counted particles, by how doses could be drawn up.
     """
 
     text: str = ""
     sorted_files: dict[str, list[str]] = field(default_factory=dict)
     unread: list[tuple[str, str]] = field(default_factory=list)
+    counted_by: list[str] = field(default_factory=list)
 
 
 def draft_batch(
@@ -109,6 +112,8 @@ def draft_batch(
         line.replace(VIAL, answer).replace(ASKS, asks).rstrip(" #")
         for line in entries.get("particles", ())
     ]
+    if len(made.counted_by) > 1:
+        entries["counted_by"] = [", ".join(dict.fromkeys(made.counted_by))]
     made.text = _text(folder.resolve().name, entries, made.unread)
     return made
 
@@ -127,7 +132,11 @@ def _entry(path: Path, name: str, names: set[str], made: Draft) -> list[tuple[st
         made.unread.append((name, f"{e.code}: {e.message.splitlines()[0].partition('. ')[0]}"))
         return []
     if reading.particles is not None:
-        return _particles(reading, name, names)
+        found = _particles(reading, name, names)
+        said = f"{maker_of(reading)} ({reading.particles.method})"
+        if any(line.lstrip().startswith("-") for _, line in found) and said not in made.counted_by:
+            made.counted_by.append(said)
+        return found
     place, lines = _table(reading, name)
     return [(place, line) for line in lines]
 
@@ -267,6 +276,14 @@ def _text(title: str, entries: dict[str, list[str]], unread: Iterable[tuple[str,
         "#   - {temperature: -80 degC, duration: 60 day}",
         "#   - {thaw: 1}",
     ]
+    if several := entries.get("counted_by"):
+        lines += [
+            "",
+            f"# Particles were counted by {several[0]}. Of two methods, name the one",
+            "# that doses are drawn up by; two instruments of a method are taken together, each with",
+            "# a bias, unless one is named:",
+            "# counted_by:",
+        ]
     for place, what in PLACES.items():
         found = entries.get(place, [])
         used = any(line.lstrip().startswith("-") for line in found)

@@ -63,7 +63,7 @@ from exocast.vial.names import says_beads
 from exocast.vial.nested import spread_of
 from exocast.vial.net_sizes import PooledSizes, net_run, pooled_sizes
 from exocast.vial.purity import Purity, purity
-from exocast.vial.records import Dilution, ParticleExport, Reading, VialWarning
+from exocast.vial.records import Dilution, ParticleExport, Reading, VialWarning, maker_of
 from exocast.vial.registry import read_file
 from exocast.vial.runs import Run, counted
 from exocast.vial.size import SizeFit
@@ -77,13 +77,6 @@ RARE, NEVER, WIDE = 2e-2, 1e-3, 1.6449
 SCORES = 81
 # What only a person can answer of a file's contents.
 QUESTIONS = ("MIXED_SAMPLES", "MIXED_TARGETS", "DILUTION_UNKNOWN")
-# Readers of one maker begin with the same word, and their files spell it in several ways.
-MAKERS = {
-    "nanosight": "NanoSight",
-    "zetaview": "ZetaView",
-    "viewsizer": "ViewSizer",
-    "spectradyne": "Spectradyne",
-}
 FEW_VIALS = 3
 DOCUMENTED = {
     "image wide",
@@ -476,15 +469,6 @@ def _check_names(runs: Sequence[Run], work: _Work) -> None:
         work.warnings.append(
             VialWarning(code="LOTS_MIXED", message=message, where=next(iter(lots.values())))
         )
-
-
-def maker_of(reading: Reading) -> str:
-    """The maker's word for an instrument: what a count can be off by goes with it.
-
-    Serial numbers stand in some files of an instrument and not in others, so two instruments of
-    one maker are told apart by ``instrument`` in the batch file only.
-    """
-    return MAKERS.get(reading.reader.partition("_")[0], reading.kind)
 
 
 def _open_questions(
