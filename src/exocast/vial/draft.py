@@ -280,7 +280,7 @@ def _text(title: str, entries: dict[str, list[str]], unread: Iterable[tuple[str,
         lines += [
             "",
             f"# Particles were counted by {several[0]}. Of two methods, name the one",
-            "# that doses are drawn up by; two instruments of a method are taken together, each with",
+            "# that doses are drawn up by; instruments of one method are taken together, each with",
             "# a bias, unless one is named:",
             "# counted_by:",
         ]
