@@ -557,3 +557,16 @@ def test_a_preparation_that_disagrees_widens_the_batch_by_itself(lot):
     assert far.count.log_sd > 2 * same.count.log_sd
     said = next(w for w in far.warnings if w.code == "PREPARATIONS_DIFFER")
     assert "as wide as that makes it" in said.message
+
+
+def test_two_runs_that_count_alike_are_two_runs(tmp_path):
+    from writers import zetaview
+
+    counts = {20: 400, 24: 300}, {20: 300, 24: 400}
+    for name, each in zip("ab", counts, strict=True):
+        (tmp_path / f"{name}.txt").write_bytes(zetaview.size_text(each).encode("latin-1"))
+    (tmp_path / "batch.yaml").write_text(
+        "schema_version: 1\ntitle: Lot\nparticles: [{file: '*.txt'}]\n", encoding="utf-8"
+    )
+    made = measure_batch(tmp_path)
+    assert made.estimate.preparations.n_valid == 2

@@ -450,12 +450,10 @@ def _count_section(made: MeasuredBatch) -> Section:
     if estimate.biases:
         words.append(_instrument_words(estimate))
     if made.net:
-        shares = [n.blank_share for n in made.net]
+        low, high = (percent(f(n.blank_share for n in made.net)) for f in (min, max))
         words.append(
-            f"The buffer has {percent(min(shares))} to {percent(max(shares))} of the samples' "
-            "level and is taken off."
-            if len(shares) > 1
-            else f"The buffer has {percent(shares[0])} of the sample's level and is taken off."
+            f"The buffer has {low if low == high else f'{low} to {high}'} of the samples' level "
+            "and is taken off."
         )
     else:
         words.append("No buffer was measured, so nothing is taken off for it.")

@@ -372,7 +372,7 @@ def _read_particles(
 ) -> None:
     asked = list(_asked(batch, work.base))
     names = {work.name(path) for _, path in asked}
-    seen: dict[tuple[tuple[str, str], ...], str] = {}
+    seen: dict[tuple[tuple[str, str, str], ...], str] = {}
     questions: list[InvalidInput] = []
     for done, (entry, path) in enumerate(asked, start=1):
         mapping = None if entry.map is None else one_file(work.base, entry.map)
@@ -437,11 +437,19 @@ def _read_particles(
         )
 
 
-def _content_of(export: ParticleExport, sample: str | None) -> tuple[tuple[str, str], ...]:
-    """Concentrations and tracks of the captures, to four digits, however the file is written."""
+def _content_of(export: ParticleExport, sample: str | None) -> tuple[tuple[str, str, str], ...]:
+    """Concentrations, tracks and mean sizes of the captures, to four digits, however written.
+
+    The sizes are there because two runs may well count the same number of particles.
+    """
+    sizes = [""] * len(export.captures)
+    if export.bins is not None:
+        with np.errstate(invalid="ignore"):
+            means = export.bins.centres_nm @ export.bins.per_ml / export.bins.per_ml.sum(axis=0)
+        sizes = [f"{m:.4g}" for m in means]
     return tuple(
-        (f"{c.concentration_per_ml:.4g}", f"{c.tracks:.4g}")
-        for c in export.captures
+        (f"{c.concentration_per_ml:.4g}", f"{c.tracks:.4g}", size)
+        for c, size in zip(export.captures, sizes, strict=True)
         if sample is None or c.sample == sample
     )
 
