@@ -210,3 +210,15 @@ def test_what_captures_deviate_by_is_larger_in_what_is_left():
     assert float(net.logs.mean()) == pytest.approx(
         near + 2 * (float(gross.logs.mean()) - math.log(level * 1000.0)), rel=1e-12
     )
+
+
+def test_a_blank_that_counts_nothing_is_worth_one_capture_at_its_level():
+    one, blanks = lot(0.1, blank_tracks=math.nan)
+    found = sum(c.tracks for c in pooled(one, blanks).export.captures)
+    like = sum(c.tracks for c in pooled(*lot(0.1, blank_tracks=400.0, blanks=1)).export.captures)
+    assert math.isfinite(found)
+    # One capture of 0.1 times 4000 particles; the other lot has three such.
+    n, share = 3 * 4000.0, 0.1
+    wanted = n * (1 - share) ** 2 / (1 + n * share**2 / (share * 4000.0))
+    assert found == pytest.approx(wanted, rel=1e-3)
+    assert found < like

@@ -303,13 +303,16 @@ def _noise_of_buffer(
         mine = np.array([i == name for i in instruments])
         lever = float((tracks[mine] * shares[mine] / (1.0 - shares[mine])).sum()) / n
         behind = [
-            b.tracks
+            b
             for r in runs
             if r.instrument == name
             and (b := buffers.get((r.vial, r.preparation, r.instrument))) is not None
         ]
         if behind:
-            noise += lever**2 / behind[0]
+            # A blank that does not say counted about as many as one capture at its level would.
+            like = behind[0].of_sample * float((tracks[mine] / (1.0 - shares[mine]) ** 2).mean())
+            known = math.isfinite(behind[0].tracks)
+            noise += lever**2 / (behind[0].tracks if known else like)
     return 1.0 / (1.0 + n * noise)
 
 
