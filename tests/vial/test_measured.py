@@ -570,3 +570,14 @@ def test_two_runs_that_count_alike_are_two_runs(tmp_path):
     )
     made = measure_batch(tmp_path)
     assert made.estimate.preparations.n_valid == 2
+
+
+def test_a_volume_that_lacks_is_asked_for_where_a_batch_says_it(lot):
+    from exocast.vial.storage import vial_volume_ml
+
+    path = lot(TWO_VIALS[:1])
+    vial = load_vial(VialDescription(batch=str(path)), path.parent)
+    with pytest.raises(InvalidInput, match=r"fill\.volume") as refused:
+        vial_volume_ml(vial)
+    assert refused.value.code == "VOLUME_MISSING"
+    assert "--volume" not in refused.value.message

@@ -165,8 +165,8 @@ def vial_volume_ml(vial: Vial) -> float:
         where = "vial.volume" if batch is None else f"{batch}: fill.volume"
         option = " or the option --volume" if batch is None else ""
         raise InvalidInput(
-            f"the volume in the vial is needed and not stated; give the field {where}{option}, such "
-            "as 1mL. Nothing was assumed.",
+            f"the volume in the vial is needed and not stated; give the field {where}{option}, "
+            "such as 1mL. Nothing was assumed.",
             code="VOLUME_MISSING",
             where=where,
         )
