@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from exocast.errors import InvalidInput
-from exocast.evidence.chance import normal_scores, value_of
+from exocast.evidence.chance import normal_scores, spread_on_scale, value_of
 from exocast.evidence.rows import COLUMNS, package_table, rows_of
 from exocast.study import fit as room
 from exocast.study.fit import PROFILE_SCORES, Part, fit, linear, shared_error
@@ -27,9 +27,7 @@ SD = np.array([0.3, 0.5, 0.4])
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "calibrate", ROOT / "scripts" / "calibrate.py"
-    )
+    spec = importlib.util.spec_from_file_location("calibrate", ROOT / "scripts" / "calibrate.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["calibrate"] = module  # dataclasses look their module up
@@ -366,6 +364,27 @@ def test_no_prior_names_a_study_that_is_in_the_fit() -> None:
     for row in package_table("body", "priors").values():
         words = set(re.findall(r"\w+", f"{row.source} {row.place} {row.note}"))
         assert not words & used, row.id
+
+
+def test_values_that_stay_keep_their_source_and_lose_spread_alone() -> None:
+    """The fit of macrophages: a row is its prior, with less spread."""
+    package, seen = ROOT / "src/exocast", 0
+    for prior in package_table("cell", "priors").values():
+        table, _, own = prior.id.partition(".")
+        [row] = [r for r in rows_of(package / f"cell/{table}.csv") if r.id == own]
+        assert (row.value, row.unit, row.source) == (prior.value, prior.unit, prior.source)
+        width = [spread_on_scale(replace(r, grade="A")) for r in (row, prior)]
+        assert width[0][0] == width[1][0]
+        if width[0][0] != "range":
+            assert width[0][1] < width[1][1]
+        seen += 1
+    assert seen > 20
+
+
+def test_a_fit_without_steps_is_the_curvature_at_the_centre() -> None:
+    found = fit(("a", "b", "c"), LINEAR, OBSERVED, SD, most=0)
+    assert (found.mode == 0).all() and found.steps == 0
+    assert found.covariance == pytest.approx(exact()[1], abs=1e-9)
 
 
 def test_every_fitted_row_has_its_prior_on_file() -> None:

@@ -12,7 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import exocast
-from exocast.evidence.rows import SPREAD_KINDS, rows_of
+from exocast.evidence.rows import SPREAD_KINDS, package_table, rows_of
 from exocast.evidence.sources import sources
 
 HOME = Path(exocast.__file__).parent / "study/triplets"
@@ -408,6 +408,19 @@ def test_tnf_over_that_after_a_day_is_the_ratio_of_the_two_read(reference: Path)
         assert float(row["y"]) == pytest.approx(early / late, rel=1e-3)
         both = math.hypot(error / early, late_error / late)
         assert float(row["y_spread"]) == pytest.approx(both * early / late, rel=1e-3)
+
+
+def test_lps_is_as_active_as_the_rows_of_its_laboratory_say() -> None:
+    table = package_table("cell", "receptors")
+    named = {"caldwell2014": "extracts", "cheng2015": "extracts", "nyman2020": "slices"}
+    seen = 0
+    for name in NAMES:
+        said = scenario(name).get("set", {}).get("receptors.lps_potency")
+        if said is not None:
+            row = named.get(name.partition("_")[0])
+            assert said == (table[f"{row}.lps_potency"].value if row else 1), name
+            seen += 1
+    assert seen >= 8
 
 
 def test_what_the_reference_cannot_check_is_said() -> None:
