@@ -66,7 +66,10 @@ class Kind:
     With ``once`` a set whose study built rows by hand is left out. A posterior SD below
     ``informed`` of the prior's is news, and so is a mode further than ``moved`` SD from its centre:
     of cells many rows share what the data say, and each is told little. ``sites`` are those whose
-    data it takes; of none, all that are no wells.
+    data it takes; of none, all that are no wells. Rows that are
+    ``kept`` differ from one laboratory to the next and are not fitted: they stay at their centre.
+    With ``stays`` nothing is searched: values stand as their sources have them, and the data take
+    from the spreads alone.
     """
 
     folder: Path
@@ -75,6 +78,8 @@ class Kind:
     informed: float
     moved: float
     sites: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    stays: bool = False
 
     @property
     def priors(self) -> Path:
@@ -93,11 +98,13 @@ class Kind:
 BODY = Kind(folder=PACKAGE / "body", source="body_fit", once=True, informed=0.9, moved=0.25)
 MACROPHAGE = Kind(
     folder=PACKAGE / "cell",
-    source="macrophage_fit",
+    source="macrophage_spread",
     once=False,
     informed=0.97,
     moved=0.1,
     sites=("well_macrophage",),
+    kept=("receptors.lps_potency",),
+    stays=True,
 )
 KINDS = {"body": BODY, "macrophage": MACROPHAGE}
 
@@ -159,7 +166,10 @@ def calibration_sets(kind: Kind = BODY) -> tuple[tuple[Set, ...], dict[str, Numb
         own = [
             row
             for row in rows.values()
-            if row.varies == "uncertain" and row.source not in others and _spreads(row)
+            if row.varies == "uncertain"
+            and row.source not in others
+            and _spreads(row)
+            and row.name not in kind.kept
         ]
         for row in own:
             numbers.setdefault(row.name, _number(row, priors.get(row.name), kind))
@@ -291,21 +301,28 @@ def posterior(number: Number, score: float, sd: float, kind: Kind = BODY) -> Row
 
     A logarithm stays a ``log_sd`` and a plain number an ``sd``. A range stays a range, which keeps
     a share a share: its halves have the posterior's spread on the range's own scale, and end at
-    the prior's ends at the latest.
+    the prior's ends at the latest. Where values stay, so do source and grade.
     """
     prior, widening = number.prior, grades()[GRADE].widening
     scale, size = spread_on_scale(prior)
     value = number.value(score)
     spread: tuple[float, ...]
+    if kind.stays:
+        widening = grades()[prior.grade].widening
     if scale == "range":
         law, spread = "range", _range(number, score, sd, widening)
     else:
         law, spread = ("log_sd" if scale == "log" else "sd"), (size * sd / widening,)
+    spread = tuple(_round(s, 3 if len(spread) == 1 else 4) for s in spread)
+    if kind.stays:
+        told = f"spread {sd:.2f} of that in {kind.folder.name}/priors.csv ({PLACE})"
+        note = f"{prior.note}; {told}" if prior.note else told
+        return replace(prior, id=number.id, spread=spread, spread_kind=law, note=note)
     return replace(
         prior,
         id=number.id,
         value=_round(value, 4),
-        spread=tuple(_round(s, 3 if len(spread) == 1 else 4) for s in spread),
+        spread=spread,
         spread_kind=law,
         source=kind.source,
         place=PLACE,
@@ -396,13 +413,17 @@ def main() -> None:
     order = {name: i for i, name in enumerate(names)}
     values, sds = observed(sets)
     parts = [part(one, rows, order) for one in sets]
-    found = fit(names, parts, values, sds, profiles=PROFILES, enough=1e-4)
+    if kind.stays:
+        found = fit(names, parts, values, sds, most=0)
+    else:
+        found = fit(names, parts, values, sds, profiles=PROFILES, enough=1e-4)
     heard = [i for i, moved in enumerate(found.response) if moved >= SCREEN]
     told = [i for i in heard if informed(found.mode[i], found.sd[i], kind)]
     print(
         f"\n{len(values)} data of {len(sets)} sets; {len(names)} uncertain rows, {len(heard)} of "
         f"them move the data by {SCREEN:g} SD or more, {len(told)} are informed; "
-        f"{found.steps} steps, {'converged' if found.converged else 'NOT converged'}"
+        + ("values stay" if kind.stays else f"{found.steps} steps, ")
+        + ("" if kind.stays else "converged" if found.converged else "NOT converged")
     )
     print(f"sum of squared residuals {found.misfit_before:.1f} before, {found.misfit:.1f} after")
     show_numbers(numbers, found, heard, told)
@@ -426,7 +447,8 @@ def main() -> None:
         )
         write_rows(numbers, found, told, kind)
         write_correlations(pairs, kind)
-        write_profiles({n.name: n for n in numbers}, found, [names[i] for i in told], kind)
+        if found.profiles:
+            write_profiles({n.name: n for n in numbers}, found, [names[i] for i in told], kind)
         write_sets(sets, found, told, kind)
         print(f"\nwritten: {len(told)} rows, {len(pairs)} correlations")
 

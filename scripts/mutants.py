@@ -131,6 +131,21 @@ MUTANTS = (
         "test_inert_vesicles_leave_the_tissue_at_its_natural_course",
     ),
     Mutant(
+        name="inert: vesicles reach proteases without translation",
+        file="src/exocast/tissue/knee.yaml",
+        old='"{joint}_signal_engaged*{joint}_response_translation"',
+        new='"{joint}_signal_engaged"',
+        test="tests/analytic/test_joint_surface.py::"
+        "test_a_product_without_effect_in_people_changes_no_matrix",
+    ),
+    Mutant(
+        name="start: equations and table may differ",
+        file="src/exocast/engine/assembler.py",
+        old="written is not None and written != row.value",
+        new="written is not None and row.value is None",
+        test="tests/engine/test_assemble.py::test_a_fault_is_refused_by_name",
+    ),
+    Mutant(
         name="grade: a guess is as sharp as a measurement",
         file="src/exocast/evidence/grades.csv",
         old="E,assumption,1.75,",

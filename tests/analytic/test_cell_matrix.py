@@ -168,6 +168,25 @@ def test_a_culture_that_only_divides_doubles() -> None:
     assert found[:, 1] == pytest.approx(100.0)
 
 
+def test_arrest_grows_with_time_in_culture() -> None:
+    times = np.array([0.0, 3.0, 12.0, 40.0])
+    a, wear = 0.13, 0.05
+    found = run(
+        "well_fibroblast",
+        ("senescence_growing",),
+        times,
+        senescence_arrested_start=0.0,
+        senescence_senescent_start=0.0,
+        senescence_apoptotic_start=0.0,
+        senescence_k_divide=0.0,
+        senescence_k_death=0.0,
+        senescence_k_arrest=a,
+        senescence_k_wear=wear,
+    )
+    left = np.exp(-a * (times + wear * times**2 / 2))
+    assert found[:, 0] == pytest.approx(left, rel=1e-5, abs=1e-9)
+
+
 def test_arrest_without_division_is_a_chain_of_two() -> None:
     times = np.array([0.0, 3.0, 12.0])
     a, b = 0.13, 0.09
@@ -182,6 +201,7 @@ def test_arrest_without_division_is_a_chain_of_two() -> None:
         senescence_k_death=0.0,
         senescence_k_arrest=a,
         senescence_k_senesce=b,
+        senescence_k_wear=0.0,
     )
     old = 1 - (b * np.exp(-a * times) - a * np.exp(-b * times)) / (b - a)
     assert found[:, 0] == pytest.approx(100 * old, rel=1e-5, abs=1e-9)

@@ -23,6 +23,8 @@ SETS = (
     "mirna_targets_own_induced",
     "receptors_k_il1",
     "receptors_with_tnfr",
+    "cytokines_tnf_output",
+    "calming_reference_on_tnf",
 )
 SEEN = (
     *("nfkb_nuclear", "nfkb_held", "nfkb_ikb", "nfkb_ikb_mrna", "nfkb_a20", "nfkb_neutral"),
@@ -57,10 +59,15 @@ def test_a_core_without_stimulus_does_not_move(rows: dict[str, float]) -> None:
 
 @pytest.mark.parametrize("rows", [{}, {"nfkb_k_hold": 1e5, "nfkb_total": 0.2}])
 def test_a_resting_macrophage_moves_by_its_own_tnf_alone(rows: dict[str, float]) -> None:
+    silent = macrophage(DAY, cytokines_tnf_output=0.0, **rows)
+    for name in SEEN[:9]:
+        values = silent[name]
+        assert values == pytest.approx(np.full(len(DAY), values[0]), rel=1e-6), name
     found = macrophage(DAY, **rows)
     for name in SEEN[:9]:
-        values = found[name]
-        assert values == pytest.approx(np.full(len(DAY), values[0]), rel=5e-3), name
+        values = found[name][:2]
+        assert values == pytest.approx(np.full(2, values[0]), rel=5e-3), name
+    assert np.all(found["nfkb_nuclear"] < 1.2 * found["nfkb_nuclear"][0])
 
 
 def test_the_translation_that_keeps_rest_is_the_published_one() -> None:

@@ -49,11 +49,11 @@ def number(key: str) -> float:
     return next(row.value for row in well().rows if row.key == key)
 
 
-def test_cells_divide_first_as_ten_equal_stages_say() -> None:
+def test_cells_divide_first_as_thirty_equal_stages_say() -> None:
     times = np.array([0.0, 0.5, 1.0, 1.6, 2.5, 4.0])
     slow = {"t_cells_wane": 0.0, "t_cells_cycle_time": 1e6}
     found = observed(times, "percent_divided", "division_index", **NO_DEATH, **FULL, **slow)
-    share = gammainc(10, 10 * times / number("t_cells.first_division"))
+    share = gammainc(30, 30 * times / number("t_cells.first_division"))
     assert found["percent_divided"] == pytest.approx(100 * share, abs=1e-5)
     assert found["division_index"] == pytest.approx(share, abs=1e-5)
 

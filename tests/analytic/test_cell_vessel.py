@@ -33,6 +33,7 @@ COMMON = (
 OWN = {
     "well_endothelium": (),
     "well_tubes": ("tubes_joined", "tubes_call", "tubes_holding"),
+    "well_sprouts": ("sprouts_sprout", "sprouts_call", "sprouts_level"),
     "well_scratch": tuple(f"scratch_u{i}" for i in range(1, 17)),
 }
 SET = (
@@ -204,6 +205,17 @@ def test_tubes_are_two_steps_in_a_row() -> None:
     assert found["tubes_joined"] == pytest.approx(expected, abs=1e-7)
     peak = math.log(a / b) / (a - b)
     assert 4 / 24 < peak < 24 / 24
+
+
+def test_a_sprout_at_rest_is_as_long_as_its_call_and_the_time() -> None:
+    times = np.array([0.0, 0.5, 1.0, 3.0])
+    found = observed("well_sprouts", "sprouts_sprout", "sprouts_call", "sprouts_level", times=times)
+    half = number("well_sprouts", "sprouts.half_level")
+    call = found["sprouts_level"] ** 2 / (half**2 + found["sprouts_level"] ** 2)
+    assert found["sprouts_call"] == pytest.approx(call, rel=1e-9)
+    assert np.ptp(call) == pytest.approx(0.0, abs=1e-7)
+    speed = number("well_sprouts", "sprouts.tip_speed")
+    assert found["sprouts_sprout"] == pytest.approx(speed * call[0] * times, rel=1e-6)
 
 
 def strips(found: dict[str, np.ndarray]) -> np.ndarray:

@@ -189,6 +189,16 @@ def test_the_same_content_is_assembled_once(library) -> None:
             ("algae = ", "fish = 7; algae = "),
             "the start 7 stands in the equations",
         ),
+        (
+            "tissue/river.ant",
+            ("algae = 2*algae_start", "algae = 1"),
+            "starts at 1 in the equations and at 0 in row river.algae; make the two the same",
+        ),
+        (
+            "body/pond.ant",
+            ("  leave: fish", "  fish = 7;\n  leave: fish"),
+            "starts at 7 in the equations and at 10 in row pond.fish; make the two the same",
+        ),
         ("body/pond.ant", ("leave: fish", "leave: fish fish"), "pond.ant"),
         ("body/pond.ant", ("model pond", "model lake"), "one model with the name of its file"),
     ],

@@ -15,6 +15,7 @@ READ = {
     "well_endothelium": "cells_fold",
     "well_keratinocyte": "cells_fold",
     "well_tubes": "tube_length_percent_of_control",
+    "well_sprouts": "sprout_length_percent_of_control",
     "well_scratch": "gap_closed_percent",
     "well_scratch_keratinocyte": "gap_closed_percent",
     "well_scratch_endothelium": "gap_closed_percent",

@@ -31,7 +31,6 @@ PUBLISHED = {
     "MMP-13 halved": -4.0,
     "ADAMTS-4 halved": -48.0,
 }
-MISSED = "ADAMTS-4 halved"  # -40 here: aggrecan goes a few hours early, without c-Fos to wait for
 
 
 @functools.cache
@@ -60,10 +59,10 @@ def change(found: dict[str, np.ndarray], name: str) -> float:
 
 def test_loss_of_collagen_over_four_weeks() -> None:
     found = ours(measured=False)["none"][1:]
-    assert found == pytest.approx([5.294, 10.204, 12.975, 14.563], rel=0.08)
+    assert found == pytest.approx([5.294, 10.204, 12.975, 14.563], rel=0.01)
 
 
-@pytest.mark.parametrize("name", [n for n in CHANGES if n != MISSED])
+@pytest.mark.parametrize("name", CHANGES)
 def test_what_an_intervention_changes(name: str) -> None:
     assert change(ours(measured=False), name) == pytest.approx(PUBLISHED[name], abs=2.5)
 
@@ -75,11 +74,18 @@ def test_every_intervention_protects_under_both_sets_of_binding() -> None:
             assert change(found, name) < 0, name
 
 
-def test_mmp13_matters_least_and_mmp1_more_under_both_sets() -> None:
+def test_mmp13_matters_least_under_both_sets() -> None:
     for measured in (False, True):
         found = ours(measured)
         assert change(found, "MMP-13 halved") > change(found, "ADAMTS-4 halved")
-        assert change(found, "MMP-1 halved") < change(found, "ADAMTS-4 halved")
+        assert change(found, "MMP-13 halved") > change(found, "MMP-1 halved")
+
+
+def test_adamts4_or_mmp1_matters_more_by_how_tightly_inhibitors_bind() -> None:
+    as_published, as_measured = ours(measured=False), ours(measured=True)
+    assert PUBLISHED["ADAMTS-4 halved"] < PUBLISHED["MMP-1 halved"]
+    assert change(as_published, "ADAMTS-4 halved") < change(as_published, "MMP-1 halved")
+    assert change(as_measured, "ADAMTS-4 halved") > change(as_measured, "MMP-1 halved")
 
 
 def test_sizes_for_timp_rest_on_how_tightly_the_file_binds() -> None:

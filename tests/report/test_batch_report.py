@@ -102,3 +102,59 @@ def test_an_axis_has_marks_inside_it_and_not_too_many(low, high):
     marks = _marks(low, high, 4)
     assert 1 <= len(marks) <= 4
     assert all(low <= m <= high and math.isfinite(m) for m in marks)
+
+
+@pytest.fixture
+def counted_twice(tmp_path):
+    """The example's runs as those of two instruments, of which one measured the buffer."""
+    names = ("vial1_a_d300", "vial1_b", "vial2_a", "buffer")
+    for name in names:
+        path = EXAMPLE / "nta" / f"{name}-ExperimentSummary.csv"
+        (tmp_path / f"{name}.csv").write_bytes(path.read_bytes())
+
+    def write(extra=""):
+        (tmp_path / "batch.yaml").write_text(
+            "schema_version: 1\ntitle: Two\ncontents: vesicles\nparticles:\n"
+            "  - {file: vial1_a_d300.csv, vial: 1, preparation: a, dilution: 300}\n"
+            "  - {file: vial2_a.csv, vial: 2, preparation: a}\n"
+            "  - {file: vial1_b.csv, vial: 1, preparation: b, instrument: annex}\n"
+            "blanks: [{file: buffer.csv, dilution: 1}]\n" + extra,
+            encoding="utf-8",
+        )
+        return exocast.batch(tmp_path)
+
+    return write
+
+
+def test_two_instruments_are_told_with_what_each_is_off_by(counted_twice):
+    lot = counted_twice()
+    said = words(lot)
+    assert "2 instruments counted" in said
+    assert "none of them is taken for the truth" in said
+    assert "pooled by their particles" in said
+    found = record(lot.measured, lot.rows, lot.filled)
+    assert [b["instrument"] for b in found["instruments"]] == ["NanoSight", "annex"]
+    assert all(b["low"] < b["ratio"] < b["high"] for b in found["instruments"])
+    assert found["compared"] == []
+    # Half of the runs have a buffer of their own: the others are left as they are, which is said.
+    assert any("nothing is taken off" in w["message"] for w in lot.warnings)
+
+
+def test_one_instrument_at_its_word_is_compared_with_the_other(counted_twice):
+    lot = counted_twice("counted_by: annex\n")
+    (compared,) = record(lot.measured, lot.rows, lot.filled)["compared"]
+    assert (compared["used"], compared["other"]) == ("annex", "NanoSight")
+    assert not compared["less_buffer"]
+    assert compared["low"] < compared["ratio"] < compared["high"]
+    said = words(lot)
+    assert "a dose drawn up by annex" in said.replace("\n", " ").lower()
+    assert "2 instruments counted" not in said
+
+
+def test_sizes_say_whether_the_buffer_is_off_them(lot, alone):
+    assert record(lot.measured, lot.rows, lot.filled)["size_nm"]["less_buffer"]
+    assert "taken off size by size" in words(lot).replace("\n", " ")
+    assert not record(alone.measured, alone.rows, alone.filled)["size_nm"]["less_buffer"]
+    assert "size by size" not in words(alone)
+    assert "what was taken off" in draw(lot.measured, lot.rows)["size"].caption
+    assert "what was taken off" not in draw(alone.measured, alone.rows)["size"].caption

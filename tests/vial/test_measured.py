@@ -10,7 +10,10 @@ import pytest
 from exocast.errors import InvalidInput, NotFound
 from exocast.vial import VialDescription, load_vial
 from exocast.vial.draft import draft_batch
-from exocast.vial.measured import batch_rows, measure_batch, pooled_export
+from exocast.vial.measured import batch_rows, measure_batch
+from exocast.vial.net_sizes import pooled_sizes
+from exocast.vial.records import maker_of
+from exocast.vial.registry import read_file
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "batch"
 STOCK = 9.0e10
@@ -58,7 +61,7 @@ def test_vials_and_preparations_are_kept_apart(lot):
     assert made.count.low < made.count.value < made.count.high
     assert [c.vial for c in made.estimate.contents] == ["1", "2"]
     assert [f.used_for for f in made.files] == ["particle count and size"] * 3
-    assert made.linearity is not None and made.comparison is None
+    assert made.linearity is not None and made.comparisons == ()
 
 
 def test_the_lot_and_its_vials_are_rows_of_their_own(lot):
@@ -92,7 +95,7 @@ def test_a_buffer_is_taken_off_at_the_level_of_the_instrument(lot):
 
 
 def test_particles_that_are_the_buffers_are_no_batch(lot):
-    with pytest.raises(InvalidInput, match="no more particles than its buffer") as refused:
+    with pytest.raises(InvalidInput, match="not shown to hold more") as refused:
         measure_batch(lot(TWO_VIALS[:1], blank=0.9 * 8e10 / 300))
     assert refused.value.code == "BLANK"
 
@@ -126,8 +129,8 @@ def test_one_run_saved_twice_is_refused_by_its_numbers(lot, tmp_path):
 
 
 def test_lot_vials_and_scatter_are_all_less_the_buffer(lot):
-    """With half of the level the buffer's, vials lie about the lot and the lot inside its vials."""
-    made = measure_batch(lot(TWO_VIALS, blank=0.5 * 8e10 / 600))
+    """With a third of the level the buffer's, vials lie about the lot, the lot inside its vials."""
+    made = measure_batch(lot(TWO_VIALS, blank=0.35 * 8e10 / 600))
     contents = [c.value for c in made.estimate.contents]
     assert min(contents) <= made.count.value <= max(contents)
     low, high = made.estimate.interval_vial_95
@@ -238,7 +241,7 @@ def test_markers_of_a_blot_count_by_their_class(lot, tmp_path):
 
 def test_pooled_bins_hold_the_particles_of_every_capture(lot):
     made = measure_batch(lot(TWO_VIALS))
-    pooled = pooled_export([r for r in made.runs if not r.blank])
+    pooled = pooled_sizes([r for r in made.runs if not r.blank]).export
     assert len(pooled.captures) == 9
     first = made.runs[0].export
     assert pooled.bins.per_ml[:, 0].sum() == pytest.approx(first.bins.per_ml[:, 0].sum(), rel=1e-9)
@@ -446,3 +449,135 @@ def test_all_open_questions_are_asked_together(lot):
     assert len(asked) == 4  # three dilutions and a vial
     assert all(any(name in line for line in asked) for name in ("a.csv", "b.csv", "c.csv"))
     assert sum("which vial" in line for line in asked) == 1
+
+
+def with_instruments(path, **instruments):
+    """The batch file with instruments named for files."""
+    text = path.read_text(encoding="utf-8")
+    for name, instrument in instruments.items():
+        text = text.replace(f"file: {name}.csv", f"file: {name}.csv, instrument: {instrument}")
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+TWO_INSTRUMENTS = (("a", 1, "p", 8e10, 300), ("b", 2, "q", 8.4e10, 300), ("c", 1, "p", 1.8e11, 600))
+
+
+def test_two_instruments_have_a_bias_each_and_their_spread_stays(lot):
+    made = measure_batch(with_instruments(lot(TWO_INSTRUMENTS), a="one", b="one", c="two"))
+    assert {b.instrument for b in made.estimate.biases} == {"one", "two"}
+    assert 8.2e10 < made.count.value < 1.8e11
+    assert "one and two, a bias each" in made.count.how
+    row = next(r for r in batch_rows(made) if r.id == "concentration")
+    # Half of a doubling either side of the middle is what a forecast has to draw.
+    assert row.spread[0] > math.log(2) / 4
+    # One tube in two instruments has two dilutions and is no contradiction.
+    assert made.estimate.preparations.n_valid == 3
+
+
+def test_a_named_instrument_is_taken_at_its_word_and_the_other_compared(lot):
+    path = lot(TWO_INSTRUMENTS, extra="counted_by: one\n")
+    made = measure_batch(with_instruments(path, a="one", b="one", c="two"))
+    assert made.estimate.biases == ()
+    assert made.count.value == pytest.approx(8.2e10, rel=0.03)
+    (found,) = made.comparisons
+    assert found.methods == ("one", "two") and found.used == "one"
+    assert found.ratio == pytest.approx(1.8e11 / 8.2e10, rel=0.1)
+    assert not found.net and found.shared_vials == ("1",)
+    path = lot(TWO_INSTRUMENTS, extra="counted_by: three\n")
+    with pytest.raises(InvalidInput, match="there are NTA, one, two"):
+        measure_batch(with_instruments(path, a="one", b="one", c="two"))
+
+
+def test_makers_are_instruments_and_their_kinds_of_files_are_not(lot, tmp_path):
+    from writers import zetaview
+
+    lot(TWO_VIALS[:1])
+    (tmp_path / "z.txt").write_bytes(zetaview.size_text().encode("latin-1"))
+    (tmp_path / "z_11pos.txt").write_bytes(zetaview.positions_text().encode("latin-1"))
+    makers = [maker_of(read_file(tmp_path / n)) for n in ("a.csv", "z.txt", "z_11pos.txt")]
+    assert makers == ["NanoSight", "ZetaView", "ZetaView"]
+    assert "# Particles were counted by NanoSight (NTA), ZetaView (NTA)" in (
+        draft_batch(tmp_path).text
+    )
+
+
+def test_methods_are_compared_less_their_buffers_where_each_has_one(lot, tmp_path, writer):
+    runs = (("a", 1, "p", 8e10, 300), ("c", 1, "p", 8.2e10, 300))
+    level = 8e10 / 300
+    for name, share in (("b1", 0.05), ("b2", 0.3)):
+        videos = [
+            writer.Video(name=f"{name}_{i}", per_ml=share * level, tracks=500 + i) for i in range(3)
+        ]
+        text = writer.summary_text(videos, dilution="Not recorded", description="PBS")
+        (tmp_path / f"{name}.csv").write_bytes(text.encode())
+    one = "counted_by: one\nblanks:\n  - {file: b1.csv, dilution: 1, instrument: one}\n"
+    both = one + "  - {file: b2.csv, dilution: 1, instrument: two}\n"
+    gross = measure_batch(with_instruments(lot(runs, extra=one), a="one", c="two"))
+    net = measure_batch(with_instruments(lot(runs, extra=both), a="one", c="two"))
+    assert not gross.comparisons[0].net and net.comparisons[0].net
+    said = [w.message for w in gross.warnings if w.code == "BLANK"]
+    assert any("as they counted" in text for text in said)
+    assert not any("as they counted" in w.message for w in net.warnings)
+    assert gross.comparisons[0].ratio == pytest.approx(8.2 / 8.0, rel=0.01)
+    wanted = (8.2 / 8.0 - 0.3) / (1 - 0.05)
+    assert net.comparisons[0].ratio == pytest.approx(wanted, rel=0.05)
+    assert "less its own buffer" in net.comparisons[0].meaning
+    # What the buffers' levels are not known to widens the ratio.
+    assert net.comparisons[0].log_sd > gross.comparisons[0].log_sd
+
+
+def test_a_buffer_of_another_instrument_is_not_taken_off(lot, tmp_path):
+    extra = "blanks: [{file: b.csv, dilution: 1, instrument: two}]\n"
+    path = lot(TWO_VIALS[:1], blank=0.2 * 8e10 / 300)
+    (tmp_path / "buffer.csv").rename(tmp_path / "b.csv")
+    text = path.read_text(encoding="utf-8").split("blanks:")[0]
+    path.write_text(text + extra, encoding="utf-8")
+    made = measure_batch(path)
+    assert made.net == ()
+    assert any("not by NanoSight" in w.message for w in made.warnings if w.code == "BLANK")
+
+
+def test_sizes_are_less_the_buffer_and_the_warning_stays_where_they_cannot_be(lot, tmp_path):
+    level = 8e10 / 300
+    made = measure_batch(lot(TWO_VIALS[:1], blank=0.2 * level, tracks=900))
+    assert made.pooled.ends and "BLANK_SIZES" not in {w.code for w in made.warnings}
+    assert float(made.pooled.buffer.sum()) == pytest.approx(0.2, abs=0.02)
+    # Sample and buffer of the writer have one shape, so the sizes stay and their errors grow.
+    clean = measure_batch(lot(TWO_VIALS[:1]))
+    assert made.size.median_nm == pytest.approx(clean.size.median_nm, rel=0.01)
+    assert made.size.n_effective < clean.size.n_effective
+
+
+def test_a_preparation_that_disagrees_widens_the_batch_by_itself(lot):
+    same = measure_batch(lot([("a", 1, "p", 8e10, 300), ("b", 1, "q", 8.2e10, 300)]))
+    far = measure_batch(lot([("a", 1, "p", 8e10, 300), ("b", 1, "q", 2.2e10, 300)]))
+    assert far.count.low < 2.2e10
+    assert far.count.high > 8e10
+    assert far.count.log_sd > 2 * same.count.log_sd
+    said = next(w for w in far.warnings if w.code == "PREPARATIONS_DIFFER")
+    assert "as wide as that makes it" in said.message
+
+
+def test_two_runs_that_count_alike_are_two_runs(tmp_path):
+    from writers import zetaview
+
+    counts = {20: 400, 24: 300}, {20: 300, 24: 400}
+    for name, each in zip("ab", counts, strict=True):
+        (tmp_path / f"{name}.txt").write_bytes(zetaview.size_text(each).encode("latin-1"))
+    (tmp_path / "batch.yaml").write_text(
+        "schema_version: 1\ntitle: Lot\nparticles: [{file: '*.txt'}]\n", encoding="utf-8"
+    )
+    made = measure_batch(tmp_path)
+    assert made.estimate.preparations.n_valid == 2
+
+
+def test_a_volume_that_lacks_is_asked_for_where_a_batch_says_it(lot):
+    from exocast.vial.storage import vial_volume_ml
+
+    path = lot(TWO_VIALS[:1])
+    vial = load_vial(VialDescription(batch=str(path)), path.parent)
+    with pytest.raises(InvalidInput, match=r"fill\.volume") as refused:
+        vial_volume_ml(vial)
+    assert refused.value.code == "VOLUME_MISSING"
+    assert "--volume" not in refused.value.message

@@ -15,12 +15,9 @@ from exocast.errors import InvalidInput, UnitError, UnknownName
 from exocast.vial import read_file
 from exocast.vial.standard_curve import (
     CONCENTRATION_COLUMNS,
-    FOLD_COLUMNS,
-    _fold,
     concentrations,
     fit_curve,
     fit_standards,
-    fold_change,
     read_off,
 )
 from exocast.vial.wells import Well, well_table
@@ -379,42 +376,3 @@ def test_curve_of_a_file_that_was_made():
     wells = read_made(gen5_text(values, ids=ids, contents=contents)).wells
     (row,) = concentrations(wells, fit_standards(wells, unit="ug/mL")).itertuples()
     assert (row.value, row.original) == (pytest.approx(75), pytest.approx(150))
-
-
-# Folds -------------------------------------------------------------------------------------------
-
-
-def test_fold_is_the_ratio_of_geometric_means_less_the_blank():
-    wells = plate([], [("ctl", 10.0), ("ctl", 12.0), ("drug", 31.0), ("drug", 43.0)], [1.0, 1.0])
-    found = fold_change(wells, control="ctl")
-    assert tuple(found.columns) == FOLD_COLUMNS
-    found = found.set_index("sample")
-    assert found.loc["drug", "fold"] == pytest.approx(math.sqrt(30 * 42 / (9 * 11)))
-    assert found.loc["ctl", "fold"] == pytest.approx(1)
-    assert found.loc["drug", "low"] < found.loc["drug", "fold"] < found.loc["drug", "high"]
-
-
-def test_fold_intervals_hold_the_truth_in_93_to_97_percent_of_plates():
-    """Welch's interval on logarithms, 6 wells against 4, one spread twice the other."""
-    rng = np.random.default_rng(8)
-    hits = []
-    for _ in range(1_000):
-        a, b = np.exp(0.1 * rng.standard_normal(4)), 3 * np.exp(0.2 * rng.standard_normal(6))
-        _, low, high, _ = _fold(b, a, 0.95)
-        hits.append(low <= 3 <= high)
-    assert 0.93 <= np.mean(hits) <= 0.97
-
-
-def test_fold_without_blank_control_or_signal_says_why():
-    wells = plate([], [("ctl", 10.0), ("ctl", 12.0), ("drug", 0.5), ("one", 20.0)], [1.0])
-    with pytest.raises(InvalidInput) as e:
-        fold_change(wells, control="nobody")
-    assert e.value.code == "NO_CONTROL"
-    with pytest.raises(InvalidInput) as e:
-        fold_change(wells[wells["role"] != "blank"], control="ctl")
-    assert e.value.code == "NO_BLANK"
-    found = fold_change(wells, control="ctl").set_index("sample")
-    assert math.isnan(found.loc["drug", "fold"])
-    assert "blanks" in found.loc["drug", "reason"]
-    assert found.loc["one", "reason"] == "one well: no interval"
-    assert math.isnan(found.loc["one", "low"])

@@ -173,7 +173,7 @@ def assemble(
     Switches of structural alternatives (rows that vary by ``structure``) stand at the likelier of
     0 and 1; a forecast sets them in each world. A species without a row starts at zero. A state
     under a rate rule takes its unit from the row of its name, and its start from the fragment's
-    expression when there is one, else from the row.
+    expression when there is one, else from the row; a bare number in both has to be the same.
 
     Parameters
     ----------
@@ -732,6 +732,10 @@ class _Numbers:
         element.setName(row.meaning)
         if name in started:
             return
+        written = _start_written(element)
+        if written is not None and written != row.value:
+            what = f"starts at {written:g} in the equations and at {row.value:g} in row {row.key}"
+            self._complain(element, "START", f"{what}; make the two the same")
         set_value(float(row.value >= 0.5) if row.varies == "structure" else row.value)
         self.origins[name] = row.key
 
@@ -785,6 +789,15 @@ class _Numbers:
         where = f"{self.parts.where}, instances.{name}" if name else self.parts.where
         finding = _error(code, f"{message} (for '{element.getId()}')", where)
         self.found.append(finding)
+
+
+def _start_written(element: Any) -> float | None:
+    """The number that the equations give something at the start; none where they give none."""
+    kinds = (("isSetValue", "getValue"), ("isSetInitialAmount", "getInitialAmount"))
+    for is_set, get in kinds:
+        if hasattr(element, is_set) and getattr(element, is_set)():
+            return float(getattr(element, get)())
+    return None
 
 
 def _used_rows(parts: _Parts, used: set[str]) -> Iterator[Row]:

@@ -33,6 +33,8 @@ from exocast.report.numbers import figures as digits
 from exocast.report.story import Section, Story, Table
 from exocast.report.text import plain
 from exocast.study.knowing import Worth, Worths
+from exocast.vial.agreement import MethodComparison
+from exocast.vial.batch_estimate import BatchEstimate
 from exocast.vial.contents import Quantity
 from exocast.vial.measured import MeasuredBatch
 from exocast.vial.misev import score
@@ -99,6 +101,28 @@ class IntervalRecord(_Model):
     high: float | None
 
 
+class InstrumentRecord(_Model):
+    """What one of several instruments counts over the mean of instruments at large."""
+
+    instrument: str
+    ratio: float
+    low: float
+    high: float
+    captures: int
+
+
+class ComparisonRecord(_Model):
+    """Another method or instrument over the one that doses are drawn up by."""
+
+    used: str
+    other: str
+    ratio: float
+    low: float
+    high: float
+    above_nm: float | None = Field(description="diameter above which both were compared")
+    less_buffer: bool = Field(description="whether each is less its own buffer")
+
+
 class SizeRecord(_Model):
     """Diameters of the detected particles, in nm, and shares of them."""
 
@@ -109,6 +133,7 @@ class SizeRecord(_Model):
     share_30_150: IntervalRecord
     below_floor: float = Field(description="extrapolated, never dosed")
     two_populations: bool | None = Field(description="whether two laws stand apart")
+    less_buffer: bool = Field(description="whether the buffer's sizes were taken off")
 
 
 class ItemRecord(_Model):
@@ -158,6 +183,8 @@ class BatchRecord(_Model):
     vials: LevelRecord | None
     preparations: LevelRecord | None
     captures: LevelRecord | None
+    instruments: tuple[InstrumentRecord, ...] = Field(description="where several counted")
+    compared: tuple[ComparisonRecord, ...]
     size_nm: SizeRecord | None
     protein: QuantityRecord | None
     particles_per_ug: QuantityRecord | None
@@ -200,6 +227,13 @@ def record(
         vials=_level(estimate.vials) if estimate else None,
         preparations=_level(estimate.preparations) if estimate else None,
         captures=_level(estimate.captures) if estimate else None,
+        instruments=tuple(
+            InstrumentRecord(
+                instrument=b.instrument, ratio=b.ratio, low=b.low, high=b.high, captures=b.n_valid
+            )
+            for b in (estimate.biases if estimate else ())
+        ),
+        compared=tuple(_compared(c) for c in made.comparisons),
         size_nm=_sizes(made),
         protein=_quantity(made.protein),
         particles_per_ug=None
@@ -263,8 +297,24 @@ def _quantity(found: Quantity | None) -> QuantityRecord | None:
     )
 
 
+def _compared(found: MethodComparison) -> ComparisonRecord:
+    """The ratio as the other one over the one that is used, whichever came first."""
+    ratio, low, high = found.ratio, found.low, found.high
+    if found.used == found.methods[1]:
+        ratio, low, high = 1 / ratio, 1 / high, 1 / low
+    return ComparisonRecord(
+        used=found.used,
+        other=next(m for m in found.methods if m != found.used),
+        ratio=ratio,
+        low=low,
+        high=high,
+        above_nm=found.above_nm,
+        less_buffer=found.net,
+    )
+
+
 def _sizes(made: MeasuredBatch) -> SizeRecord | None:
-    if made.size is None or made.sizes is None:
+    if made.size is None or made.sizes is None or made.pooled is None:
         return None
     found = made.sizes
     return SizeRecord(
@@ -275,6 +325,7 @@ def _sizes(made: MeasuredBatch) -> SizeRecord | None:
         share_30_150=_ends_of(found.share_small),
         below_floor=made.size.extrapolated_share,
         two_populations=None if found.laws is None else found.laws.two_populations,
+        less_buffer=bool(made.pooled.ends),
     )
 
 
@@ -396,20 +447,19 @@ def _count_section(made: MeasuredBatch) -> Section:
         (estimate.captures, "captures"),
     )
     words = [" ".join(_known(level, name) for level, name in levels)]
+    if estimate.biases:
+        words.append(_instrument_words(estimate))
     if made.net:
-        shares = [n.blank_share for n in made.net]
+        low, high = (percent(f(n.blank_share for n in made.net)) for f in (min, max))
         words.append(
-            f"The buffer has {percent(min(shares))} to {percent(max(shares))} of the samples' "
-            "level and is taken off."
-            if len(shares) > 1
-            else f"The buffer has {percent(shares[0])} of the sample's level and is taken off."
+            f"The buffer has {low if low == high else f'{low} to {high}'} of the samples' level "
+            "and is taken off."
         )
     else:
         words.append("No buffer was measured, so nothing is taken off for it.")
     if made.linearity is not None:
         words.append(_sentence(made.linearity.verdict))
-    if made.comparison is not None:
-        words.append(_sentence(made.comparison.meaning))
+    words += [_sentence(c.meaning) for c in made.comparisons]
     table = Table(
         caption="Opened vials, drawn towards the batch as far as they can be told apart",
         columns=("Vial", "particles/mL", "95 %", "captures used"),
@@ -424,6 +474,18 @@ def _count_section(made: MeasuredBatch) -> Section:
         ),
     )
     return Section(key="count", title="Particles", words=tuple(words), tables=(table,))
+
+
+def _instrument_words(estimate: BatchEstimate) -> str:
+    each = "; ".join(
+        f"{b.instrument} {digits(b.ratio, 2)} ({digits(b.low, 2)} to {digits(b.high, 2)})"
+        for b in estimate.biases
+    )
+    return (
+        f"{_counted(len(estimate.biases), 'instrument')} counted, and none of them is taken for "
+        f"the truth: over the mean of such instruments they count {each}. What they may differ by "
+        "stays in the batch's interval; 'counted_by' takes one of them at its word."
+    )
 
 
 def _sentence(text_: str) -> str:
@@ -456,6 +518,16 @@ def _size_section(made: MeasuredBatch) -> Section:
             f"{decimal(size.floor_nm, 0)} nm) and never dosed."
         )
     ]
+    if made.pooled is not None and made.pooled.ends:
+        words.append(
+            f"The buffer's particles ({percent(float(made.pooled.buffer.sum()))} of what was "
+            "counted) are taken off size by size; the intervals hold what that leaves open."
+        )
+    if made.estimate is not None and made.estimate.biases:
+        words.append(
+            f"Captures of {' and '.join(b.instrument for b in made.estimate.biases)} are pooled by "
+            "their particles; how far the diameters of instruments differ was not measured here."
+        )
     found = made.sizes
     rows: list[tuple[str, str, str]] = []
     if found is not None:
@@ -850,10 +922,11 @@ def _clipped(text_: str, most: int = 22) -> str:
 
 
 def _size(made: MeasuredBatch, fit: SizeFit) -> Figure:
-    assert made.pooled is not None and made.pooled.bins is not None
-    bins = made.pooled.bins
+    assert made.pooled is not None and made.pooled.export.bins is not None
+    pooled = made.pooled.export
+    bins = made.pooled.export.bins
     shares = bins.per_ml / bins.per_ml.sum(axis=0).clip(min=1e-300) / bins.width_nm
-    tracks = np.nan_to_num([c.tracks for c in made.pooled.captures], nan=1.0)
+    tracks = np.nan_to_num([c.tracks for c in pooled.captures], nan=1.0)
     mean = shares @ (tracks / tracks.sum())
     x = np.arange(5.0, 600.0, 1.0)
     law = np.exp(-0.5 * (np.log(x / fit.median_nm) / fit.log_sd) ** 2)
@@ -864,7 +937,13 @@ def _size(made: MeasuredBatch, fit: SizeFit) -> Figure:
     with canvas(WIDE, name) as (drawing, axes):
         for column in range(min(shares.shape[1], 30)):
             axes.plot(bins.centres_nm, 100 * shares[:, column], color=FAINT, lw=0.6, alpha=0.5)
-        axes.plot(bins.centres_nm, 100 * mean, color=BLUE, lw=2, label="all captures")
+        less = " less the buffer" if made.pooled.ends else ""
+        axes.plot(bins.centres_nm, 100 * mean, color=BLUE, lw=2, label=f"all captures{less}")
+        if less:
+            # On the scale of the net curve: particles of the buffer for each of the sample's.
+            own = float(made.pooled.counted.sum() - made.pooled.buffer.sum())
+            buffer = made.pooled.buffer / own / bins.width_nm
+            axes.plot(bins.centres_nm, 100 * buffer, color=GREEN, lw=1.2, label="the buffer's")
         seen = x >= fit.floor_nm
         axes.plot(x[seen], 100 * law[seen], color=ORANGE, lw=1.4, label="fitted law")
         axes.plot(x[~seen], 100 * law[~seen], ":", color=ORANGE, lw=1.4, label="extrapolated")
@@ -880,7 +959,7 @@ def _size(made: MeasuredBatch, fit: SizeFit) -> Figure:
         svg=svg,
         alt="Size distribution of all captures with the fitted law and the detection floor.",
         caption="Thin: captures. The fitted law is cut at the detection floor; dotted, what it "
-        "would put below it.",
+        "would put below it." + (" Green: what was taken off, on the same scale." if less else ""),
     )
 
 

@@ -161,6 +161,7 @@ def fit(
     profiles: int = 0,
     enough: float = ENOUGH,
     starts: Sequence[Array] = (),
+    most: int = MOST_STEPS,
 ) -> Fit:
     """Fit numbers to data under their priors.
 
@@ -179,6 +180,8 @@ def fit(
     starts
         Scores to start from beside the prior's centre, each ``(numbers,)``; the lowest end stands.
         Where the centre has no slope, no descent from it finds what lies beyond.
+    most
+        Steps at most; with none the prior's centre stands, and the covariance is that there.
 
     Raises
     ------
@@ -202,7 +205,9 @@ def fit(
     if not np.isfinite(before).all():
         bad = int(np.flatnonzero(~np.isfinite(before))[0])
         raise InvalidInput(f"the model gives no finite prediction for datum {bad} of the fit.")
-    ends = [_descend(model, np.asarray(each), enough=enough) for each in (start, *starts)]
+    ends = [
+        _descend(model, np.asarray(each), enough=enough, most=most) for each in (start, *starts)
+    ]
     costs = [_costs(model.residuals(end[0][None]), end[0][None])[0] for end in ends]
     lowest = int(np.argmin(costs))
     rises = tuple(float(cost - costs[lowest]) for cost in costs)
@@ -284,10 +289,10 @@ def _costs(residuals: Array, scores: Array) -> Array:
     return np.where(np.isfinite(costs), costs, np.inf)
 
 
-def _descend(model: _Model, start: Array, enough: float) -> tuple[Array, int, bool]:
+def _descend(model: _Model, start: Array, enough: float, most: int) -> tuple[Array, int, bool]:
     """Damped Gauss-Newton from ``start``."""
     scores, damping = start.copy(), DAMPING[0]
-    for step in range(1, MOST_STEPS + 1):
+    for step in range(1, most + 1):
         misfit, jacobian = model.linear(scores)
         cost = float(misfit @ misfit + scores @ scores)
         gradient = jacobian.T @ misfit + scores
@@ -310,7 +315,7 @@ def _descend(model: _Model, start: Array, enough: float) -> tuple[Array, int, bo
         scores, damping = offers[best], max(tried[best] / 100, 1e-9)
         if gain < enough * (1 + cost):
             return scores, step, True
-    return scores, MOST_STEPS, False
+    return scores, most, False
 
 
 def _profiles(

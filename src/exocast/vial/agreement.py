@@ -20,10 +20,19 @@ from exocast.vial.batch_estimate import one_method
 from exocast.vial.measure import detection_floor, size_weights
 from exocast.vial.nested import Mixture, coefficient, known_spread, pool
 from exocast.vial.records import VialWarning
-from exocast.vial.runs import Counted, Run, capture_spreads, counted_runs, level_spreads
+from exocast.vial.runs import (
+    Counted,
+    Run,
+    capture_spreads,
+    counted_runs,
+    instrument_spread,
+    instruments_of,
+    level_spreads,
+)
 
 Array = NDArray[np.float64]
 POINTS = 17
+FEW_POINTS = 9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +49,7 @@ class DilutionLinearity:
     dilutions
         That were measured, rising.
     outside
-        Files whose level in the instrument lies outside its linear range.
+        Files whose level in the instrument lies outside its linear range; by tracking only.
     verdict
         In words. An interval that holds zero is no proof of proportion: how large a slope these
         runs leave open is said.
@@ -75,6 +84,8 @@ class MethodComparison:
     above_nm
         Diameter above which both were compared; None where one of them holds no bins, and then
         the ratio holds the difference of their floors too.
+    net
+        Whether each is less its own buffer. Otherwise both are compared as they were counted.
     shared_vials
         Vials that both measured. Without any, the ratio holds the difference between vials.
     meaning
@@ -88,6 +99,7 @@ class MethodComparison:
     methods: tuple[str, str]
     used: str
     above_nm: float | None
+    net: bool
     shared_vials: tuple[str, ...]
     meaning: str
     warnings: tuple[VialWarning, ...]
@@ -100,7 +112,8 @@ def dilution_linearity(runs: Sequence[Run]) -> DilutionLinearity:
     ----------
     runs
         Of one method, at two or more dilutions; blanks are left out. Each preparation is one
-        dilution; vials may differ, and preparations of one vial share its deviation.
+        dilution; vials may differ, and preparations of one vial share its deviation. Instruments
+        have a level of their own each: their difference is no slope.
 
     Raises
     ------
@@ -118,19 +131,30 @@ def dilution_linearity(runs: Sequence[Run]) -> DilutionLinearity:
             "sample at another dilution.",
             code="DILUTION_SERIES",
         )
-    by_vial = {v: {c.dilution for c in used if c.run.vial == v} for v in (c.run.vial for c in used)}
-    if all(len(d) == 1 for d in by_vial.values()):
+    of_vial: dict[tuple[str, str], set[float]] = {}
+    for c in used:
+        of_vial.setdefault((c.run.vial, c.run.instrument), set()).add(c.dilution)
+    if all(len(d) == 1 for d in of_vial.values()):
         raise InvalidInput(
             "every vial was measured at one dilution, so a slope could as well be a difference "
-            "between vials. Measure one vial at two dilutions.",
+            "between vials. Measure one vial at two dilutions in one instrument.",
             code="DILUTION_SERIES",
         )
-    found = _slope(used, lambda c: math.log(c.dilution), lambda c: c.key)
+    names = instruments_of(used)
+    found = _slope(
+        used,
+        lambda c: [*(float(c.run.instrument == n) for n in names), math.log(c.dilution)],
+        lambda c: c.tube,
+    )
     low, high = found.interval(0.95)
     tenfold = math.exp(math.log(10) * low), math.exp(math.log(10) * high)
     rows = package_table("vial", "instrument")
     range_low, range_high = rows["linear_low"].value, rows["linear_high"].value
-    outside = [c for c in used if not range_low <= c.level_per_ml <= range_high]
+    outside = [
+        c
+        for c in used
+        if c.run.export.method == "NTA" and not range_low <= c.level_per_ml <= range_high
+    ]
     files = tuple(dict.fromkeys(c.run.export.file for c in outside))
     changed = not low <= 0 <= high
     verdict = _linear_words(changed, tenfold, len(dilutions))
@@ -166,6 +190,7 @@ def compare_methods(
     second: Sequence[Run],
     methods: tuple[str, str] | None = None,
     used: str | None = None,
+    buffers: tuple[float, float] | None = None,
 ) -> MethodComparison:
     """Ratio of two methods on one batch, above the higher of their floors where both have bins.
 
@@ -178,6 +203,9 @@ def compare_methods(
         Names of the two; those of the exports when not given.
     used
         The method whose numbers set the dose; the first one when not given.
+    buffers
+        Where both sides' concentrations are less their buffers: standard deviation of the
+        logarithm of a net level that the buffer's level adds, of each side.
 
     Raises
     ------
@@ -213,16 +241,19 @@ def compare_methods(
     seconds = {id(c.run) for c in sides[1]}
     found = _slope(
         [*sides[0], *sides[1]],
-        lambda c: float(id(c.run) in seconds),
-        # population.run_spread holds the day and the instrument besides the dilution, so one tube
-        # in two instruments deviates twice.
-        lambda c: (str(id(c.run) in seconds), *c.key),
+        lambda c: [1.0, float(id(c.run) in seconds)],
+        lambda c: (str(id(c.run) in seconds), *c.tube),
+        lambda c: (str(id(c.run) in seconds), c.run.instrument),
     )
-    low, high = (math.exp(x) for x in found.interval(0.95))
+    # A buffer is one for all runs of its side: what its level is not known to moves the ratio.
+    wider = math.hypot(found.sd, *(buffers or (0.0, 0.0))) / found.sd
+    low, high = (math.exp(found.mean + wider * (x - found.mean)) for x in found.interval(0.95))
     ratio = math.exp(found.mean)
     vials = [{c.run.vial for c in side} for side in sides]
     shared = tuple(v for v in dict.fromkeys(c.run.vial for c in sides[0]) if v in vials[1])
     meaning = _ratio_words(ratio, low, high, names, chosen)
+    if buffers is not None:
+        meaning += ". Each is less its own buffer"
     warnings = []
     if not low <= 1 <= high:
         warnings.append(VialWarning(code="METHODS_DIFFER", message=meaning))
@@ -234,10 +265,11 @@ def compare_methods(
         ratio=ratio,
         low=low,
         high=high,
-        log_sd=found.sd,
+        log_sd=wider * found.sd,
         methods=names,
         used=chosen,
         above_nm=above,
+        net=buffers is not None,
         shared_vials=shared,
         meaning=meaning,
         warnings=tuple(warnings),
@@ -246,19 +278,27 @@ def compare_methods(
 
 def _slope(
     runs: Sequence[Counted],
-    covariate: Callable[[Counted], float],
+    covariates: Callable[[Counted], Sequence[float]],
     tube: Callable[[Counted], tuple[str, ...]],
+    instrument: Callable[[Counted], tuple[str, ...]] | None = None,
 ) -> Mixture:
-    """Last coefficient of intercept and covariate over runs."""
+    """Last coefficient of the covariates over runs."""
     each = capture_spreads(runs, POINTS)
     groups = [pool(c.logs, c.counting + each.values[:, i, None] ** 2) for i, c in enumerate(runs)]
-    design = np.array([[1.0, covariate(c)] for c in runs])
+    design = np.array([covariates(c) for c in runs])
     same_tube = np.array([[float(tube(a) == tube(b)) for b in runs] for a in runs])
     same_vial = np.array([[float(a.run.vial == b.run.vial) for b in runs] for a in runs])
     preparations, vials = level_spreads(POINTS)
     if same_vial.all():
         vials = known_spread(0.0)  # one vial's deviation is in the intercept
-    return coefficient(groups, each.log_weight, design, same_tube, same_vial, preparations, vials)
+    shared = None
+    if instrument is not None and len({instrument(c) for c in runs}) > design.shape[1]:
+        # Two instruments, one a side, are what is compared; with more, each side is a sample.
+        same = np.array([[float(instrument(a) == instrument(b)) for b in runs] for a in runs])
+        shared = same, instrument_spread(FEW_POINTS)
+    return coefficient(
+        groups, each.log_weight, design, same_tube, same_vial, preparations, vials, shared
+    )
 
 
 def _above(one: Counted, floor_nm: float) -> Counted:

@@ -113,6 +113,11 @@ class ParticleFile(_Measured):
         default=None, description="which dilution of it; each file is one when this is left out"
     )
     map: str | None = Field(default=None, description="mapping of a table of sizes, a YAML file")
+    instrument: str | None = Field(
+        default=None,
+        min_length=1,
+        description="which instrument, where one maker's two were used; the maker when left out",
+    )
 
     @field_validator("vial", "preparation", mode="before")
     @classmethod
@@ -125,6 +130,9 @@ class BlankFile(_Measured):
     """The buffer alone, measured as the samples were."""
 
     map: str | None = Field(default=None, description="mapping of a table of sizes, a YAML file")
+    instrument: str | None = Field(
+        default=None, min_length=1, description="which instrument, as in 'particles'"
+    )
 
 
 class ProteinFile(_Block):
@@ -206,6 +214,12 @@ class CargoFile(_Block):
         default=None,
         description="of the standards' quantities, where the file states none",
         examples=["copies"],
+    )
+    wells: tuple[str, ...] = Field(
+        default=(),
+        max_length=384,
+        description="of digital PCR: wells that hold the same, pooled; each by itself otherwise",
+        examples=[["A1", "A2", "A3"]],
     )
     volumes: Volumes = Volumes()
 
@@ -300,8 +314,12 @@ class BatchDescription(_Block):
     storage: tuple[StorageStep, ...] = Field(
         default=(), max_length=50, description="what happened between measurement and injection"
     )
-    counted_by: Literal["NTA", "RPS", "flow", "unknown"] | None = Field(
-        default=None, description="method that doses are drawn up by, where two were used"
+    counted_by: str | None = Field(
+        default=None,
+        min_length=1,
+        description="method (NTA, RPS, flow) that doses are drawn up by, where two were used; or "
+        "one instrument of several",
+        examples=["NTA", "NanoSight"],
     )
     particles: tuple[ParticleFile, ...] = Field(default=(), max_length=500)
     blanks: tuple[BlankFile, ...] = Field(default=(), max_length=100)

@@ -6,7 +6,11 @@ spread. The three spreads have the priors of ``population.vial_spread``, ``popul
 and ``population.capture_spread_*`` (that of the level in the instrument) and are integrated over.
 What a batch was measured too little to tell therefore stays as wide as other batches make it.
 
-Not covered: what all runs share, such as an instrument that counts too many of every sample.
+Where several instruments of one method counted, each has a bias of its own besides, with the prior
+of ``population.instrument_spread`` (:mod:`exocast.vial.crossed`): what they disagree by stays in
+the interval of the batch, however often each of them measured.
+
+Not covered: what all runs share, such as one instrument that counts too many of every sample.
 """
 
 from __future__ import annotations
@@ -20,18 +24,29 @@ from numpy.typing import NDArray
 
 from exocast.errors import InstrumentFileError, InvalidInput
 from exocast.vial.blank import blank_share, blank_warnings
-from exocast.vial.nested import Mixture, Nested, Spread, nested, spread_quantile
+from exocast.vial.crossed import Crossed, Tubes, crossed
+from exocast.vial.nested import Mixture, Nested, Spread, nested, pool, spread_quantile
 from exocast.vial.records import VialWarning
-from exocast.vial.runs import Counted, Run, capture_spreads, counted_runs, level_spreads
+from exocast.vial.runs import (
+    Counted,
+    Run,
+    capture_spreads,
+    counted_runs,
+    instrument_spread,
+    instruments_of,
+    level_spreads,
+)
 
 Array = NDArray[np.float64]
 # Twice as many move an interval by less than a hundredth of its width.
 POINTS = 25
+# The same with a fourth spread.
+CROSSED_POINTS = 15
 
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """One level of the model: vials, preparations or captures.
+    """One level of the model: vials, preparations, captures or instruments.
 
     Attributes
     ----------
@@ -69,6 +84,20 @@ class VialContent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InstrumentBias:
+    """What one of several instruments counts, over the mean of instruments at large.
+
+    ``ratio`` with its 95 % interval; one instrument alone would have been taken at its word.
+    """
+
+    instrument: str
+    ratio: float
+    low: float
+    high: float
+    n_valid: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class BatchEstimate:
     """Particles per mL of a batch, detected ones only.
 
@@ -86,6 +115,8 @@ class BatchEstimate:
         Of such a vial.
     contents
         Measured vials, in the order given.
+    instruments, biases
+        Spread between instruments and what each is off by; None and empty where there is one.
     blank_share
         Level of the buffer in the instrument over that of the samples; None without a blank. It
         is not taken off here: see :func:`exocast.vial.blank.subtract_blank`.
@@ -103,6 +134,8 @@ class BatchEstimate:
     contents: tuple[VialContent, ...]
     blank_share: float | None
     warnings: tuple[VialWarning, ...]
+    instruments: Level | None = None
+    biases: tuple[InstrumentBias, ...] = ()
 
 
 def estimate_batch(runs: Sequence[Run]) -> BatchEstimate:
@@ -132,10 +165,11 @@ def estimate_batch(runs: Sequence[Run]) -> BatchEstimate:
         raise InstrumentFileError(
             f"no capture of the batch holds particles ({files}). Measure again.", code="EMPTY_RUN"
         )
-    posterior, vials, preparations = posterior_of(used)
+    posterior, vials = _posterior(used)
     mean, other = posterior.batch(), posterior.new_vial()
-    levels = _levels(given, used, posterior, preparations)
+    levels = _levels(given, used, posterior)
     share = blank_share(used, blanks) if blanks else None
+    biases, between = _instruments(given, used, posterior)
     return BatchEstimate(
         value=math.exp(mean.mean),
         interval_90=_exp(mean.interval(0.90)),
@@ -154,8 +188,11 @@ def estimate_batch(runs: Sequence[Run]) -> BatchEstimate:
         warnings=(
             *_run_warnings(given),
             *_level_warnings(*levels),
+            *_bias_warnings(biases, posterior),
             *(blank_warnings(share, blanks[0].run.export.file) if share is not None else ()),
         ),
+        instruments=between,
+        biases=biases,
     )
 
 
@@ -174,6 +211,55 @@ def one_method(runs: Sequence[Counted]) -> None:
             "never averaged. Give one method's runs; compare_methods says how far they differ.",
             code="METHODS_MIXED",
         )
+
+
+def _posterior(runs: Sequence[Counted]) -> tuple[Nested | Crossed, tuple[str, ...]]:
+    """Posterior of the batch mean, with a bias for each of several instruments, and the vials."""
+    if len(instruments_of(runs)) > 1:
+        return crossed_of(runs)
+    posterior, vials, _ = posterior_of(runs)
+    return posterior, vials
+
+
+def crossed_of(
+    runs: Sequence[Counted],
+    points: int = CROSSED_POINTS,
+    spreads: tuple[Spread, Spread, Spread] | None = None,
+) -> tuple[Crossed, tuple[str, ...]]:
+    """Posterior of the batch mean over several instruments, with the vials in its order.
+
+    Parameters
+    ----------
+    runs
+        Each with at least one usable capture.
+    points
+        Standard scores over which each spread is integrated.
+    spreads
+        Between preparations, vials and instruments; those of the population when not given.
+    """
+    vials = tuple(dict.fromkeys(c.run.vial for c in runs))
+    instruments = instruments_of(runs)
+    names = tuple(dict.fromkeys(c.tube for c in runs))
+    each = capture_spreads(runs, points)
+    centre, variance = np.empty((points, len(names))), np.empty((points, len(names)))
+    rest = np.zeros(points)
+    for i, name in enumerate(names):
+        members = [m for m, c in enumerate(runs) if c.tube == name]
+        logs = np.concatenate([runs[m].logs for m in members])
+        counting = np.concatenate([runs[m].counting for m in members])
+        # Files of one preparation share a spread: that of the one which spreads most.
+        tau = each.values[:, members].max(axis=1)
+        centre[:, i], variance[:, i], said = pool(logs, counting + tau[:, None] ** 2)
+        rest += said
+    tubes = Tubes(
+        centre=centre,
+        variance=variance,
+        log_weight=each.log_weight + rest,
+        vial=[vials.index(vial) for vial, _, _ in names],
+        instrument=[instruments.index(instrument) for _, _, instrument in names],
+    )
+    between = spreads or (*level_spreads(points), instrument_spread(points))
+    return crossed(tubes, *between), vials
 
 
 def posterior_of(
@@ -231,40 +317,64 @@ def _content(name: str, found: Mixture, runs: Sequence[Counted]) -> VialContent:
 
 
 def _levels(
-    given: Sequence[Counted],
-    used: Sequence[Counted],
-    posterior: Nested,
-    preparations: Sequence[tuple[str, str]],
+    given: Sequence[Counted], used: Sequence[Counted], posterior: Nested | Crossed
 ) -> tuple[Level, Level, Level]:
-    vials = [p[0] for p in preparations]
-    counts = {p: sum(len(c.logs) for c in used if c.key == p) for p in preparations}
-    each = capture_spreads(used, POINTS)
-    values = (*level_spreads(POINTS)[::-1], np.exp(np.log(each.values).mean(axis=1)))
+    tubes = tuple(dict.fromkeys(c.tube for c in used))
+    counts = {t: sum(len(c.logs) for c in used if c.tube == t) for t in tubes}
+    vials = {t[0] for t in tubes}
+    points = POINTS if isinstance(posterior, Nested) else CROSSED_POINTS
+    each = capture_spreads(used, points)
+    values = (*level_spreads(points)[::-1], np.exp(np.log(each.values).mean(axis=1)))
+    # Two instruments on one vial differ by their biases too, and tell no spread of preparations.
+    repeated = len({(vial, instrument) for vial, _, instrument in tubes}) < len(tubes)
     facts = (
-        (len(set(vials)), len({c.run.vial for c in given}), len(set(vials)) > 1),
-        (len(preparations), len({c.key for c in given}), len(vials) > len(set(vials))),
+        (len(vials), len({c.run.vial for c in given}), len(vials) > 1),
+        (len(tubes), len({c.tube for c in given}), repeated),
         (
             sum(counts.values()),
             sum(c.n_total for c in given),
             max(counts.values()) > 1,
         ),
     )
-    levels = []
-    for axis, spread, (n_valid, n_total, learned) in zip((2, 1, 0), values, facts, strict=True):
-        grid = spread.values if isinstance(spread, Spread) else spread
-        weight = posterior.marginal(axis)
-        low, middle, high = (spread_quantile(grid, weight, q) for q in (0.05, 0.5, 0.95))
-        levels.append(
-            Level(
-                n_valid=n_valid,
-                n_total=n_total,
-                spread=middle,
-                low=low,
-                high=high,
-                learned=learned,
-            )
+    return tuple(
+        _level(spread.values if isinstance(spread, Spread) else spread, posterior, axis, *fact)
+        for axis, spread, fact in zip((2, 1, 0), values, facts, strict=True)
+    )  # type: ignore[return-value]
+
+
+def _level(
+    grid: Array,
+    posterior: Nested | Crossed,
+    axis: int,
+    n_valid: int,
+    n_total: int,
+    learned: bool,
+) -> Level:
+    weight = posterior.marginal(axis)
+    low, middle, high = (spread_quantile(grid, weight, q) for q in (0.05, 0.5, 0.95))
+    return Level(
+        n_valid=n_valid, n_total=n_total, spread=middle, low=low, high=high, learned=learned
+    )
+
+
+def _instruments(
+    given: Sequence[Counted], used: Sequence[Counted], posterior: Nested | Crossed
+) -> tuple[tuple[InstrumentBias, ...], Level | None]:
+    """What each instrument is off by, and the spread between them; nothing where there is one."""
+    if isinstance(posterior, Nested):
+        return (), None
+    biases = []
+    names = instruments_of(used)
+    for i, name in enumerate(names):
+        law = posterior.bias(i)
+        low, high = _exp(law.interval(0.95))
+        n = sum(len(c.logs) for c in used if c.run.instrument == name)
+        biases.append(
+            InstrumentBias(instrument=name, ratio=math.exp(law.mean), low=low, high=high, n_valid=n)
         )
-    return levels[0], levels[1], levels[2]
+    grid = instrument_spread(CROSSED_POINTS).values
+    total = len(instruments_of(given))
+    return tuple(biases), _level(grid, posterior, 3, len(names), total, learned=True)
 
 
 def _run_warnings(given: Sequence[Counted]) -> list[VialWarning]:
@@ -294,6 +404,25 @@ def _level_warnings(vials: Level, preparations: Level, captures: Level) -> list[
     return [
         VialWarning(code=code, message=text) for (code, text), level in levels if not level.learned
     ]
+
+
+def _bias_warnings(
+    biases: Sequence[InstrumentBias], posterior: Nested | Crossed
+) -> list[VialWarning]:
+    """``INSTRUMENTS_DIFFER`` when the highest and the lowest instrument are told apart."""
+    if isinstance(posterior, Nested):
+        return []
+    ratios = [b.ratio for b in biases]
+    most, least = int(np.argmax(ratios)), int(np.argmin(ratios))
+    law = posterior.difference(most, least)
+    low, high = _exp(law.interval(0.95))
+    if low <= 1:
+        return []
+    message = f"{biases[most].instrument} counts {math.exp(law.mean):.3g} times as many particles "
+    message += f"as {biases[least].instrument} ({low:.3g} to {high:.3g}); the batch lies between "
+    message += "them with an interval that holds both. Where doses are drawn up by one of them, "
+    message += "name it in 'counted_by'"
+    return [VialWarning(code="INSTRUMENTS_DIFFER", message=message)]
 
 
 def _exp(interval: tuple[float, float]) -> tuple[float, float]:

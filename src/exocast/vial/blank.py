@@ -22,6 +22,7 @@ from exocast.errors import InstrumentFileError, InvalidInput
 from exocast.evidence.rows import package_table
 from exocast.vial.measure import captures_of, size_weights
 from exocast.vial.nested import Mixture, Spread, known_spread, mixture, nested, pool, spread_of
+from exocast.vial.net_sizes import BufferSizes, buffer_sizes
 from exocast.vial.records import VialWarning
 from exocast.vial.runs import Counted, Run, capture_spreads, counted_runs
 
@@ -29,6 +30,7 @@ Array = NDArray[np.float64]
 POINTS = 21
 LEVELS = 1001  # equally likely levels of the buffer over which a difference is averaged
 BIN_NM = 10.0
+Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +63,14 @@ class BlankSubtraction:
         Whether the 95 % interval reaches zero: no particles are shown.
     limit_per_ml
         The most that the undiluted sample holds, with 95 % probability.
+    buffer_log_sd
+        Standard deviation of the logarithm of the net level that the buffer's level alone adds,
+        by its longer side; the buffer is the same for every preparation. Infinite where the
+        buffer may hold all.
     bins
         None where the two files do not hold the same bins.
+    buffer
+        Sizes of what is taken off; None where the blank holds none.
     """
 
     sample_level: float
@@ -76,6 +84,8 @@ class BlankSubtraction:
     limit_per_ml: float
     bins: NetBins | None
     warnings: tuple[VialWarning, ...]
+    buffer_log_sd: float
+    buffer: BufferSizes | None
 
 
 def subtract_blank(
@@ -146,7 +156,17 @@ def subtract_blank(
             *_below(low <= 0, dilution * max(most, 0.0), used[0].run.export.file),
             *warnings,
         ),
+        buffer_log_sd=_spread_of_net(sample_level, buffer),
+        buffer=buffer_sizes(blanks, buffer, sample_level),
     )
+
+
+def _spread_of_net(sample_level: float, levels: Array) -> float:
+    """SD of the logarithm of a net level from the buffer alone, by its longer side."""
+    left = sample_level - np.quantile(levels, [0.025, 0.5, 0.975])
+    if left[2] <= 0:
+        return math.inf
+    return float(max(np.log(left[1] / left[2]), np.log(left[0] / left[1])) / Z95)
 
 
 def preparation_law(runs: Sequence[Counted]) -> Mixture:

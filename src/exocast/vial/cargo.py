@@ -8,19 +8,19 @@ other.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, t
+from scipy.stats import beta, norm, t
 
 from exocast.errors import InstrumentFileError, UnitError, UnknownName, nearest
 from exocast.vial.identity import IdentityReport, Marker, identity_panel
 from exocast.vial.markers import MarkerShare, marker_positive, threshold_from_blank
 from exocast.vial.measure import Estimate
-from exocast.vial.records import Reading, VialWarning
+from exocast.vial.records import Reading, Value, VialWarning
 from exocast.vial.tobit import drop, fit_censored, profile_end
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ class CargoEstimate:
         that was extracted), or ``vesicle``.
     assumptions
         What has to hold for it, in words.
+    well
+        Of digital PCR, whose wells are not pooled; empty elsewhere.
     """
 
     attribute: str
@@ -91,6 +93,7 @@ class CargoEstimate:
     warnings: tuple[VialWarning, ...] = ()
     file: str = ""
     lines: tuple[int, ...] = ()
+    well: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -536,14 +539,21 @@ def copies_per_ml(estimate: CargoEstimate, preparation: Preparation) -> CargoEst
 
 
 def digital_copies(
-    reading: Reading, sample: str, target: str, *, level: float = LEVEL
+    reading: Reading,
+    sample: str,
+    target: str,
+    *,
+    wells: Sequence[str] = (),
+    level: float = LEVEL,
 ) -> tuple[CargoEstimate, ...]:
     """Copies per microlitre of reaction, well by well, with the exact interval of the counts.
 
     Molecules fall into partitions as Poisson says; the interval is that of Clopper and Pearson for
     the share of positive partitions, carried over. The volume of a partition is the one that the
     instrument used (its stated concentration over the counts), which carries what it took for
-    dead volume. Wells are not pooled: the file does not say that they are replicates.
+    dead volume. Wells are pooled only where ``wells`` says that they hold the same: the file does
+    not say that they are replicates. Their partitions are then counted together, and where wells
+    scatter by more than counting does, the interval is as much wider.
 
     Parameters
     ----------
@@ -551,19 +561,21 @@ def digital_copies(
         A table of digital PCR.
     sample, target
         As the file names them.
+    wells
+        Replicates of one reaction, to be pooled.
     level
         Of the interval.
 
     Returns
     -------
-    One estimate for each valid well.
+    One estimate for each valid well, or one for all that ``wells`` names.
 
     Raises
     ------
     InstrumentFileError
         When the file is of another kind.
     UnknownName
-        When there is no such sample or target.
+        When there is no such sample, target or well.
     """
     chosen = [m for m in reading.measurements if m.method == "dPCR"]
     if not chosen or reading.wells is None:
@@ -592,10 +604,11 @@ def digital_copies(
         for v in m.values
         if not v.excluded and ENOUGH_POSITIVES <= v.value < v.n_events and stated[v.line] > 0
     ]
+    values = [v for v in mine[0].values if not v.excluded]
+    if wells:
+        return (_pooled_wells(reading, sample, target, values, wells, stated, volumes, level),)
     found = []
-    for value in mine[0].values:
-        if value.excluded:
-            continue
+    for value in values:
         base = CargoEstimate(
             attribute=f"copies of {target}",
             sample=sample,
@@ -609,9 +622,74 @@ def digital_copies(
             assumptions=("the volume of a partition is the one the instrument used",),
             file=reading.file,
             lines=(value.line,),
+            well=value.name,
         )
         found.append(_digital(base, value.value, value.n_events, stated[value.line], volumes))
     return tuple(found)
+
+
+def _pooled_wells(
+    reading: Reading,
+    sample: str,
+    target: str,
+    values: Sequence[Value],
+    wells: Sequence[str],
+    stated: Mapping[int, float],
+    volumes: Sequence[float],
+    level: float,
+) -> CargoEstimate:
+    """Replicate wells as one count of partitions."""
+    names = [v.name for v in values]
+    for well in wells:
+        if well not in names:
+            raise UnknownName(
+                f"'{sample}' has no valid well '{well}' with '{target}'." + nearest(well, names),
+                where=reading.file,
+            )
+    used = [v for v in values if v.name in wells]
+    positive = np.array([v.value for v in used])
+    valid = np.array([v.n_events for v in used])
+    # A partition's volume is the instrument's own, from the well that has most to tell it by.
+    most = max(used, key=lambda v: v.value if v.value < v.n_events else 0.0)
+    total, of = float(positive.sum()), float(valid.sum())
+    volume = math.nan
+    if 0 < most.value < most.n_events and stated[most.line] > 0:
+        volume = -math.log1p(-most.value / most.n_events) / stated[most.line]
+    base = CargoEstimate(
+        attribute=f"copies of {target}",
+        sample=sample,
+        value=None,
+        low=None,
+        high=None,
+        unit="copies/uL",
+        level=level,
+        n_used=int(of),
+        n_censored=0,
+        assumptions=(
+            "the volume of a partition is the one the instrument used",
+            "the wells hold the same",
+        ),
+        file=reading.file,
+        lines=tuple(v.line for v in used),
+        well=", ".join(v.name for v in used),
+    )
+    if math.isnan(volume):
+        return _digital(base, total, of, 0.0, volumes)
+    mean = -math.log1p(-total / of)
+    found = _digital(base, total, of, mean / volume, (volume,))
+    share = total / of
+    scatter = float(((positive - valid * share) ** 2 / (valid * share * (1 - share))).sum())
+    freedom = len(used) - 1
+    if freedom < 1 or scatter <= freedom or not found.value or not found.low or not found.high:
+        return found
+    factor = math.sqrt(scatter / freedom) * float(
+        t.ppf((1 + level) / 2, freedom) / norm.ppf((1 + level) / 2)
+    )
+    return replace(
+        found,
+        low=found.value * (found.low / found.value) ** factor,
+        high=found.value * (found.high / found.value) ** factor,
+    )
 
 
 def _digital(

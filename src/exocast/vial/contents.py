@@ -7,11 +7,13 @@ and what they show for the reporting list. What a file cannot tell stays unknown
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import t as student
 
 from exocast.errors import InvalidInput, UnitError
 from exocast.evidence.rows import Row
@@ -28,6 +30,7 @@ from exocast.vial.batch import (
 from exocast.vial.cargo import (
     CargoEstimate,
     Preparation,
+    StandardCurve,
     copies_per_ml,
     copies_per_vesicle,
     digital_copies,
@@ -171,8 +174,11 @@ def _by_curve(
     from exocast.vial.standard_curve import concentrations, fit_standards
 
     assert reading.wells is not None and entry.curve is not None
-    fit = fit_standards(reading.wells, curve=entry.curve, unit=entry.unit)
-    table = concentrations(reading.wells, fit)
+    with _told_of(reading):
+        fit = fit_standards(reading.wells, curve=entry.curve, unit=entry.unit)
+        table = concentrations(reading.wells, fit)
+        # Once here, so that a unit which is none of mass in volume is refused by its file.
+        magnitude(f"1 {fit.unit}", "ug/mL")
     samples = [str(s) for s in table["sample"].unique()]
     if entry.sample is None and len(samples) != 1:
         raise _which(samples, reading.file)
@@ -220,7 +226,20 @@ def _by_curve(
     centre = float(np.average(logs, weights=weights))
     log_sd = math.hypot(spread.value, float(weights.sum()) ** -0.5)
     how = f"{entry.curve} standard curve, R² {fit.r2:.4f}; {spread.key}"
-    return _quantity(math.exp(centre), log_sd, (name,), how), reading.warnings
+    # The file's open question of its unit is answered by the entry.
+    said = tuple(w for w in reading.warnings if w.code != "UNIT" or entry.unit is None)
+    return _quantity(math.exp(centre), log_sd, (name,), how), said
+
+
+@contextmanager
+def _told_of(reading: Reading) -> Iterator[None]:
+    """Errors about wells alone get the file that the wells are of."""
+    try:
+        yield
+    except InvalidInput as e:
+        if e.where is None:
+            e.where = reading.file
+        raise
 
 
 def _which(samples: Sequence[str], file: str) -> InvalidInput:
@@ -389,13 +408,12 @@ def cargo_of_entry(entry: CargoFile, base: Path, count: Quantity | None, keep: K
 def _shares(
     reading: Reading, entry: CargoFile, name: str
 ) -> tuple[list[Quantity], list[VialWarning]]:
-    """The commonest small RNAs of a library: relative, never copies."""
+    """The commonest small RNAs of a library or a matrix of cycles: relative, never copies."""
     assert reading.features is not None
-    if "count" not in set(reading.features["unit"]):
-        message = "a matrix of cycles without standards gives no copies; it is read and shown"
-        return [], [VialWarning(code="RELATIVE", message=message, where=reading.file)]
     chosen = _whole_or_one(reading, entry.sample)
     samples = list(reading.samples) if chosen is None else [chosen]
+    if "count" not in set(reading.features["unit"]):
+        return _cycles(reading, samples, name)
     table = library_shares(reading, samples).sort_values("share", ascending=False)
     return [
         Quantity(
@@ -411,20 +429,65 @@ def _shares(
     ], []
 
 
+def _cycles(
+    reading: Reading, samples: Sequence[str], name: str
+) -> tuple[list[Quantity], list[VialWarning]]:
+    """The RNAs that a matrix of cycles shows earliest, and how many were not detected.
+
+    A mean over samples with Student's interval where all of them detected the RNA; a cycle that
+    is only known to be later than the last one has no mean.
+    """
+    assert reading.features is not None
+    table = reading.features[reading.features["sample"].isin(samples)]
+    table = table[~table["excluded"].astype(bool)]
+    seen = table[(table["censored"] == "") & table["value"].notna()]
+    found = []
+    for feature, group in seen.groupby("feature", sort=False):
+        cycles = group["value"].to_numpy(float)
+        if len(cycles) < int((table["feature"] == feature).sum()):
+            continue
+        reach = math.nan
+        if len(cycles) > 1:
+            error = float(cycles.std(ddof=1)) / math.sqrt(len(cycles))
+            reach = float(student.ppf(0.975, len(cycles) - 1)) * error
+        found.append((float(cycles.mean()), reach, str(feature)))
+    every, missing = len(table), int((table["censored"] == "above").sum())
+    message = "a matrix of cycles without standards gives no copies: its earliest RNAs are shown "
+    message += f"by their cycle; {missing} of {every} were not detected by the last one"
+    return [
+        Quantity(
+            value=cycle,
+            low=cycle - reach,
+            high=cycle + reach,
+            log_sd=math.nan,
+            unit="cycles",
+            by=(name,),
+            how=f"{feature}: Cq (relative, no copies)",
+        )
+        for cycle, reach, feature in sorted(found, key=lambda row: row[0])[:MOST_RNAS]
+    ], [VialWarning(code="RELATIVE", message=message, where=reading.file)]
+
+
 def _copies(
     reading: Reading, entry: CargoFile, name: str, count: Quantity | None
 ) -> tuple[list[Quantity], list[VialWarning]]:
     assert reading.wells is not None
     warnings: list[VialWarning] = []
+    quantities: list[Quantity] = []
     sample, target = _sample_and_target(reading, entry)
     estimates: tuple[CargoEstimate, ...]
     if (reading.wells["unit"] == "Cq").any():
         curve = standard_curve(reading, target, unit=entry.unit)
         warnings += curve.warnings
         estimates = (quantify(curve, reading, sample),)
+        quantities.append(_of_curve(curve, name))
     else:
-        estimates = digital_copies(reading, sample, target)
-    quantities = []
+        estimates = digital_copies(reading, sample, target, wells=entry.wells)
+    if len(estimates) > 1:
+        message = f"{len(estimates)} wells hold '{sample}', and the file does not say that they "
+        message += "are replicates: each stands by itself, and none is set against the particles. "
+        message += "Name those that hold the same in 'wells' of the entry"
+        warnings.append(VialWarning(code="WELLS", message=message, where=reading.file))
     for estimate in estimates:
         warnings += estimate.warnings
         found = estimate
@@ -433,10 +496,23 @@ def _copies(
         except UnitError as e:
             warnings.append(VialWarning(code="COPIES_UNKNOWN", message=e.message, where=name))
         quantities.append(_of_cargo(found, name, target))
-        if found.unit == "copies/mL" and count is not None:
+        if found.unit == "copies/mL" and count is not None and len(estimates) == 1:
             per = copies_per_vesicle(found, _as_estimate(count))
-            quantities.append(_of_cargo(per, name, f"{target}, a mean over counted particles"))
+            quantities.append(_of_cargo(per, name, f"{target}, a mean over all that was counted,"))
     return quantities, warnings
+
+
+def _of_curve(curve: StandardCurve, name: str) -> Quantity:
+    """How efficiently the standards were copied, which the copies rest on."""
+    return Quantity(
+        value=curve.efficiency,
+        low=curve.efficiency_low,
+        high=curve.efficiency_high,
+        log_sd=math.nan,
+        unit="1",
+        by=(name,),
+        how=f"{curve.target}: efficiency of the standard curve (1 is a doubling each cycle)",
+    )
 
 
 def _sample_and_target(reading: Reading, entry: CargoFile) -> tuple[str, str]:
@@ -474,6 +550,7 @@ def _of_cargo(found: CargoEstimate, name: str, what: str) -> Quantity:
     )
     state = {"reaction": "in the reaction", "undiluted": "", "vesicle": "per particle"}
     how = f"{what} {state.get(found.state, '')}".strip()
+    how += f", well {found.well}" if found.well else ""
     return Quantity(
         value=value,
         low=low,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from exocast.errors import InvalidInput
 from exocast.vial.batch import BATCH_FILE, POSITIONS, run_of_positions
 from exocast.vial.identity import AMOUNTS
 from exocast.vial.names import dilutions_in, says_beads
-from exocast.vial.records import Reading
+from exocast.vial.records import Reading, maker_of
 from exocast.vial.registry import read_file
 
 PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pdf", ".bmp"}
@@ -45,11 +45,14 @@ class Draft:
         Files by the field that they went into.
     unread
         Files that no reader knows, with the reason.
+    counted_by
+        Methods and instruments that counted particles, by how doses could be drawn up.
     """
 
     text: str = ""
     sorted_files: dict[str, list[str]] = field(default_factory=dict)
     unread: list[tuple[str, str]] = field(default_factory=list)
+    counted_by: list[str] = field(default_factory=list)
 
 
 def draft_batch(
@@ -109,6 +112,8 @@ def draft_batch(
         line.replace(VIAL, answer).replace(ASKS, asks).rstrip(" #")
         for line in entries.get("particles", ())
     ]
+    if len(made.counted_by) > 1:
+        entries["counted_by"] = [", ".join(dict.fromkeys(made.counted_by))]
     made.text = _text(folder.resolve().name, entries, made.unread)
     return made
 
@@ -127,7 +132,11 @@ def _entry(path: Path, name: str, names: set[str], made: Draft) -> list[tuple[st
         made.unread.append((name, f"{e.code}: {e.message.splitlines()[0].partition('. ')[0]}"))
         return []
     if reading.particles is not None:
-        return _particles(reading, name, names)
+        found = _particles(reading, name, names)
+        said = f"{maker_of(reading)} ({reading.particles.method})"
+        if any(line.lstrip().startswith("-") for _, line in found) and said not in made.counted_by:
+            made.counted_by.append(said)
+        return found
     place, lines = _table(reading, name)
     return [(place, line) for line in lines]
 
@@ -178,7 +187,7 @@ def _buffer_word(texts: Iterable[str]) -> str:
 
 def _table(reading: Reading, name: str) -> tuple[str, list[str]]:
     quoted = _quoted(name)
-    samples = ", ".join(_plain(s) for s in reading.samples[:6]) or "none named"
+    samples = _listed(reading.samples)
     if reading.events is not None:
         channels = ", ".join(_plain(str(c)) for c in reading.events.columns[:12])
         return "markers", [
@@ -198,10 +207,7 @@ def _table(reading: Reading, name: str) -> tuple[str, list[str]]:
     if reading.wells is not None:
         units = {str(u) for u in reading.wells["unit"].unique()}
         if units & {"Cq", "copies/uL"}:
-            which = ", sample: null" if len(reading.samples) > 1 else ""
-            return "cargo", [
-                f"  - {{file: {quoted}{which}}}   # {reading.kind}; samples: {samples}"
-            ]
+            return "cargo", [_pcr(reading, quoted)]
         line = f"  # - {{file: {quoted}, sample: , curve: linear}}   # {reading.kind}; samples: "
         return "protein", [f"{line}{samples}; a potency plate goes under 'potency'"]
     attributes = {m.attribute for m in reading.measurements}
@@ -213,13 +219,42 @@ def _table(reading: Reading, name: str) -> tuple[str, list[str]]:
     return "other", [f"  - {{file: {quoted}}}   # {reading.kind}"]
 
 
+def _pcr(reading: Reading, quoted: str) -> str:
+    """Line of a PCR; one without standards tells no copies and would stop the batch."""
+    wells = reading.wells
+    assert wells is not None
+    own = tuple(
+        dict.fromkeys(str(s) for s in wells.loc[wells["role"] != "standard", "sample"] if s)
+    )
+    targets = tuple(dict.fromkeys(str(t) for t in wells["target"] if t))
+    if (
+        "Cq" in set(wells["unit"])
+        and not ((wells["role"] == "standard") & (wells["nominal"] > 0)).any()
+    ):
+        said = f"left out: {reading.kind} without standards, which give copies; samples: "
+        return f"  # - {{file: {quoted}}}   # {said}{_listed(own)}"
+    parts = [f"file: {quoted}"]
+    parts += ["sample: null"] if len(own) > 1 else []
+    parts += ["target: null"] if len(targets) > 1 else []
+    said = f"samples: {_listed(own)}"
+    said += f"; targets: {_listed(targets)}" if len(targets) > 1 else ""
+    return f"  - {{{', '.join(parts)}}}   # {reading.kind}; {said}"
+
+
+def _listed(names: Sequence[str], most: int = 6) -> str:
+    """The first names of several, for a comment."""
+    shown = ", ".join(_plain(n) for n in names[:most]) or "none named"
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+
+
 PLACES = {
     "particles": "counts and sizes; say which vial of the fill each is of",
-    "blanks": "the buffer alone",
+    "blanks": "the buffer alone, by each instrument; its sizes are taken off too",
     "protein": "protein of the fill; {concentration: 110 ug/mL} where there is no file",
     "identity": "tables of identified proteins",
     "markers": "flow cytometry: channel, marker and the file of the blank or isotype",
-    "cargo": "qPCR, digital PCR, sequencing counts",
+    "cargo": "qPCR, digital PCR, sequencing counts; for copies per mL and per particle add "
+    "volumes: {sample: 200 uL, eluate: 50 uL, template: 2 uL, reaction: 20 uL, dilution: 1}",
     "other": "read and shown, used for nothing: light scattering, particulates",
     "potency": "against the reference: {file: plate.csv, sample: lot 7, assay: macrophage nitrite}",
     "documents": "what no reader takes: blots, micrographs, certificates",
@@ -241,6 +276,14 @@ def _text(title: str, entries: dict[str, list[str]], unread: Iterable[tuple[str,
         "#   - {temperature: -80 degC, duration: 60 day}",
         "#   - {thaw: 1}",
     ]
+    if several := entries.get("counted_by"):
+        lines += [
+            "",
+            f"# Particles were counted by {several[0]}. Of two methods, name the one",
+            "# that doses are drawn up by; instruments of one method are taken together, each with",
+            "# a bias, unless one is named:",
+            "# counted_by:",
+        ]
     for place, what in PLACES.items():
         found = entries.get(place, [])
         used = any(line.lstrip().startswith("-") for line in found)

@@ -295,7 +295,7 @@ def measure_size(
             message += "their error is taken from the differences between captures"
         warnings.append(VialWarning(code="COUNTING_UNKNOWN", message=message, where=export.file))
     if fit.n_effective < rows["least_tracks"].value:
-        message = f"{fit.n_effective:g} valid tracks stand behind the sizes; fewer than "
+        message = f"{fit.n_effective:.0f} valid tracks stand behind the sizes; fewer than "
         message += f"{rows['least_tracks'].value:g} give a thin distribution"
         warnings.append(VialWarning(code="TOO_FEW_TRACKS", message=message, where=export.file))
     if fit.fit_distance > rows["fit_distance"].value:
@@ -414,7 +414,8 @@ def count_warnings(
         message += f"of other files is used (population.{spread_row(valid, level).id})"
         warnings.append(VialWarning(code="ONE_CAPTURE", message=message, where=export.file))
     low, high = rows["linear_low"].value, rows["linear_high"].value
-    if not low <= level <= high:
+    # Tracking alone: how far resistive pulses count in proportion is no row.
+    if export.method == "NTA" and not low <= level <= high:
         message = f"the instrument counted {level:.3g}/mL, outside the linear range of tracking "
         message += f"({low:.0e} to {high:.0e}/mL); dilute {'more' if level > high else 'less'}"
         warnings.append(VialWarning(code="OUT_OF_RANGE", message=message, where=export.file))

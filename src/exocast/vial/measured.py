@@ -9,7 +9,7 @@ import functools
 import hashlib
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from scipy.stats import chi2
 from scipy.stats import t as student
 
 from exocast.errors import InvalidInput
+from exocast.evidence.chance import value_of
 from exocast.evidence.rows import Row, package_table
 from exocast.vial.agreement import (
     DilutionLinearity,
@@ -40,7 +41,7 @@ from exocast.vial.batch import (
     run_of_positions,
 )
 from exocast.vial.batch_estimate import BatchEstimate, estimate_batch
-from exocast.vial.blank import BlankSubtraction, buffer_levels, subtract_blank
+from exocast.vial.blank import BlankSubtraction, subtract_blank
 from exocast.vial.contents import (
     Z95,
     Quantity,
@@ -59,17 +60,23 @@ from exocast.vial.measure import (
 )
 from exocast.vial.misev import Item, Shown, reporting
 from exocast.vial.names import says_beads
+from exocast.vial.nested import spread_of
+from exocast.vial.net_sizes import PooledSizes, net_run, pooled_sizes
 from exocast.vial.purity import Purity, purity
-from exocast.vial.records import Bins, Dilution, ParticleExport, Reading, VialWarning
+from exocast.vial.records import Dilution, ParticleExport, Reading, VialWarning, maker_of
 from exocast.vial.registry import read_file
-from exocast.vial.runs import Run, counted, counted_runs
+from exocast.vial.runs import Run, counted
 from exocast.vial.size import SizeFit
 from exocast.vial.size_estimate import SizeEstimate, estimate_sizes
 from exocast.vial.vial import PotencyAssay, ProteinAssay, VialDescription
 
 Array = NDArray[np.float64]
-# Chances at which preparations are said to differ, and are refused as one lot.
-RARE, NEVER = 1e-2, 1e-6
+# Chances at which preparations are said to differ, and, with runs that scatter as the widest five
+# in a hundred do, are refused as one lot.
+RARE, NEVER, WIDE = 2e-2, 1e-3, 1.6449
+SCORES = 81
+# What only a person can answer of a file's contents.
+QUESTIONS = ("MIXED_SAMPLES", "MIXED_TARGETS", "DILUTION_UNKNOWN")
 FEW_VIALS = 3
 DOCUMENTED = {
     "image wide",
@@ -110,10 +117,11 @@ class MeasuredBatch:
         Blank subtractions by preparation; empty without a blank.
     count
         Particles per mL of the batch, less the blank: what a dose is drawn up by.
-    linearity, comparison
-        Where several dilutions, or two methods, were measured.
+    linearity, comparisons
+        Where several dilutions, several methods, or several instruments were measured.
     size
-        Law of the sizes that a forecast takes, over all captures; ``pooled`` holds the bins.
+        Law of the sizes that a forecast takes, over all captures; ``pooled`` holds the bins, less
+        the buffer where its sizes are known.
     protein, purity
         Where protein was measured.
     potency
@@ -136,9 +144,9 @@ class MeasuredBatch:
     net: tuple[BlankSubtraction, ...]
     count: Quantity | None
     linearity: DilutionLinearity | None
-    comparison: MethodComparison | None
+    comparisons: tuple[MethodComparison, ...]
     size: SizeFit | None
-    pooled: ParticleExport | None
+    pooled: PooledSizes | None
     protein: Quantity | None
     purity: Purity | None
     potency: Quantity | None
@@ -151,7 +159,9 @@ class MeasuredBatch:
     @functools.cached_property
     def sizes(self) -> SizeEstimate | None:
         """Percentiles with intervals, and whether one law or two fit; no forecast needs them."""
-        return None if self.pooled is None else estimate_sizes(self.pooled)
+        if self.pooled is None:
+            return None
+        return estimate_sizes(self.pooled.export, ends=self.pooled.ends)
 
 
 @dataclass
@@ -204,22 +214,19 @@ def measure_batch(
     work = _Work(base=base)
     _read_particles(batch, work, progress)
     _facts(batch, work)
-    given = _one_method(batch, [r for r in work.runs if not r.blank])
-    blanks = _blanks_of(given, work)
-    net, of_blank = _net(given, blanks, work)
+    gross = _chosen(batch, [r for r in work.runs if not r.blank])
+    net = _net(gross, work)
     # The buffer is taken off each preparation first, so that lot, vials and scatter are all net.
-    given = [_less_buffer(r, net) for r in given]
+    given = [_less_buffer(r, net) for r in gross]
     estimate = estimate_batch(given) if given else None
     if estimate is not None:
-        estimate = _with_buffer(estimate, of_blank)
+        # One buffer for all: what its level is not known to moves every preparation together.
+        estimate = _with_buffer(estimate, _of_buffer(net))
         work.warnings += estimate.warnings
         _check_agreement(given, work)
     count = None if estimate is None else _count(estimate, net, given)
-    pooled = pooled_export(given) if given else None
-    size = None
-    if pooled is not None:
-        size, said = measure_size(pooled)
-        work.warnings += said
+    pooled = _pooled(gross, net, work)
+    size = None if pooled is None else _size(pooled, work)
     protein = _protein(batch, work)
     potencies = _potency(batch, work)
     # Assays of different effects are not averaged: a forecast takes the first.
@@ -232,8 +239,8 @@ def measure_batch(
     if count is not None and protein is not None:
         ratio = purity(count, protein.value, protein.log_sd)
         work.warnings += ratio.warnings
-    linearity, comparison = _linearity(given, work), _comparison(batch, work)
-    _check_names(given, work)
+    linearity, comparisons = _linearity(given, work), _comparisons(batch, gross, net, work)
+    _check_names(gross, work)
     if batch.contents == "vesicles" and (beads := says_beads(_texts(given))):
         work.warnings.append(
             VialWarning(
@@ -251,7 +258,7 @@ def measure_batch(
         net=tuple(net.values()),
         count=count,
         linearity=linearity,
-        comparison=comparison,
+        comparisons=comparisons,
         size=size,
         pooled=pooled,
         protein=protein,
@@ -365,7 +372,7 @@ def _read_particles(
 ) -> None:
     asked = list(_asked(batch, work.base))
     names = {work.name(path) for _, path in asked}
-    seen: dict[tuple[tuple[str, str], ...], str] = {}
+    seen: dict[tuple[tuple[str, str, str], ...], str] = {}
     questions: list[InvalidInput] = []
     for done, (entry, path) in enumerate(asked, start=1):
         mapping = None if entry.map is None else one_file(work.base, entry.map)
@@ -415,6 +422,7 @@ def _read_particles(
                 dilution=entry.dilution,
                 sample=entry.sample,
                 blank=blank,
+                instrument=entry.instrument or maker_of(reading),
             )
         )
         if not blank:
@@ -429,11 +437,19 @@ def _read_particles(
         )
 
 
-def _content_of(export: ParticleExport, sample: str | None) -> tuple[tuple[str, str], ...]:
-    """Concentrations and tracks of the captures, to four digits, however the file is written."""
+def _content_of(export: ParticleExport, sample: str | None) -> tuple[tuple[str, str, str], ...]:
+    """Concentrations, tracks and mean sizes of the captures, to four digits, however written.
+
+    The sizes are there because two runs may well count the same number of particles.
+    """
+    sizes = [""] * len(export.captures)
+    if export.bins is not None:
+        with np.errstate(invalid="ignore"):
+            means = export.bins.centres_nm @ export.bins.per_ml / export.bins.per_ml.sum(axis=0)
+        sizes = [f"{m:.4g}" for m in means]
     return tuple(
-        (f"{c.concentration_per_ml:.4g}", f"{c.tracks:.4g}")
-        for c in export.captures
+        (f"{c.concentration_per_ml:.4g}", f"{c.tracks:.4g}", size)
+        for c, size in zip(export.captures, sizes, strict=True)
         if sample is None or c.sample == sample
     )
 
@@ -446,7 +462,7 @@ def _asked(batch: BatchDescription, base: Path) -> Iterator[tuple[ParticleFile |
 
 
 def _check_names(runs: Sequence[Run], work: _Work) -> None:
-    """Two lots, or two makers' instruments, that the files themselves name."""
+    """Two lots that the files themselves name."""
     lots: dict[str, str] = {}
     for run in runs:
         chosen = run.sample or ""
@@ -460,15 +476,6 @@ def _check_names(runs: Sequence[Run], work: _Work) -> None:
         )
         work.warnings.append(
             VialWarning(code="LOTS_MIXED", message=message, where=next(iter(lots.values())))
-        )
-    makers = dict.fromkeys(
-        reading.kind for used, reading in work.readings if used.startswith("particle")
-    )
-    if len(makers) > 1 and len({r.export.method for r in runs}) == 1:
-        message = f"{' and '.join(makers)} are taken as preparations of one method; instruments "
-        message += "differ even with equal settings (population.run_spread holds days, not makers)"
-        work.warnings.append(
-            VialWarning(code="INSTRUMENTS_DIFFER", message=message, where=str(work.base))
         )
 
 
@@ -511,11 +518,14 @@ def _open_questions(
     return found
 
 
-def _one_method(batch: BatchDescription, runs: list[Run]) -> list[Run]:
+def _chosen(batch: BatchDescription, runs: list[Run]) -> list[Run]:
+    """Runs of the method, or of the instrument, that doses are drawn up by."""
     methods = tuple(dict.fromkeys(r.export.method for r in runs))
-    if len(methods) < 2:
-        return runs
-    if batch.counted_by is None:
+    instruments = tuple(dict.fromkeys(r.instrument for r in runs))
+    wanted = batch.counted_by
+    if wanted is None:
+        if len(methods) < 2:
+            return runs
         raise InvalidInput(
             f"the batch was counted by {' and '.join(methods)}, which detect different particles "
             "and are never averaged. Say 'counted_by' with the one that doses are drawn up by; the "
@@ -523,131 +533,179 @@ def _one_method(batch: BatchDescription, runs: list[Run]) -> list[Run]:
             code="METHODS_MIXED",
             where="counted_by",
         )
-    if batch.counted_by not in methods:
+    if runs and wanted not in (*methods, *instruments):
+        known = ", ".join(dict.fromkeys((*methods, *instruments)))
         raise InvalidInput(
-            f"no file was counted by '{batch.counted_by}'; there are {', '.join(methods)}.",
-            where="counted_by",
+            f"no file was counted by '{wanted}'; there are {known}.", where="counted_by"
         )
-    return [r for r in runs if r.export.method == batch.counted_by]
+    return [r for r in runs if wanted in (r.export.method, r.instrument)]
 
 
-def _blanks_of(given: Sequence[Run], work: _Work) -> list[Run]:
-    """Runs of buffer by the method that counts; another method sees other particles."""
-    methods = {r.export.method for r in given}
-    blanks = [r for r in work.runs if r.blank]
-    kept = [r for r in blanks if r.export.method in methods]
-    if given and blanks and not kept:
-        message = f"the buffer was measured by {blanks[0].export.method} and the samples by "
-        message += f"{given[0].export.method}; nothing is taken off"
-        work.warnings.append(
-            VialWarning(code="METHODS_MIXED", message=message, where=blanks[0].export.file)
-        )
-    return kept
+def _others(batch: BatchDescription, runs: Sequence[Run]) -> Iterator[tuple[str, list[Run]]]:
+    """Runs that no dose is drawn up by, by method, or by instrument inside the chosen method."""
+    chosen = {id(r) for r in _chosen(batch, list(runs))}
+    methods = {r.export.method for r in runs if id(r) in chosen}
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        if id(run) not in chosen:
+            name = run.instrument if run.export.method in methods else run.export.method
+            groups.setdefault(name, []).append(run)
+    yield from groups.items()
 
 
-def _net(
-    runs: Sequence[Run], blanks: Sequence[Run], work: _Work
-) -> tuple[dict[tuple[str, str], BlankSubtraction], float]:
-    """Each preparation less its buffer, and the SD of the logarithm that the buffer's level adds.
-
-    Refused where the particles are the buffer's.
-    """
-    if not runs or not blanks:
-        return {}, 0.0
-    found: dict[tuple[str, str], BlankSubtraction] = {}
-    spreads = []
-    for key in dict.fromkeys((r.vial, r.preparation) for r in runs):
-        mine = [r for r in runs if (r.vial, r.preparation) == key]
-        one = subtract_blank(mine, blanks)
-        if one.below_detection:
-            raise InvalidInput(
-                f"preparation '{key[1]}' of vial '{key[0]}' holds no more particles than its "
-                f"buffer ({100 * one.blank_share:.0f} % of its level): at most "
-                f"{one.limit_per_ml:.3g}/mL are the sample's. Dilute less, or clean the buffer.",
-                code="BLANK",
-                where=mine[0].export.file,
-            )
-        work.warnings += [w for w in one.warnings if w.code == "BLANK"]
-        found[key] = one
-        spreads.append(_spread_of_net(one, mine, blanks))
-    limit = package_table("vial", "instrument")["blank_share"].value
-    if max(n.blank_share for n in found.values()) > limit:
-        message = "the sizes below still hold the buffer's particles, which are more than "
-        message += f"{100 * limit:.0f} % here"
-        work.warnings.append(
-            VialWarning(code="BLANK_SIZES", message=message, where=blanks[0].export.file)
-        )
-    # One buffer for all: what its level is not known to moves every preparation together.
-    return found, float(np.mean(spreads))
+Net = dict[tuple[str, str, str], BlankSubtraction]
 
 
-def _spread_of_net(one: BlankSubtraction, mine: Sequence[Run], blanks: Sequence[Run]) -> float:
-    """SD of the logarithm of a net level from the buffer alone, by its longer side."""
-    levels = buffer_levels(counted_runs(blanks), counted_runs(mine))
-    left = one.sample_level - np.quantile(levels, [0.025, 0.5, 0.975])
-    if left[2] <= 0:
-        return math.inf
-    return float(max(np.log(left[1] / left[2]), np.log(left[0] / left[1])) / Z95)
+def _tube(run: Run) -> tuple[str, str, str]:
+    return run.vial, run.preparation, run.instrument
 
 
-def _less_buffer(run: Run, net: Mapping[tuple[str, str], BlankSubtraction]) -> Run:
-    """The run with its concentrations less the buffer's share; sizes keep their shape."""
-    one = net.get((run.vial, run.preparation))
-    if one is None:
-        return run
-    kept = one.net_level / one.sample_level
-    bins = run.export.bins
-    return replace(
-        run,
-        export=replace(
-            run.export,
-            captures=tuple(
-                replace(c, concentration_per_ml=c.concentration_per_ml * kept)
-                for c in run.export.captures
-            ),
-            bins=None if bins is None else replace(bins, per_ml=bins.per_ml * kept),
-        ),
-    )
-
-
-def _check_agreement(runs: Sequence[Run], work: _Work) -> None:
-    """Preparations that differ by more than repeated runs and vials do are no one lot.
+def _net(runs: Sequence[Run], work: _Work) -> Net:
+    """Each preparation less its buffer, as the same instrument counted it.
 
     Raises
     ------
     InvalidInput
-        ``PREPARATIONS_DIFFER`` where chance would do it less than once in a million times.
+        ``BLANK`` where the particles are the buffer's.
     """
-    population = package_table("vial", "population")
-    means: dict[tuple[str, str], list[float]] = {}
+    blanks = [r for r in work.runs if r.blank]
+    if not runs or not blanks:
+        return {}
+    bare = [r for r in runs if r.instrument not in {b.instrument for b in blanks}]
+    if bare:
+        by = ", ".join(dict.fromkeys(b.instrument for b in blanks))
+        on = ", ".join(dict.fromkeys(r.instrument for r in bare))
+        message = f"the buffer was measured by {by} and not by {on}: nothing is taken off what "
+        message += f"{on} counted"
+        work.warnings.append(VialWarning(code="BLANK", message=message, where=bare[0].export.file))
+    found = _subtracted([r for r in runs if r not in bare], blanks)
+    for (vial, preparation, _), one in found.items():
+        if one.below_detection:
+            file = next(
+                r.export.file for r in runs if (r.vial, r.preparation) == (vial, preparation)
+            )
+            raise InvalidInput(
+                f"preparation '{preparation}' of vial '{vial}' is not shown to hold more particles "
+                f"than its buffer, which has {100 * one.blank_share:.0f} % of its level and, from "
+                "run to run, up to all of it (95 % interval): at most "
+                f"{one.limit_per_ml:.3g}/mL are the sample's. Dilute less, clean the buffer, or "
+                "measure the buffer more than once.",
+                code="BLANK",
+                where=file,
+            )
+        work.warnings += [w for w in one.warnings if w.code == "BLANK"]
+    return found
+
+
+def _subtracted(runs: Sequence[Run], blanks: Sequence[Run]) -> Net:
+    """Preparations less the blanks of their instruments."""
+    found: Net = {}
+    for tube in dict.fromkeys(_tube(r) for r in runs):
+        mine = [r for r in runs if _tube(r) == tube]
+        found[tube] = subtract_blank(mine, [b for b in blanks if b.instrument == tube[2]])
+    return found
+
+
+def _of_buffer(net: Net) -> float:
+    """SD of the logarithm of the count that the buffers' levels add, one buffer an instrument."""
+    if not net:
+        return 0.0
+    names = tuple(dict.fromkeys(tube[2] for tube in net))
+    each = [np.mean([n.buffer_log_sd for t, n in net.items() if t[2] == name]) for name in names]
+    return float(np.sqrt(np.square(each).sum())) / len(names)
+
+
+def _less_buffer(run: Run, net: Net) -> Run:
+    """The run with its concentrations and its bins less the buffer's."""
+    one = net.get(_tube(run))
+    if one is None:
+        return run
+    kept = one.net_level / one.sample_level
+    return net_run(run, kept, one.sample_level, one.buffer)
+
+
+def _pooled(runs: Sequence[Run], net: Net, work: _Work) -> PooledSizes | None:
+    """Sizes of the batch, less the buffer where that can be done."""
+    buffers = {tube: one.buffer for tube, one in net.items() if one.buffer is not None}
+    pooled = pooled_sizes(runs, buffers)
+    if pooled is None:
+        return None
+    work.warnings += pooled.warnings
+    limit = package_table("vial", "instrument")["blank_share"].value
+    left = {t: n for t, n in net.items() if t not in buffers and n.blank_share > limit}
+    if left:
+        most = max(n.blank_share for n in left.values())
+        message = "no blank holds sizes, so the sizes below still hold the buffer's particles, "
+        message += f"which are up to {most:.0%} of what was counted. Export the sizes of the blank"
+        work.warnings.append(VialWarning(code="BLANK_SIZES", message=message, where=str(work.base)))
+    return pooled
+
+
+def _size(pooled: PooledSizes, work: _Work) -> SizeFit | None:
+    """Law of the sizes, its errors holding what the level of the buffer leaves open."""
+    size, said = measure_size(pooled.export)
+    work.warnings += said
+    if size is None or not pooled.ends:
+        return size
+    low, high = (measure_size(end)[0] for end in pooled.ends)
+    if low is None or high is None:
+        return replace(size, se_log_median=math.nan, se_log_sd=math.nan)
+    return replace(
+        size,
+        se_log_median=math.hypot(size.se_log_median, math.log(high.median_nm / low.median_nm) / 2),
+        se_log_sd=math.hypot(size.se_log_sd, (high.log_sd - low.log_sd) / 2),
+    )
+
+
+def _check_agreement(runs: Sequence[Run], work: _Work) -> None:
+    """Preparations that differ as those of one lot seldom do are said, and refused where never.
+
+    The estimate itself widens where preparations disagree; this is for the person who mistook a
+    dilution or a vial. Each instrument has a level of its own.
+
+    Raises
+    ------
+    InvalidInput
+        ``PREPARATIONS_DIFFER`` where even runs that scatter as the widest five in a hundred do
+        would differ so less than once in a thousand times.
+    """
+    rows = package_table("vial", "population")
+    means: dict[tuple[str, str, str], list[float]] = {}
     for one in (counted(r) for r in runs):
         if len(one.logs):
-            means.setdefault(one.key, []).append(float(one.logs.mean()))
-    if len(means) < 2:
+            means.setdefault(one.tube, []).append(float(one.logs.mean()))
+    instruments = dict.fromkeys(tube[2] for tube in means)
+    freedom = len(means) - len(instruments)
+    if freedom < 1:
         return
-    values = np.array([np.mean(v) for v in means.values()])
-    spread = math.hypot(
-        population["run_spread"].spread[1],
-        population["vial_spread"].value,
-        population["capture_spread_middle"].value,
-    )
-    chance = float(chi2.sf(((values - values.mean()) ** 2).sum() / spread**2, len(values) - 1))
-    if chance > RARE:
+    tubes = list(means)
+    values = np.array([np.mean(means[t]) for t in tubes])
+    middle = {i: values[[t[2] == i for t in tubes]].mean() for i in instruments}
+    own = values - np.array([middle[t[2]] for t in tubes])
+    others = rows["vial_spread"].value ** 2 + rows["capture_spread_middle"].value ** 2
+    spread = spread_of(rows["run_spread"], SCORES)
+    weight = np.exp(spread.log_weight)
+
+    def chance(run_spread: float | Array) -> Array:
+        return np.asarray(chi2.sf((own**2).sum() / (np.square(run_spread) + others), freedom))
+
+    if float(weight @ chance(spread.values) / weight.sum()) > RARE:
         return
-    keys = list(means)
-    low, high = keys[int(values.argmin())], keys[int(values.argmax())]
+    low, high = int(own.argmin()), int(own.argmax())
     message = (
-        f"preparation '{low[1]}' of vial '{low[0]}' holds {math.exp(values.min()):.2g}/mL and "
-        f"'{high[1]}' of vial '{high[0]}' {math.exp(values.max()):.2g}/mL, "
-        f"{math.exp(np.ptp(values)):.3g} times as much; repeated runs of one lot seldom differ so. "
-        "A dilution may be wrong, or one is of another lot"
+        f"preparation '{tubes[low][1]}' of vial '{tubes[low][0]}' holds "
+        f"{math.exp(values[low]):.2g}/mL and '{tubes[high][1]}' of vial '{tubes[high][0]}' "
+        f"{math.exp(values[high]):.2g}/mL, {math.exp(np.ptp(own)):.3g} times as much"
+        f"{' for its instrument' if len(instruments) > 1 else ''}; repeated runs of one lot seldom "
+        "differ so. A dilution may be wrong, or one is of another lot"
     )
-    if chance < NEVER:
+    if float(chance(float(value_of(rows["run_spread"], np.asarray(WIDE))))) < NEVER:
         raise InvalidInput(
             f"{message}. Correct the entry, or leave one out.",
             code="PREPARATIONS_DIFFER",
             where=str(work.base),
         )
+    message += ". The interval of the batch is as wide as that makes it"
     work.warnings.append(
         VialWarning(code="PREPARATIONS_DIFFER", message=message, where=str(work.base))
     )
@@ -681,17 +739,15 @@ def _with_buffer(estimate: BatchEstimate, of_blank: float) -> BatchEstimate:
     )
 
 
-def _count(
-    estimate: BatchEstimate,
-    net: Mapping[tuple[str, str], BlankSubtraction],
-    runs: Sequence[Run],
-) -> Quantity:
+def _count(estimate: BatchEstimate, net: Net, runs: Sequence[Run]) -> Quantity:
     captures, preparations, vials = estimate.captures, estimate.preparations, estimate.vials
     how = (
         f"{captures.n_valid} of {captures.n_total} captures, "
         f"{preparations.n_valid} preparation{'s' * (preparations.n_valid != 1)}, "
         f"{vials.n_valid} vial{'s' * (vials.n_valid != 1)}"
     )
+    if estimate.biases:
+        how += f"; {' and '.join(b.instrument for b in estimate.biases)}, a bias each"
     if net:
         shares = [n.blank_share for n in net.values()]
         how += f"; less the buffer, {100 * float(np.mean(shares)):.2g} %"
@@ -714,68 +770,46 @@ def _linearity(runs: Sequence[Run], work: _Work) -> DilutionLinearity | None:
             raise
         return None
     if found is not None:
-        work.warnings += found.warnings
+        # Levels outside the linear range are said of every run already.
+        work.warnings += [w for w in found.warnings if not w.where]
     return found
 
 
-def _comparison(batch: BatchDescription, work: _Work) -> MethodComparison | None:
-    runs = [r for r in work.runs if not r.blank]
-    methods = tuple(dict.fromkeys(r.export.method for r in runs))
-    if len(methods) != 2 or batch.counted_by is None:
-        return None
-    other = next(m for m in methods if m != batch.counted_by)
-    found = compare_methods(
-        [r for r in runs if r.export.method == batch.counted_by],
-        [r for r in runs if r.export.method == other],
-        used=batch.counted_by,
-    )
-    work.warnings += found.warnings
-    return found
+def _comparisons(
+    batch: BatchDescription, gross: Sequence[Run], net: Net, work: _Work
+) -> tuple[MethodComparison, ...]:
+    """What doses are drawn up by against every other method and instrument.
 
-
-def pooled_export(runs: Sequence[Run]) -> ParticleExport | None:
-    """All captures of the runs in one export with common bins, for the sizes of a batch.
-
-    Captures keep their own particles as weights. Bins of different files are brought to the widest
-    of them, from zero on, by the shares below each edge.
+    Net against net where each was less its own buffer; as counted otherwise, which is said.
     """
-    from exocast.vial.measure import captures_of
-
-    pieces = []
-    for run in runs:
-        if run.export.bins is None:
-            continue
-        chosen = captures_of(run.export, run.sample)
-        columns = [i for i, c in enumerate(run.export.captures) if c in chosen and not c.excluded]
-        pieces.append((run.export, columns))
-    pieces = [(e, c) for e, c in pieces if c]
-    if not pieces:
-        return None
-    widths = [e.bins.width_nm for e, _ in pieces if e.bins is not None]
-    width = max(widths)
-    top = max(float(e.bins.centres_nm[-1]) + e.bins.width_nm / 2 for e, _ in pieces if e.bins)
-    edges = np.arange(0.0, top + width, width)
-    captures, columns_of = [], []
-    for export, columns in pieces:
-        bins = export.bins
-        assert bins is not None
-        own = np.concatenate([bins.centres_nm - bins.width_nm / 2, [top_edge(bins)]])
-        for column in columns:
-            below = np.concatenate([[0.0], np.cumsum(bins.per_ml[:, column])])
-            columns_of.append(np.diff(np.interp(edges, own, below)))
-            captures.append(replace(export.captures[column], sample="batch"))
-    first = pieces[0][0]
-    return replace(
-        first,
-        captures=tuple(captures),
-        bins=Bins(centres_nm=edges[:-1] + width / 2, per_ml=np.column_stack(columns_of)),
-        warnings=(),
-    )
-
-
-def top_edge(bins: Bins) -> float:
-    """Upper end of the last bin, in nm."""
-    return float(bins.centres_nm[-1]) + bins.width_nm / 2
+    if batch.counted_by is None:
+        return ()
+    blanks = [r for r in work.runs if r.blank]
+    found = []
+    for name, runs in _others(batch, [r for r in work.runs if not r.blank]):
+        of_other = _subtracted(
+            [r for r in runs if r.instrument in {b.instrument for b in blanks}], blanks
+        )
+        both = all(_tube(r) in net for r in gross) and all(_tube(r) in of_other for r in runs)
+        beneath = any(n.below_detection for n in of_other.values())
+        is_net = both and not beneath
+        if not is_net and (net or of_other):
+            why = f"{name} counted no more than its buffer" if beneath else "not each has its own"
+            message = f"{batch.counted_by} and {name} are compared as they counted, buffers not "
+            message += f"taken off ({why})"
+            work.warnings.append(
+                VialWarning(code="BLANK", message=message, where=runs[0].export.file)
+            )
+        one = compare_methods(
+            [_less_buffer(r, net) for r in gross] if is_net else gross,
+            [_less_buffer(r, of_other) for r in runs] if is_net else runs,
+            methods=(batch.counted_by, name),
+            used=batch.counted_by,
+            buffers=(_of_buffer(net), _of_buffer(of_other)) if is_net else None,
+        )
+        work.warnings += one.warnings
+        found.append(one)
+    return tuple(found)
 
 
 def _texts(runs: Sequence[Run]) -> tuple[str, ...]:
@@ -888,11 +922,26 @@ def _protein(batch: BatchDescription, work: _Work) -> Quantity | None:
 
 def _contents(batch: BatchDescription, work: _Work, count: Quantity | None) -> tuple[Quantity, ...]:
     """Identity, markers, cargo, and files that are only read and shown."""
-    parts = [
-        *(identity_of_entry(e, work.base, work.keep) for e in batch.identity),
-        *(markers_of_entry(e, work.base, work.keep) for e in batch.markers),
-        *(cargo_of_entry(e, work.base, count, work.keep) for e in batch.cargo),
+    asked = [
+        *(functools.partial(identity_of_entry, e, work.base, work.keep) for e in batch.identity),
+        *(functools.partial(markers_of_entry, e, work.base, work.keep) for e in batch.markers),
+        *(functools.partial(cargo_of_entry, e, work.base, count, work.keep) for e in batch.cargo),
     ]
+    parts, questions = [], []
+    for ask in asked:
+        try:
+            parts.append(ask())
+        except InvalidInput as e:
+            if e.code not in QUESTIONS:
+                raise
+            questions.append(e)
+    if questions:
+        # Together, as those of the runs: only a person knows, and he is asked once.
+        raise InvalidInput(
+            "\n".join(_question(q, work) for q in questions),
+            code=questions[0].code,
+            where=str(work.base),
+        )
     for part in parts:
         work.shown += part.shown
         work.warnings += part.warnings
@@ -904,6 +953,11 @@ def _contents(batch: BatchDescription, work: _Work, count: Quantity | None) -> t
             work.warnings += reading.warnings
             quantities += _shown(reading, entry.sample, name)
     return tuple(quantities)
+
+
+def _question(asked: InvalidInput, work: _Work) -> str:
+    """An open question behind the file that it is about."""
+    return f"{work.name(Path(asked.where))}: {asked.message}" if asked.where else asked.message
 
 
 def _shown(reading: Reading, sample: str | None, name: str) -> Iterator[Quantity]:

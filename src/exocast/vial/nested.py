@@ -105,6 +105,16 @@ def spread_of(row: Row, points: int) -> Spread:
     return Spread(values=value_of(row, z), log_weight=-(z**2) / 2)
 
 
+def root_mean_square(row: Row) -> float:
+    """The one spread that stands for all that a row draws: the root of their mean square.
+
+    What a deviation with an unknown spread varies by in all; more than the row's own value.
+    """
+    z = np.linspace(-2 * REACH, 2 * REACH, 321)
+    weight = np.exp(-(z**2) / 2)
+    return math.sqrt(float(weight @ value_of(row, z) ** 2 / weight.sum()))
+
+
 def known_spread(value: float) -> Spread:
     """A spread that is known, or zero where a level is left out."""
     return Spread(values=np.array([value]), log_weight=np.zeros(1))
@@ -227,6 +237,7 @@ def coefficient(
     same_vial: Array,
     preparations: Spread,
     vials: Spread,
+    shared: tuple[Array, Spread] | None = None,
 ) -> Mixture:
     """Posterior of the last coefficient of a straight line through means of runs.
 
@@ -245,6 +256,8 @@ def coefficient(
         One where two runs share it, else zero, shape ``(n_runs, n_runs)``.
     preparations, vials
         Spreads of what is shared.
+    shared
+        One thing more that runs share, such as the instrument, with its spread.
     """
     means = np.stack([g[0] for g in groups], axis=-1)
     errors = np.stack([g[1] for g in groups], axis=-1)
@@ -255,6 +268,24 @@ def coefficient(
         + preparations.values[:, None, None, None] ** 2 * same_preparation
         + vials.values[:, None, None] ** 2 * same_vial
     )
+    weights = (log_weight + rest)[:, None, None] + preparations.log_weight[:, None]
+    weights = weights + vials.log_weight
+    if shared is None:
+        return mixture(*_line(covariance, means, design, weights))
+    same, spread = shared
+    # One value of the fourth spread at a time: the covariances of all together would be large.
+    found = [
+        _line(covariance + value**2 * same, means, design, weights + log)
+        for value, log in zip(spread.values, spread.log_weight, strict=True)
+    ]
+    return mixture(*(np.stack(each) for each in zip(*found, strict=True)))
+
+
+def _line(
+    covariance: Array, means: Array, design: Array, weights: Array
+) -> tuple[Array, Array, Array]:
+    """Log weight, value and variance of the last coefficient for each covariance."""
+    n = len(design)
     factor = np.linalg.cholesky(covariance)
     shape = factor.shape[:-2]
     x = np.linalg.solve(factor, np.broadcast_to(design, (*shape, *design.shape)))
@@ -265,10 +296,4 @@ def coefficient(
     misfit = ((y - x @ found) ** 2).sum(axis=(-2, -1))
     log_determinant = 2 * np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
     evidence = -0.5 * (log_determinant + np.linalg.slogdet(information)[1] + misfit)
-    weights = (
-        (log_weight + rest)[:, None, None]
-        + preparations.log_weight[:, None]
-        + vials.log_weight
-        + evidence
-    )
-    return mixture(weights, found[..., -1, 0], inverse[..., -1, -1])
+    return weights + evidence, found[..., -1, 0], inverse[..., -1, -1]

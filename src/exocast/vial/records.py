@@ -48,6 +48,14 @@ FEATURE_COLUMNS = (
     "line",
 )
 
+# Readers of one maker begin with the same word, and their files spell it in several ways.
+MAKERS = {
+    "nanosight": "NanoSight",
+    "zetaview": "ZetaView",
+    "viewsizer": "ViewSizer",
+    "spectradyne": "Spectradyne",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class VialWarning:
@@ -259,3 +267,12 @@ class Reading:
             if table is not None:
                 found.update(dict.fromkeys(str(s) for s in table["sample"].unique()))
         return tuple(s for s in found if s)
+
+
+def maker_of(reading: Reading) -> str:
+    """The maker's word for an instrument: what a count can be off by goes with it.
+
+    Serial numbers stand in some files of an instrument and not in others, so two instruments of
+    one maker are told apart by ``instrument`` in the batch file only.
+    """
+    return MAKERS.get(reading.reader.partition("_")[0], reading.kind)

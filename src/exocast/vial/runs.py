@@ -44,6 +44,11 @@ class Run:
         Which sample of a merged file.
     blank
         Whether this is a run of buffer.
+    instrument
+        Which instrument counted it; runs of different ones may differ by a bias.
+    kept
+        Share of the level in the instrument that is the sample's own, where the buffer was taken
+        off the concentrations: errors of what was counted are that much larger in what is left.
     """
 
     export: ParticleExport
@@ -52,6 +57,8 @@ class Run:
     dilution: float | None = None
     sample: str | None = None
     blank: bool = False
+    instrument: str = ""
+    kept: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +70,8 @@ class Counted:
     logs
         Logarithm of particles per mL of the undiluted sample, by capture.
     counting
-        Known variance of each, one over its particles; zero where these are not known.
+        Known variance of each, one over its particles; zero where these are not known. Larger by
+        the square of ``run.kept`` where a buffer was taken off.
     spread
         Row of the spread between captures.
     dilution
@@ -90,6 +98,14 @@ class Counted:
         """Vial and preparation."""
         return self.run.vial, self.run.preparation
 
+    @property
+    def tube(self) -> tuple[str, str, str]:
+        """Vial, preparation and instrument: a preparation in two instruments deviates twice.
+
+        ``population.run_spread`` holds the day and the instrument besides the dilution.
+        """
+        return *self.key, self.run.instrument
+
     def undiluted(self) -> Counted:
         """The same with the concentrations in the instrument in place of those of the sample."""
         return replace(self, logs=self.logs - math.log(self.dilution), dilution=1.0)
@@ -112,8 +128,10 @@ def counted(run: Run) -> Counted:
     factor, inside = factors(known)
     valid = usable(chosen)
     stated = np.log([c.concentration_per_ml for c in valid])
-    level = math.exp(float(stated.mean()) - math.log(inside)) if valid else math.nan
+    # What was counted, buffer and all: it says how far captures scatter and counting is linear.
+    level = math.exp(float(stated.mean()) - math.log(inside * run.kept)) if valid else math.nan
     counting, _ = counting_variance(valid)
+    counting = counting / run.kept**2
     if valid:
         warnings = [*warnings, *count_warnings(export, chosen, valid, level)]
     return Counted(
@@ -156,9 +174,9 @@ def counted_runs(runs: Sequence[Run]) -> tuple[Counted, ...]:
                 )
             seen[key] = f"{run.export.file}, vial {run.vial}, preparation {run.preparation}"
         found.append(one)
-    dilutions: dict[tuple[bool, str, str, str], float] = {}
+    dilutions: dict[tuple[bool, str, str, str, str], float] = {}
     for one in found:
-        place = (one.run.blank, one.run.export.method, *one.key)
+        place = (one.run.blank, one.run.export.method, *one.tube)
         first = dilutions.setdefault(place, one.dilution)
         if not math.isclose(first, one.dilution, rel_tol=1e-9):
             raise InvalidInput(
@@ -177,7 +195,18 @@ def capture_spreads(runs: Sequence[Counted], points: int) -> Spread:
     A batch whose captures scatter more than others' do so at every level: one score for all.
     """
     each = [spread_of(one.spread, points) for one in runs]
-    return Spread(values=np.stack([s.values for s in each], axis=-1), log_weight=each[0].log_weight)
+    values = np.stack([s.values / r.run.kept for s, r in zip(each, runs, strict=True)], axis=-1)
+    return Spread(values=values, log_weight=each[0].log_weight)
+
+
+def instrument_spread(points: int) -> Spread:
+    """Spread between instruments of one method (``population.instrument_spread``)."""
+    return spread_of(package_table("vial", "population")["instrument_spread"], points)
+
+
+def instruments_of(runs: Sequence[Counted]) -> tuple[str, ...]:
+    """Instruments behind the runs, in the order given."""
+    return tuple(dict.fromkeys(one.run.instrument for one in runs))
 
 
 def level_spreads(points: int) -> tuple[Spread, Spread]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,9 +26,10 @@ from exocast.evidence.rows import Row, package_table
 from exocast.vial.measure import counting_variance, detection_floor, size_weights
 from exocast.vial.nested import Mixture, mixture
 from exocast.vial.records import ParticleExport, VialWarning
-from exocast.vial.size import LARGEST_NM, NARROWEST, SMALLEST_NM, WIDEST
+from exocast.vial.size import LARGEST_NM, MANY, NARROWEST, SMALLEST_NM, WIDEST, fit_sizes
 
 Array = NDArray[np.float64]
+NAMES = ("d10_nm", "d50_nm", "d90_nm", "span", "share_small")
 SEED = 20131
 DRAWS = 400
 # Narrower bins are summed: a law of sizes hardly changes inside 5 nm or 4 % of the diameter.
@@ -123,7 +124,11 @@ class SizeEstimate:
     warnings: tuple[VialWarning, ...]
 
 
-def estimate_sizes(export: ParticleExport, sample: str | None = None) -> SizeEstimate:
+def estimate_sizes(
+    export: ParticleExport,
+    sample: str | None = None,
+    ends: Sequence[ParticleExport] = (),
+) -> SizeEstimate:
     """Percentiles and laws of sizes of one sample, with intervals.
 
     Parameters
@@ -132,6 +137,9 @@ def estimate_sizes(export: ParticleExport, sample: str | None = None) -> SizeEst
         As a reader gave it.
     sample
         Which sample of a merged file.
+    ends
+        The same where something that was taken off, such as a buffer, was one standard deviation
+        less and more: half of what they differ by is one more standard error.
 
     Raises
     ------
@@ -150,11 +158,15 @@ def estimate_sizes(export: ParticleExport, sample: str | None = None) -> SizeEst
     tracks = np.array([c.tracks for c in captures]) if known else np.full(len(captures), math.nan)
     centres = export.bins.centres_nm
     found = percentiles(centres, shares, tracks)
+    if ends:
+        found = _moved(found, [_alone(end, sample) for end in ends])
     warnings = []
     laws = None
     if known:
         pooled = shares @ tracks / tracks.sum()
         laws = fit_laws(centres, pooled * float(tracks.sum()), detection_floor(export))
+        if laws is not None and ends:
+            laws = _moved_laws(laws, ends, sample)
         if laws is None:
             message = "no law of sizes can be fitted to the bins"
             warnings.append(VialWarning(code="SIZE_FIT", message=message, where=export.file))
@@ -187,6 +199,61 @@ def estimate_sizes(export: ParticleExport, sample: str | None = None) -> SizeEst
     )
 
 
+def _alone(export: ParticleExport, sample: str | None) -> dict[str, float]:
+    """The percentiles of an export without their errors."""
+    captures, shares = size_weights(export, sample)
+    assert export.bins is not None
+    centres = export.bins.centres_nm
+    tracks = np.array([c.tracks for c in captures])
+    known = bool(np.isfinite(tracks).all())
+    part = tracks / tracks.sum() if known else np.full(len(captures), 1 / len(captures))
+    values = _numbers(_edges_of(centres), (shares @ part)[None, :])[0]
+    return {n: float(_back(n)(v)) for n, v in zip(NAMES, values, strict=True)}
+
+
+def _moved(found: dict[str, Interval], ends: Sequence[dict[str, float]]) -> dict[str, Interval]:
+    """Intervals with what the two ends differ by added to their errors."""
+    return {
+        name: _with_error(each, ends[0][name], ends[1][name], share=name == "share_small")
+        for name, each in found.items()
+    }
+
+
+def _with_error(found: Interval, low: float, high: float, *, share: bool = False) -> Interval:
+    """An interval whose two arms hold half of the difference of two ends as one more error."""
+    there: Callable[[float], float] = logit if share else np.log
+    back: Callable[[float], float] = expit if share else np.exp
+    inside = [x for x in (found.value, found.low, found.high, low, high) if 0 < x < math.inf]
+    if len(inside) < 5 or (share and max(inside) >= 1):
+        return found
+    error = 1.96 * abs(float(there(high)) - float(there(low))) / 2
+    centre = float(there(found.value))
+    arms = [math.hypot(float(there(x)) - centre, error) for x in (found.low, found.high)]
+    return Interval(
+        value=found.value, low=float(back(centre - arms[0])), high=float(back(centre + arms[1]))
+    )
+
+
+def _moved_laws(laws: SizeLaws, ends: Sequence[ParticleExport], sample: str | None) -> SizeLaws:
+    """The same for one law, whose ends are fitted with the floor at its middle."""
+    fits = []
+    for end in ends:
+        captures, shares = size_weights(end, sample)
+        assert end.bins is not None
+        weights = shares @ np.array([c.tracks for c in captures])
+        fits.append(fit_sizes(end.bins.centres_nm, weights, MANY, detection_floor(end)))
+    low, high = fits
+    if low is None or high is None:
+        return laws
+    hidden = (low.extrapolated_share, high.extrapolated_share)
+    return replace(
+        laws,
+        median_nm=_with_error(laws.median_nm, low.median_nm, high.median_nm),
+        log_sd=_with_error(laws.log_sd, low.log_sd, high.log_sd),
+        below_floor=_with_error(laws.below_floor, *hidden, share=True),
+    )
+
+
 # Percentiles ------------------------------------------------------------------------------------
 
 
@@ -209,8 +276,7 @@ def percentiles(centres_nm: Array, shares: Array, tracks: Array) -> dict[str, In
     known = bool(np.isfinite(tracks).all())
     captures = shares.shape[1]
     part = tracks / tracks.sum() if known else np.full(captures, 1 / captures)
-    edges = np.append(centres_nm, 2 * centres_nm[-1] - centres_nm[-2])
-    edges -= (centres_nm[1] - centres_nm[0]) / 2
+    edges = _edges_of(centres_nm)
     whole = _numbers(edges, (shares @ part)[None, :])[0]
     single = _numbers(edges, shares.T, tracks if known else None)
     counting: Array = np.zeros(single.shape)
@@ -229,11 +295,10 @@ def percentiles(centres_nm: Array, shares: Array, tracks: Array) -> dict[str, In
         )
         together = np.stack(drawn).sum(axis=0).astype(np.float64)
         pooled = _numbers(edges, together, float(tracks.sum())).var(axis=0)
-    names = ("d10_nm", "d50_nm", "d90_nm", "span", "share_small")
     found = {}
-    for i, name in enumerate(names):
+    for i, name in enumerate(NAMES):
         reach = _reach(single[:, i], counting[:, i].mean(), pooled[i], part, known=known)
-        back = expit if name == "share_small" else np.exp
+        back = _back(name)
         ends = whole[i] - reach, whole[i] + reach
         share = float(expit(whole[i]))
         if name == "share_small" and _is_extreme(share, float(tracks.sum())):
@@ -243,6 +308,17 @@ def percentiles(centres_nm: Array, shares: Array, tracks: Array) -> dict[str, In
                 value=float(back(whole[i])), low=float(back(ends[0])), high=float(back(ends[1]))
             )
     return found
+
+
+def _edges_of(centres_nm: Array) -> Array:
+    """Ends of evenly spaced bins."""
+    width = centres_nm[1] - centres_nm[0]
+    return np.append(centres_nm - width / 2, centres_nm[-1] + width / 2)
+
+
+def _back(name: str) -> Callable[[float], float]:
+    """From the scale on which a number's error is taken to the number."""
+    return expit if name == "share_small" else np.exp
 
 
 def _numbers(edges: Array, weights: Array, tracks: ArrayLike | None = None) -> Array:

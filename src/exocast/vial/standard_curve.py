@@ -1,4 +1,4 @@
-"""Standard curves of a plate: from signals to quantities with intervals, and folds of a reporter.
+"""Standard curves of a plate: from signals to quantities with intervals.
 
 A curve is fitted to the wells of the standards, and each sample is read off it backwards. A
 sample's interval carries the spread of its own wells, the spread of the standards' and what the
@@ -37,17 +37,6 @@ CONCENTRATION_COLUMNS = (
     "plate", "sample", "target", "n_wells", "signal", "signal_sd", "signal_unit", "value", "low",
     "high", "unit", "censored", "dilution", "original", "original_low", "original_high", "reason",
 )  # fmt: skip
-FOLD_COLUMNS = (
-    "plate",
-    "sample",
-    "target",
-    "n_wells",
-    "n_control",
-    "fold",
-    "low",
-    "high",
-    "reason",
-)
 
 
 class Standard(NamedTuple):
@@ -303,72 +292,6 @@ def concentrations(wells: pd.DataFrame, fit: StandardCurve, *, level: float = 0.
         for _, group in samples.groupby(["sample", "dilution"], sort=False, dropna=False)
     ]
     return pd.DataFrame(rows, columns=list(CONCENTRATION_COLUMNS))
-
-
-def fold_change(
-    wells: pd.DataFrame,
-    *,
-    control: str | None = None,
-    subtract_blank: bool = True,
-    target: str | None = None,
-    plate: str | None = None,
-    level: float = 0.95,
-) -> pd.DataFrame:
-    """Signals of a reporter, such as luciferase, as multiples of those of a control.
-
-    The ratio of geometric means with Welch's interval on the logarithm, where the spread of a
-    reporter is even. With one well a sample there is no interval.
-
-    Parameters
-    ----------
-    wells
-        With the columns ``WELL_COLUMNS``.
-    control
-        Name of the sample that is 1; wells with the role ``control`` where it is not given.
-    subtract_blank
-        Take the mean of the blanks off every signal; a ratio needs that.
-    target, plate
-        Which of several.
-    level
-        Of the interval.
-
-    Returns
-    -------
-    One row a sample with ``FOLD_COLUMNS``; fold, low and high are ratios. ``reason`` says why
-    there is no fold, such as a signal not above the blanks.
-
-    Raises
-    ------
-    InvalidInput
-        ``NO_BLANK`` or ``NO_CONTROL`` when these wells are missing.
-    """
-    import pandas as pd
-
-    _check_level(level)
-    chosen = _chosen(wells, plate=plate, target=target)
-    usable = chosen[_usable(chosen)]
-    _one_unit(usable)
-    blank = _blank(usable) if subtract_blank else 0.0
-    is_control = usable["role"] == "control" if control is None else usable["sample"] == control
-    base = usable.loc[is_control, "value"].to_numpy(float) - blank
-    if len(base) == 0 or (base <= 0).any():
-        what = (
-            "no well of the control is left"
-            if len(base) == 0
-            else (f"a well of the control ({base.min():g}) is not above the blanks")
-        )
-        raise InvalidInput(
-            f"{what}; name the sample that is 1 with 'control', or mend the wells.",
-            code="NO_CONTROL",
-        )
-    rows = []
-    others = usable[~usable["role"].isin(["blank", "standard", "empty"]) & (usable["sample"] != "")]
-    for sample, group in others.groupby("sample", sort=False):
-        signal = group["value"].to_numpy(float) - blank
-        fold, low, high, reason = _fold(signal, base, level)
-        head = (_only(group, "plate"), sample, _only(group, "target"))
-        rows.append((*head, len(signal), len(base), fold, low, high, reason))
-    return pd.DataFrame(rows, columns=list(FOLD_COLUMNS))
 
 
 # Curves -----------------------------------------------------------------------------------------
@@ -669,22 +592,6 @@ def _quantile(level: float, freedom: float) -> float:
     from scipy.stats import t
 
     return float(t.ppf(0.5 + level / 2, freedom))
-
-
-def _fold(signal: Array, base: Array, level: float) -> tuple[float, float, float, str]:
-    if (signal <= 0).any():
-        return math.nan, math.nan, math.nan, f"a well ({signal.min():g}) is not above the blanks"
-    one, other = np.log(signal), np.log(base)
-    middle = float(one.mean() - other.mean())
-    if len(one) < 2 or len(other) < 2:
-        return math.exp(middle), math.nan, math.nan, "one well: no interval"
-    a, b = one.var(ddof=1) / len(one), other.var(ddof=1) / len(other)
-    error = math.sqrt(a + b)
-    if error == 0:
-        return math.exp(middle), math.exp(middle), math.exp(middle), ""
-    freedom = (a + b) ** 2 / (a**2 / (len(one) - 1) + b**2 / (len(other) - 1))
-    half = _quantile(level, float(freedom)) * error
-    return math.exp(middle), math.exp(middle - half), math.exp(middle + half), ""
 
 
 # Choice of wells --------------------------------------------------------------------------------

@@ -161,11 +161,14 @@ def vial_volume_ml(vial: Vial) -> float:
         ``VOLUME_MISSING``, naming field and option.
     """
     if vial.volume_ml is None:
+        batch = vial.description.batch
+        where = "vial.volume" if batch is None else f"{batch}: fill.volume"
+        option = " or the option --volume" if batch is None else ""
         raise InvalidInput(
-            "the volume in the vial is needed and not stated; give the field vial.volume or "
-            "the option --volume, such as 1mL. Nothing was assumed.",
+            f"the volume in the vial is needed and not stated; give the field {where}{option}, "
+            "such as 1mL. Nothing was assumed.",
             code="VOLUME_MISSING",
-            where="vial.volume",
+            where=where,
         )
     return vial.volume_ml
 

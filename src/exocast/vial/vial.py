@@ -17,6 +17,7 @@ from exocast.evidence.rows import Row, package_table, rows_of
 from exocast.units import magnitude
 from exocast.vial.measure import VialMeasurement, measure, particles_of
 from exocast.vial.names import says_beads
+from exocast.vial.nested import root_mean_square
 from exocast.vial.product import Product, load_product
 from exocast.vial.records import VialWarning
 from exocast.vial.registry import read_file
@@ -550,13 +551,13 @@ def _concentration_rows(
     measurement: VialMeasurement, population: Mapping[str, Row]
 ) -> tuple[Row, Row]:
     found = measurement.concentration
-    run, between = population["run_spread"], population["vial_spread"]
+    between, run = population["vial_spread"], root_mean_square(population["run_spread"])
     measured = Row(
         id="concentration",
         meaning="detected particles in the vial when it was measured",
         value=found.value,
         unit="item/mL",
-        spread=(math.hypot(found.log_sd, run.value),),
+        spread=(math.hypot(found.log_sd, run),),
         spread_kind="log_sd",
         varies="uncertain",
         system="this vial",
@@ -564,7 +565,7 @@ def _concentration_rows(
         place=f"{Path(measurement.file).name}, sha256 {measurement.sha256[:12]}",
         grade="B",
         note=f"{found.n_valid} of {found.n_total} captures (log SD {found.log_sd:.3g}) and "
-        f"repeated runs (log SD {run.value:g}, population.run_spread)",
+        f"repeated runs (log SD {run:.3g}, population.run_spread)",
         table="vial",
     )
     vials = replace(
