@@ -540,7 +540,7 @@ def write_rows(
     """
     head = [",".join(COLUMNS)]
     priors = kind.priors.read_text("utf-8").splitlines() if kind.priors.is_file() else head
-    known = {next(csv.reader([line]))[0]: line for line in priors}
+    known = by_id(priors)
     for i, number in enumerate(numbers):
         if i not in told and number.name not in known:
             continue
@@ -550,13 +550,21 @@ def write_rows(
             cells = next(csv.reader([lines[at]]))
             priors.append(line_of([number.name, *cells[1:]]))
         if i in told:
-            lines[at] = line_of(cells_of(posterior(number, found.mode[i], found.sd[i], kind)))
+            cells = cells_of(posterior(number, found.mode[i], found.sd[i], kind))
+            if kind.stays:  # the value as its source prints it
+                cells[2] = next(csv.reader([by_id(priors)[number.name]]))[2]
+            lines[at] = line_of(cells)
         else:
             priors.remove(known[number.name])
             cells = next(csv.reader([known[number.name]]))
             lines[at] = line_of([number.id, *cells[1:]])
         number.file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     kind.priors.write_text("\n".join(priors) + "\n", encoding="utf-8")
+
+
+def by_id(lines: Sequence[str]) -> dict[str, str]:
+    """Lines of a table by the id that they begin with."""
+    return {next(csv.reader([line]))[0]: line for line in lines}
 
 
 def write_correlations(pairs: Mapping[tuple[str, str], float], kind: Kind) -> None:

@@ -161,7 +161,7 @@ def fit(
     profiles: int = 0,
     enough: float = ENOUGH,
     starts: Sequence[Array] = (),
-    most: int = MOST_STEPS,
+    most: int | None = None,
 ) -> Fit:
     """Fit numbers to data under their priors.
 
@@ -181,7 +181,8 @@ def fit(
         Scores to start from beside the prior's centre, each ``(numbers,)``; the lowest end stands.
         Where the centre has no slope, no descent from it finds what lies beyond.
     most
-        Steps at most; with none the prior's centre stands, and the covariance is that there.
+        Steps at most, when not as many as usual; with none the prior's centre stands, and the
+        covariance is that there.
 
     Raises
     ------
@@ -205,6 +206,7 @@ def fit(
     if not np.isfinite(before).all():
         bad = int(np.flatnonzero(~np.isfinite(before))[0])
         raise InvalidInput(f"the model gives no finite prediction for datum {bad} of the fit.")
+    most = MOST_STEPS if most is None else most
     ends = [
         _descend(model, np.asarray(each), enough=enough, most=most) for each in (start, *starts)
     ]
