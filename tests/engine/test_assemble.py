@@ -282,3 +282,12 @@ def test_species_and_overlays_take_the_place_of_rows(library) -> None:
         leave(species="trut")
     with pytest.raises(UnknownName, match=r"no overlay 'waters/cold'.*waters/warm"):
         leave(overlays=["waters/cold"])
+
+
+def test_a_port_that_no_equation_uses_may_stand(library) -> None:
+    pond = library({"body/pond.ant": ("model pond(river, bed)", "model pond(river, bed, spare)")})
+    site = (pond / "tissue/water.yaml").read_text(encoding="utf-8")
+    bound = site.replace("bed: river_bed}", "bed: river_bed, spare: river_fish}")
+    assert bound != site
+    (pond / "tissue/water.yaml").write_text(bound, encoding="utf-8")
+    assert engine.assemble("water", libraries=[pond]).sbml

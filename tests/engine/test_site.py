@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from exocast.engine.site import load_site, site_names
+from exocast.engine.site import load_site, roots, site_names
 from exocast.errors import InvalidInput, NotFound, UnknownName
 
 
@@ -118,3 +120,13 @@ def test_what_sizes_cannot_be_written_out_is_refused(library, change, message) -
     (folder / "tissue/shoal.yaml").write_text(SIZED.replace(*change))
     with pytest.raises(InvalidInput, match=message):
         load_site("shoal", [folder])
+
+
+@pytest.mark.parametrize(("folder", "hint"), [("bodyy", "Did you mean 'body'"), ("", "has none")])
+def test_a_library_without_a_folder_that_is_looked_in_is_refused(
+    tmp_path: Path, folder: str, hint: str
+) -> None:
+    if folder:
+        (tmp_path / folder).mkdir()
+    with pytest.raises(NotFound, match=hint):
+        roots([tmp_path])

@@ -16,7 +16,9 @@ from typer.testing import CliRunner
 import exocast
 from exocast.cli import app
 from exocast.errors import InvalidInput, NotFound, UnknownName
+from exocast.evidence.correlations import package_correlations
 from exocast.evidence.rows import COLUMNS
+from exocast.report import scoreboard
 from exocast.study import experiment, triplets, validate
 
 HEADER = ",".join(COLUMNS)
@@ -154,6 +156,68 @@ def test_a_band_wider_than_tenfold_is_no_prediction(tmp_path: Path) -> None:
     made = board(tmp_path, spread="1.5", kind="log_sd", varies="uncertain")
     total = {t.used_for: t for t in made.totals()}["prediction"]
     assert total.covered > total.useful_covered and not total.aims
+
+
+def test_a_wide_band_that_does_not_hold_the_number_has_missed_it(tmp_path: Path) -> None:
+    numbers = DATA + "half-life,0,parameter,5000,h,,,\n"
+    triplet(tmp_path / "data", csv=numbers)
+    made = board(tmp_path, spread="1.5", kind="log_sd", varies="uncertain")
+    [row] = made.rows
+    assert row.high / row.low > 10 and not row.covered
+    assert row.verdict == validate.MISSED and row.useful
+    assert made.totals()[1].no_prediction == 0
+
+
+def test_parts_are_bodies_and_dishes(tmp_path: Path) -> None:
+    body, dish = board(tmp_path).parts("prediction")
+    assert (body.measured_in, body.rows, dish.measured_in, dish.rows) == ("body", 3, "dish", 0)
+    assert {
+        row.measured_in for row in validate.validate(only=["vegf165_huvec_proliferation"]).rows
+    } == {"dish"}
+
+
+def test_few_numbers_are_no_ground_for_the_aims(tmp_path: Path) -> None:
+    assert board(tmp_path).totals()[1].few
+    assert "too few numbers to judge by them" in " ".join(scoreboard.tell(board(tmp_path)).answer)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("left,1,day,-4,percent,,,", r"'left' is below zero \(-4\)"),
+        ("left,1,day,145,percent,,,", r"'left' is 145 percent, more than all there is"),
+        ("left,1,day,99,percent,90..120,range,4", r"120 percent, more than all"),
+        ("half-life,0,parameter,-9,min,,,", r"'half-life' is below zero"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        triplets.read(triplet(tmp_path / "data", csv=DATA + line + "\n"), "toy")
+
+
+@pytest.mark.parametrize("before", ["", "doi:", "doi: ", "https://doi.org/", "http://dx.doi.org/"])
+def test_a_doi_is_the_same_however_it_is_written(before: str) -> None:
+    assert experiment.plain_doi(f" {before}10.1182/Blood-2004 ") == "10.1182/blood-2004"
+
+
+def test_a_row_of_ones_own_keeps_no_correlation_of_the_packages(tmp_path: Path) -> None:
+    package = Path(exocast.__file__).parent
+    whole = package_correlations()
+    pairs = [pair for pair in whole if "liver.k_digest" in pair]
+    assert pairs
+    own = tmp_path / "body"
+    own.mkdir()
+    text = (package / "body" / "liver.csv").read_text(encoding="utf-8")
+    (own / "liver.csv").write_text(text, encoding="utf-8")
+    assert package_correlations([tmp_path]) == whole  # a copy changes nothing
+    lines = text.splitlines()
+    changed = [
+        line.replace(",9.", ",3.", 1) if line.startswith("k_digest,") else line for line in lines
+    ]
+    assert changed != lines
+    (own / "liver.csv").write_text("\n".join(changed) + "\n", encoding="utf-8")
+    left = package_correlations([tmp_path])
+    assert set(whole) - set(left) == set(pairs)
 
 
 def test_a_percentage_stays_one(tmp_path: Path) -> None:
