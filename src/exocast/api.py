@@ -1105,6 +1105,47 @@ def sites(library: Library = ()) -> dict[str, Any]:
     }
 
 
+def site(name: str | Path, library: Library = ()) -> dict[str, Any]:
+    """What a site is made of and what of it can be observed, as validation data name it.
+
+    Parameters
+    ----------
+    name
+        Of a site of the package or a library, wells of assays included, or the path of its file.
+    library
+        Folders with sites and species of your own.
+
+    Returns
+    -------
+    ``{"name", "title", "routes", "conditions", "default_condition", "fragments", "observables"}``,
+    as the schema ``site`` says: what each route takes, which fragment each part is, and every
+    observable with its unit, at the usual condition.
+
+    Raises
+    ------
+    UnknownName
+        When there is no such site; the nearest ones are offered.
+    """
+    from exocast.engine import assemble
+    from exocast.engine.site import load_site
+
+    folders = (library,) if isinstance(library, str | Path) else tuple(library)
+    found = load_site(name, folders)
+    model = assemble(name, libraries=folders)
+    return {
+        "name": found.name,
+        "title": found.title,
+        "routes": {route: list(targets) for route, targets in model.routes.items()},
+        "conditions": list(found.conditions),
+        "default_condition": found.default_condition,
+        "fragments": {part: each.fragment for part, each in found.instances.items()},
+        "observables": [
+            {"name": key, "unit": each.unit, "text": each.text}
+            for key, each in model.observables.items()
+        ],
+    }
+
+
 def init(directory: str | Path, *, exposure: bool = False) -> tuple[Path, ...]:
     """Write a commented scenario and an example vial file that run as they are.
 

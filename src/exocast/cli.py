@@ -476,6 +476,10 @@ def init(
 
 @app.command()
 def sites(
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A site, assay wells too: its routes, and what can be observed."),
+    ] = None,
     library: Annotated[
         list[Path] | None,
         typer.Option(help="Folder with sites and species of your own; repeatable."),
@@ -486,8 +490,15 @@ def sites(
     with _door("sites", as_json):
         from exocast import api
         from exocast.report.envelopes import envelope
-        from exocast.report.exposure import sites_text
+        from exocast.report.exposure import site_text, sites_text
 
+        if name is not None:
+            one = api.site(name, library or ())
+            if as_json:
+                _print_json(envelope("site", result=one))
+            else:
+                typer.echo(site_text(one), nl=False)
+            return
         found = api.sites(library or ())
         if as_json:
             _print_json(envelope("sites", result=found))

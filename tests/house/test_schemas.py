@@ -67,6 +67,9 @@ def test_a_report_prints_what_its_schema_says(tmp_path: Path) -> None:
 def test_sites_print_what_their_schema_says() -> None:
     printed = _json("sites", "--json")
     _promised("sites", printed)
+    one = _json("sites", "well_macrophage", "--json")
+    _promised("site", one)
+    assert {"nuclear_nfkb", "tnf_pg_per_ml"} <= {o["name"] for o in one["result"]["observables"]}
     assert {"human", "mouse"} <= set(printed["result"]["species"])
 
 

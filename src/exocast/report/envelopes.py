@@ -475,6 +475,26 @@ class SitesRecord(_Model):
     species: list[str]
 
 
+class ObservableRecord(_Model):
+    """What can be observed of a site."""
+
+    name: str
+    unit: str
+    text: str
+
+
+class OneSiteRecord(_Model):
+    """Result of ``sites NAME``."""
+
+    name: str
+    title: str
+    routes: dict[str, list[str]] = Field(description="what each route takes")
+    conditions: list[str]
+    default_condition: str | None
+    fragments: dict[str, str] = Field(description="the fragment that each part is")
+    observables: list[ObservableRecord]
+
+
 class Finding(_Model):
     """One finding of ``evidence check``."""
 
@@ -1173,6 +1193,7 @@ ENVELOPES: dict[str, type[BaseModel]] = {
     "forecast": Envelope[ForecastRecord],
     "exposure": Envelope[ExposureRecord],
     "sites": Envelope[SitesRecord],
+    "site": Envelope[OneSiteRecord],
     "assay": Envelope[AssayRecord],
     "assays": Envelope[AssaysFound],
     "validate": Envelope[ValidationRecord],

@@ -183,6 +183,26 @@ def sites_text(found: Mapping[str, Any]) -> str:
     return "\n".join((*grid(table), "", f"Species: {', '.join(found['species'])}.")) + "\n"
 
 
+def site_text(found: Mapping[str, Any]) -> str:
+    """One site as text for a terminal."""
+    routes = Table(
+        caption="Routes",
+        columns=("route", "takes"),
+        rows=tuple((route, ", ".join(takes)) for route, takes in found["routes"].items()),
+    )
+    seen = Table(
+        caption="Observables",
+        columns=("observable", "unit", "what it is"),
+        rows=tuple((str(o["name"]), str(o["unit"]), str(o["text"])) for o in found["observables"]),
+    )
+    parts = ", ".join(sorted(set(found["fragments"].values())))
+    conditions = ", ".join(found["conditions"]) or "none"
+    lines = (f"{found['name']}: {found['title']}", "", *grid(seen), "")
+    if found["routes"]:
+        lines = (*lines, *grid(routes), "")
+    return "\n".join((*lines, f"Conditions: {conditions}.", f"Fragments: {parts}.")) + "\n"
+
+
 def exactly(numbers: Numbers, arm: str, observable: str, statistic: str, days: float) -> float:
     """One statistic at one of the result's own times, matched to within a second or so."""
     times, values = numbers.series(arm, observable, statistic)
