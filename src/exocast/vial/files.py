@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from exocast.documents import no_such_file
 from exocast.errors import InstrumentFileError, NotFound
-from exocast.vial.cells import Line, decoded, inside_folder, lines_of
+from exocast.vial.cells import Lines, decoded, inside_folder, lines_of
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -84,8 +84,8 @@ class InstrumentFile:
         except InstrumentFileError:
             return ""
 
-    def lines(self, separator: str) -> tuple[Line, ...]:
-        """All lines, cut into cells at the separator."""
+    def lines(self, separator: str) -> Lines:
+        """All lines, cut into cells at the separator; see :class:`exocast.vial.cells.Lines`."""
         return lines_of(self.text, separator)
 
     @cached_property

@@ -49,7 +49,7 @@ FEATURE_COLUMNS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class VialWarning:
     """Something a reader has to know; nothing stopped. ``code`` is a stable word."""
 
@@ -58,7 +58,7 @@ class VialWarning:
     where: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Dilution:
     """By how much the sample was diluted before it was measured.
 
@@ -84,7 +84,7 @@ class Dilution:
 NO_DILUTION = Dilution(value=None, state="unknown", origin="none")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Capture:
     """One video, position, run or acquisition of a particle analyser.
 
@@ -166,7 +166,7 @@ class ParticleExport:
         return tuple(dict.fromkeys(c.sample for c in self.captures))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Value:
     """One number of a measurement: a run, a position, a container.
 
@@ -184,7 +184,7 @@ class Value:
     line: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Measurement:
     """One attribute of one sample, as a file states it.
 

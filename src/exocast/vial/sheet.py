@@ -50,7 +50,7 @@ class Sheet:
     """
 
     path: Path
-    lines: tuple[Line, ...]
+    lines: Sequence[Line]
     decimal_comma: bool = False
     name: str = ""
 
@@ -122,19 +122,22 @@ def sheet_of_text(file: InstrumentFile, heading: str) -> Sheet:
     line = found.group(0) if found else ""
     separator = max(SEPARATORS, key=line.count)
     lines = lines_of(file.text, separator)
-    comma = separator != "," and _has_decimal_comma(lines, separator)
+    comma = separator != "," and _has_decimal_comma(file.text, lines, separator)
     return Sheet(path=file.path, lines=lines, decimal_comma=comma)
 
 
-def _has_decimal_comma(lines: Sequence[Line], separator: str) -> bool:
-    cells = {c for line in lines for c in line.cells}
-    if any(_COMMA.fullmatch(c) for c in cells):
-        return True
-    return (
-        separator == ";"
-        and any(_COMMA_OR_THOUSANDS.fullmatch(c) for c in cells)
-        and not any(_POINT.fullmatch(c) for c in cells)
-    )
+def _has_decimal_comma(text: str, lines: Iterable[Line], separator: str) -> bool:
+    if "," not in text:
+        return False
+    thousands = point = False
+    for cell in (c for line in lines for c in line.cells):
+        if "," in cell:
+            if _COMMA.fullmatch(cell):
+                return True
+            thousands = thousands or _COMMA_OR_THOUSANDS.fullmatch(cell) is not None
+        elif not point and "." in cell:
+            point = _POINT.fullmatch(cell) is not None
+    return separator == ";" and thousands and not point
 
 
 def sheets_of_workbook(file: InstrumentFile) -> tuple[Sheet, ...]:

@@ -18,6 +18,7 @@ from exocast.vial.registry import Reader
 from exocast.vial.sheet import Sheet, columns_of, sheet_of_text, unquoted_lines
 from exocast.vial.wells import (
     Well,
+    Wells,
     column_numbers,
     reported_in,
     role_of,
@@ -65,11 +66,14 @@ def _read(file: InstrumentFile) -> Reading:
         )
     layout = _layout(sheet)
     several = len({p.label for p in read}) > 1
-    wells = [w for p in read for w in _wells(sheet, p, layout, several=several)]
+    wells = Wells(str(file.path))
+    for plate in read:
+        wells.extend(_wells(sheet, plate, layout, several=several))
     facts = _facts(sheet)
     left = [p.formula for p in plates if p.formula]
     if left:
         facts["computed by EnVision, not read"] = "; ".join(dict.fromkeys(left))
+    warnings = [*_repeat_warnings(sheet, read), *well_warnings(wells, sheet.warning)]
     return Reading(
         file=str(file.path),
         sha256=file.sha256,
@@ -81,7 +85,7 @@ def _read(file: InstrumentFile) -> Reading:
         wells=well_table(wells),
         facts=facts,
         lines=(1, sheet.lines[-1].number),
-        warnings=(*_repeat_warnings(sheet, read), *well_warnings(wells, sheet.warning)),
+        warnings=tuple(warnings),
     )
 
 

@@ -17,7 +17,7 @@ from exocast.vial.files import InstrumentFile
 from exocast.vial.records import Reading, VialWarning
 from exocast.vial.registry import Reader
 from exocast.vial.sheet import Sheet, sheet_of_text, unit_word, unquoted_lines
-from exocast.vial.wells import Well, reported_in, role_of, well_name, well_table, well_warnings
+from exocast.vial.wells import Well, Wells, reported_in, role_of, well_name, well_table, well_warnings
 
 KIND = "Luminex xPONENT export"
 DATA_TYPE = "datatype:"
@@ -67,6 +67,11 @@ def _read(file: InstrumentFile) -> Reading:
         )
     facts = _facts(sheet)
     wells = _wells(sheet, sections, median)
+    warnings = (
+        *_bead_warnings(sheet, sections, wells),
+        *_instrument_warnings(sheet, sections),
+        *well_warnings(wells, sheet.warning),
+    )
     return Reading(
         file=str(file.path),
         sha256=file.sha256,
@@ -78,11 +83,7 @@ def _read(file: InstrumentFile) -> Reading:
         wells=well_table(wells),
         facts=facts,
         lines=(1, sheet.lines[-1].number),
-        warnings=(
-            *_bead_warnings(sheet, sections, wells),
-            *_instrument_warnings(sheet, sections),
-            *well_warnings(wells, sheet.warning),
-        ),
+        warnings=warnings,
     )
 
 
@@ -132,7 +133,7 @@ def _plate(cell: str) -> str:
     return match.group(1) if match else ""
 
 
-def _wells(sheet: Sheet, sections: dict[str, _Section], median: _Section) -> list[Well]:
+def _wells(sheet: Sheet, sections: dict[str, _Section], median: _Section) -> Wells:
     analytes = median.analytes()
     if not analytes:
         raise sheet.error(
@@ -141,7 +142,7 @@ def _wells(sheet: Sheet, sections: dict[str, _Section], median: _Section) -> lis
     units = _units(sections)
     nominal = _expected(sheet, sections)
     dilutions = _dilutions(sheet, sections)
-    wells: list[Well] = []
+    wells = Wells(str(sheet.path))
     for line in median.lines:
         location, sample = line.cell(0), line.cell(1)
         place = _place(location)

@@ -48,7 +48,7 @@ class _Sheet:
     """The lines of a file with what is needed to read them."""
 
     path: Path
-    lines: tuple[Line, ...]
+    lines: Sequence[Line]
     decimal_comma: bool
 
     def where(self, line: int) -> str:
@@ -59,7 +59,7 @@ class _Sheet:
             line.cell(column), decimal_comma=self.decimal_comma, where=self.where(line.number)
         )
 
-    def section(self, name: str) -> tuple[Line, ...]:
+    def section(self, name: str) -> Sequence[Line]:
         """Lines below a heading such as ``[Results]``, up to the next one; the heading first."""
         for i, line in enumerate(self.lines):
             if line.cell(0).lower() == f"[{name}]":

@@ -26,7 +26,7 @@ from exocast.vial.sheet import (
     sheets_of_workbook,
     unquoted_lines,
 )
-from exocast.vial.wells import Well, reported_in, well_name, well_table, well_warnings
+from exocast.vial.wells import Well, Wells, reported_in, well_name, well_table, well_warnings
 from exocast.vial.workbook import head_of_workbook, is_workbook
 
 KIND = "Stunner or Lunatic report"
@@ -78,7 +78,7 @@ def _read(file: InstrumentFile) -> Reading:
     columns = columns_of(heading)
     facts = _facts(sheet, heading)
     blanks = _blank_names(sheet, heading)
-    wells: list[Well] = []
+    wells = Wells(str(file.path))
     values: dict[tuple[str, _Attribute], list[Value]] = {}
     last = heading.number
     for line in sheet.lines:
@@ -100,7 +100,9 @@ def _read(file: InstrumentFile) -> Reading:
                 named = _named(attribute, line, columns, facts)
                 value = _value(sheet, line, columns[key], well, named)
                 values.setdefault((sample, named), []).append(value)
-        wells += _absorbances(sheet, line, columns, well, sample, blanks)
+        wells.extend(
+            _absorbances(sheet, line, columns, well, sample, blanks)
+        )
     if last == heading.number:
         raise sheet.error("EMPTY_RUN", "the table has no lines below its headings.", last)
     measurements = _measurements(values)

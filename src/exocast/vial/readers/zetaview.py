@@ -57,7 +57,7 @@ class _Sheet:
     """The lines of a file with what is needed to read them."""
 
     file: InstrumentFile
-    lines: tuple[Line, ...]
+    lines: Sequence[Line]
     decimal_comma: bool
 
     def where(self, line: int) -> str:
