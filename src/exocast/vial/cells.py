@@ -6,7 +6,7 @@ import csv
 import math
 import re
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,36 +106,50 @@ class Lines(Sequence[Line]):
         Sign between cells.
     """
 
-    __slots__ = ("_first", "_separator", "_starts", "_stop", "_text")
+    __slots__ = ("_places", "_separator", "_starts", "_text")
 
     def __init__(self, text: str, separator: str) -> None:
         self._text, self._separator = text, separator
         self._starts = array("I", [0])
         self._starts.extend(found.end() for found in _BREAK.finditer(text))
         self._starts.append(len(text))
-        self._first, self._stop = 0, len(self._starts) - 1
+        self._places: range | array[int] = range(len(self._starts) - 1)
 
     def __len__(self) -> int:
-        return self._stop - self._first
+        return len(self._places)
 
     @overload
     def __getitem__(self, index: int) -> Line: ...
 
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Line]: ...
+    def __getitem__(self, index: slice) -> Lines: ...
 
-    def __getitem__(self, index: int | slice) -> Line | Sequence[Line]:
+    def __getitem__(self, index: int | slice) -> Line | Lines:
         if isinstance(index, int):
-            return self._line(range(self._first, self._stop)[index])
-        start, stop, step = index.indices(len(self))
-        if step != 1:
-            return tuple(self[i] for i in range(start, stop, step))
-        view = copy(self)
-        view._first, view._stop = self._first + start, self._first + max(start, stop)  # noqa: SLF001 - its own
-        return view
+            return self._line(self._places[index])
+        return self._view(self._places[index])
 
     def __iter__(self) -> Iterator[Line]:
-        return map(self._line, range(self._first, self._stop))
+        return map(self._line, self._places)
+
+    def numbered(self, numbers: Iterable[int]) -> Lines:
+        """Those lines of the text that have these numbers.
+
+        Parameters
+        ----------
+        numbers
+            From 1, in any order.
+        """
+        return self._view(array("I", (number - 1 for number in numbers)))
+
+    def filled(self) -> Lines:
+        """Those that have a cell with something in it."""
+        return self.numbered(line.number for line in self if any(line.cells))
+
+    def _view(self, places: range | array[int]) -> Lines:
+        view = copy(self)
+        view._places = places  # noqa: SLF001 - another of its own kind
+        return view
 
     def raw(self, index: int) -> str:
         """A line as it stands, without its end.
@@ -145,7 +159,7 @@ class Lines(Sequence[Line]):
         index
             From 0, within this view.
         """
-        return self._raw(range(self._first, self._stop)[index])
+        return self._raw(self._places[index])
 
     def _raw(self, place: int) -> str:
         text = self._text[self._starts[place] : self._starts[place + 1]]

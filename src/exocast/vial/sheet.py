@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exocast.errors import InstrumentFileError
-from exocast.vial.cells import Line, lines_of, number
+from exocast.vial.cells import Line, Lines, lines_of, number
 from exocast.vial.files import InstrumentFile
 from exocast.vial.records import VialWarning
 from exocast.vial.workbook import lines_of_workbook
@@ -58,6 +58,19 @@ class Sheet:
         """File and line, as a message names them."""
         sheet = f", sheet '{self.name}'" if self.name else ""
         return f"{self.path}{sheet}, line {line}"
+
+    def numbered(self, numbers: Iterable[int]) -> Sequence[Line]:
+        """Those lines that have these numbers.
+
+        Parameters
+        ----------
+        numbers
+            In the order of the file.
+        """
+        if isinstance(self.lines, Lines):
+            return self.lines.numbered(numbers)
+        wanted = set(numbers)
+        return [line for line in self.lines if line.number in wanted]
 
     def number(self, line: Line, column: int) -> float:
         """Number in a cell; NaN for an empty cell or the text ``NaN``.

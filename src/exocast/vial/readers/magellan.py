@@ -16,7 +16,15 @@ from exocast.vial.files import InstrumentFile
 from exocast.vial.records import Reading
 from exocast.vial.registry import Reader
 from exocast.vial.sheet import Sheet, sheets_of_workbook
-from exocast.vial.wells import Well, Wells, reported_in, role_of, well_name, well_table, well_warnings
+from exocast.vial.wells import (
+    Well,
+    Wells,
+    reported_in,
+    role_of,
+    well_name,
+    well_table,
+    well_warnings,
+)
 from exocast.vial.workbook import head_of_workbook
 
 KIND = "Magellan plate reader results"

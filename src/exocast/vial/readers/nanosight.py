@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -427,7 +428,7 @@ def _bins(sheet: _Sheet, table: Sequence[Line], n: int) -> Bins:
             code="COLUMNS",
             where=sheet.where(head.number),
         )
-    centres, counts = [], []
+    centres, counts = array("d"), array("d")
     last = _last_column(head, n)
     for line in table[heading + 1 :]:
         if not line.cell(0) or line.cell(0)[0] not in "0123456789-.":
@@ -445,8 +446,8 @@ def _bins(sheet: _Sheet, table: Sequence[Line], n: int) -> Bins:
         if min(values) < 0:
             _refuse_negative(sheet, line, min(values))
         centres.append(values[0])
-        counts.append(values[1:])
-    return _checked_bins(sheet, head, np.array(centres), np.array(counts))
+        counts.extend(values[1:])
+    return _checked_bins(sheet, head, np.array(centres), np.array(counts).reshape(-1, n))
 
 
 def _checked_bins(sheet: _Sheet, head: Line, centres: Array, counts: Array) -> Bins:

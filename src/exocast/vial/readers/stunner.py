@@ -100,9 +100,7 @@ def _read(file: InstrumentFile) -> Reading:
                 named = _named(attribute, line, columns, facts)
                 value = _value(sheet, line, columns[key], well, named)
                 values.setdefault((sample, named), []).append(value)
-        wells.extend(
-            _absorbances(sheet, line, columns, well, sample, blanks)
-        )
+        wells.extend(_absorbances(sheet, line, columns, well, sample, blanks))
     if last == heading.number:
         raise sheet.error("EMPTY_RUN", "the table has no lines below its headings.", last)
     measurements = _measurements(values)
@@ -166,8 +164,9 @@ def _facts(sheet: Sheet, heading: Line) -> dict[str, str]:
 
 def _column(sheet: Sheet, heading: Line, key: str) -> str:
     columns = columns_of(heading)
-    rows = [x for x in sheet.lines if x.number > heading.number and any(x.cells)]
-    return rows[0].cell(columns[key]) if rows and key in columns else ""
+    rows = (x for x in sheet.lines if x.number > heading.number and any(x.cells))
+    first = next(rows, None)
+    return first.cell(columns[key]) if first is not None and key in columns else ""
 
 
 def _blank_names(sheet: Sheet, heading: Line) -> set[str]:
