@@ -91,12 +91,12 @@ def _qubit(n: int) -> bytes:
 
 
 def _zetasizer(n: int) -> bytes:
-    values = numbers(n, most=200.0)
+    # Records with an array of voltages behind the numbers, as most exports are.
     runs = [
-        (f"lot {i}", f"06 March 2026 10:{i // 60 % 60:02d}:{i % 60:02d}", v, 0.1, v, 500.0, v)
-        for i, v in enumerate(values)
+        (f"lot {i}", f"06 March 2026 10:{i // 60 % 60:02d}:{i % 60:02d}", -v)
+        for i, v in enumerate(numbers(n, most=60.0))
     ]
-    return scattering.zetasizer_text(runs).encode()
+    return scattering.zeta_text(runs, extra_cells=[100] * n).encode()
 
 
 def _stunner(n: int) -> bytes:

@@ -11,7 +11,7 @@ from exocast.errors import InstrumentFileError
 from exocast.vial.cells import Line, Lines, lines_of, number
 from exocast.vial.files import InstrumentFile
 from exocast.vial.records import VialWarning
-from exocast.vial.workbook import lines_of_workbook
+from exocast.vial.workbook import line_of_row, rows_of_workbook
 
 SEPARATORS = ("\t", ";", ",")
 # A comma that can be nothing but a decimal sign: thousands have three digits behind it.
@@ -167,8 +167,8 @@ def sheets_of_workbook(file: InstrumentFile) -> tuple[Sheet, ...]:
         As :func:`exocast.vial.workbook.rows_of_workbook`.
     """
     rows: dict[str, list[Line]] = {}
-    for name, line in lines_of_workbook(file):
-        rows.setdefault(name, []).append(line)
+    for row in rows_of_workbook(file):
+        rows.setdefault(row.sheet, []).append(line_of_row(row))
     return tuple(
         Sheet(
             path=file.path,

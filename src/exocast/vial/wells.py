@@ -129,6 +129,10 @@ class Wells(Sequence[Well]):
         cells = {name: column[index] for name, column in self._columns.items()}
         return Well(**{**cells, "excluded": bool(cells["excluded"])})
 
+    def __setitem__(self, index: int, well: Well) -> None:
+        for name, column in self._columns.items():
+            column[index] = getattr(well, name)
+
     def column(self, name: str) -> Sequence[Any]:
         """All values of a column, such as ``censored``."""
         found: Sequence[Any] = self._columns[name]

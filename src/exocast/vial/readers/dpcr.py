@@ -263,13 +263,13 @@ READERS = (
         kind=QIACUITY,
         sniff=_sniff_qiacuity,
         read=_read_qiacuity,
-        most_bytes=20_000_000,
+        most_bytes=1_000_000,
     ),
     Reader(
         name="absolute_q",
         kind=ABSOLUTE_Q,
         sniff=_sniff_absolute_q,
         read=_read_absolute_q,
-        most_bytes=20_000_000,
+        most_bytes=1_000_000,
     ),
 )

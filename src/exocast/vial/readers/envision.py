@@ -42,7 +42,9 @@ class _Plate:
     unit: str
     formula: str
     heading: Line
-    matrix: tuple[Line, ...]
+    # Lines of the matrix, and in which of their cells it begins.
+    matrix: Sequence[Line]
+    start: int
 
 
 def _sniff(file: InstrumentFile) -> bool:
@@ -111,15 +113,18 @@ def _plates(sheet: Sheet) -> list[_Plate]:
         named = {key: _bare(values.cell(column)) for key, column in columns.items()}
         formula = named.get("formula", "")
         label = named.get("label", "")
+        unit = "" if formula else _unit(sheet, named.get("measinfo", ""), heading)
+        matrix, start = ((), 0) if formula else _matrix(sheet, i, heading)
         found.append(
             _Plate(
                 number=named["plate"],
                 repeat=named.get("repeat", ""),
                 label=label,
-                unit="" if formula else _unit(sheet, named.get("measinfo", ""), heading),
+                unit=unit,
                 formula=formula,
                 heading=heading,
-                matrix=() if formula else _matrix(sheet, i, heading),
+                matrix=matrix,
+                start=start,
             )
         )
     return found
@@ -145,8 +150,11 @@ def _unit(sheet: Sheet, information: str, heading: Line) -> str:
     return "RFU" if excited else "RLU"
 
 
-def _matrix(sheet: Sheet, start: int, heading: Line) -> tuple[Line, ...]:
-    """Numbers of a plate: what stands together below its information and that of the background."""
+def _matrix(sheet: Sheet, start: int, heading: Line) -> tuple[Sequence[Line], int]:
+    """Lines of a plate and in which cell they begin.
+
+    They are what stands together below its information and that of the background.
+    """
     rows: list[Line] = []
     blocks = _blocks(sheet.lines[start:])
     next(blocks)
@@ -157,10 +165,11 @@ def _matrix(sheet: Sheet, start: int, heading: Line) -> tuple[Line, ...]:
         if first != INFORMATION and not first.startswith("basic assay"):
             rows = block
         break
+    begin = 0
     if rows and not rows[0].cell(0) and column_numbers(rows[0].cells):
         # With names of rows and columns.
-        rows = [Line(number=x.number, cells=x.cells[1:]) for x in rows[1:]]
-    widths = {_width(x) for x in rows}
+        rows, begin = rows[1:], 1
+    widths = {max(_width(x) - begin, 0) for x in rows}
     if len(widths) != 1 or (len(rows), next(iter(widths))) not in SHAPES:
         raise sheet.error(
             "TRUNCATED",
@@ -168,7 +177,7 @@ def _matrix(sheet: Sheet, start: int, heading: Line) -> tuple[Line, ...]:
             "columns, which is no plate; the file was cut or changed. Export it again.",
             heading.number,
         )
-    return tuple(rows)
+    return sheet.numbered(x.number for x in rows), begin
 
 
 def _blocks(lines: Sequence[Line]) -> Iterator[list[Line]]:
@@ -212,8 +221,8 @@ def _wells(
 ) -> list[Well]:
     wells = []
     for r, line in enumerate(plate.matrix):
-        for i in range(_width(line)):
-            name = f"{row_name(r)}{i + 1}"
+        for i in range(plate.start, _width(line)):
+            name = f"{row_name(r)}{i - plate.start + 1}"
             code = layout.get((plate.number, name), "")
             found = reported_in(sheet, line, i)
             wells.append(

@@ -12,7 +12,7 @@ import re
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +42,7 @@ VALIDITY = "validity of concentration measurement"
 BINS = "bin centre (nm)"
 NOT_RECORDED = ("not recorded", "", "n/a", "unknown")
 PERCENTILES = 101
+HEAD_CHARACTERS = 65_536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +156,8 @@ def _read(file: InstrumentFile) -> Reading:
 
 
 def _sheet(file: InstrumentFile) -> tuple[_Sheet, str]:
-    first = [line.strip(' \t",;') for line in file.text.splitlines() if line.strip(' \t",;')][:2]
+    bare = (line.strip(' \t",;') for line in file.text[:HEAD_CHARACTERS].splitlines())
+    first = list(islice((line for line in bare if line), 2))
     if not first or not first[0].lower().startswith(TITLE):
         raise InstrumentFileError(
             "the title 'NTA Experiment Summary File' is missing from the first line; the file was "
@@ -447,7 +449,7 @@ def _bins(sheet: _Sheet, table: Sequence[Line], n: int) -> Bins:
             _refuse_negative(sheet, line, min(values))
         centres.append(values[0])
         counts.extend(values[1:])
-    return _checked_bins(sheet, head, np.array(centres), np.array(counts).reshape(-1, n))
+    return _checked_bins(sheet, head, np.array(centres), np.frombuffer(counts).reshape(-1, n))
 
 
 def _checked_bins(sheet: _Sheet, head: Line, centres: Array, counts: Array) -> Bins:
@@ -470,9 +472,9 @@ def _check_end(sheet: _Sheet, table: Sequence[Line], percentiles: bool) -> None:
     if not percentiles:
         return
     start = next((i for i, x in enumerate(table) if x.cell(0).lower() == "percentile"), None)
-    rows = [] if start is None else [x for x in table[start + 1 :] if x.cell(0).isdigit()]
-    if len(rows) != PERCENTILES:
-        raise _cut_short(sheet, f"{len(rows)} of {PERCENTILES} percentiles are left")
+    rows = 0 if start is None else sum(x.cell(0).isdigit() for x in table[start + 1 :])
+    if rows != PERCENTILES:
+        raise _cut_short(sheet, f"{rows} of {PERCENTILES} percentiles are left")
 
 
 def _missing_tables(sheet: _Sheet, included: str) -> list[VialWarning]:

@@ -40,6 +40,7 @@ TEXTS = {
     *((*QUANTITY, name) for name in ("value", "unit")),
     ("rdml", "dateMade"),
 }
+NAMES = {"sample", "tar", *(name for path in TEXTS for name in path)}
 # A document of RDML is a dozen deep.
 DEPTH = len(DATA) + 2
 
@@ -95,8 +96,10 @@ class _Document:
         self._text: list[str] | None = None
         self._experiment = ""
         self._sample = _Sample()
-        # Of a name that may stand once only the first counts; what was met, by depth.
+        # Of a name that may stand once only the first counts: names met, and whether an element
+        # is the first of its name, by depth.
         self._met: list[set[str]] = []
+        self._firsts: list[bool] = []
         self._skipped = 0
         self._attributes: Mapping[str, str] = {}
 
@@ -113,13 +116,13 @@ class _Document:
         self._path.append(name)
         path = tuple(self._path)
         first = not self._met or name not in self._met[-1]
-        if self._met:
+        if self._met and name in NAMES:
             self._met[-1].add(name)
         self._met.append(set())
+        self._firsts.append(first)
         self._begin(path, attributes, first=first)
         if path in TEXTS:
             self._text, self._attributes = [], attributes
-            self._first = first
 
     def _begin(self, path: tuple[str, ...], attributes: Mapping[str, str], *, first: bool) -> None:
         if path == ("rdml",):
@@ -156,8 +159,8 @@ class _Document:
         if self._skipped:
             self._skipped -= 1
             return
-        self._path.pop()
-        self._met.pop()
+        for stack in (self._path, self._met, self._firsts):
+            stack.pop()
 
     def _end_text(self) -> None:
         text, self._text = "".join(self._text or ()).strip(), None
@@ -165,7 +168,7 @@ class _Document:
         name = path[-1]
         if path == (*SAMPLE, "type"):
             self._sample.types.append((self._attributes.get("targetId"), text))
-        elif not self._first:
+        elif not self._firsts[-1]:
             return
         elif path[:-1] == QUANTITY:
             self._sample.quantities[-1][1][name] = text
@@ -175,8 +178,8 @@ class _Document:
             setattr(self._data(), name, text)
         elif name == "cyc":
             self._point(text)
-        elif path[:3] == RUN:
-            self.runs[-1].words.setdefault(path[3:], text)
+        elif path[:3] == RUN and all(self._firsts[3:]):
+            self.runs[-1].words[path[3:]] = text
 
     def _point(self, text: str) -> None:
         data = self._data()

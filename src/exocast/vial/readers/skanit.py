@@ -7,7 +7,7 @@ matrix whose corner names the unit.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from exocast.errors import InstrumentFileError
 from exocast.vial.cells import Line
@@ -76,8 +76,7 @@ def _read(file: InstrumentFile) -> Reading:
     )
 
 
-def _wells(sheet: Sheet, *, several: bool) -> list[Well]:
-    wells: list[Well] = []
+def _wells(sheet: Sheet, *, several: bool) -> Iterator[Well]:
     plate = ""
     step = _step(sheet)
     i = 0
@@ -95,12 +94,11 @@ def _wells(sheet: Sheet, *, several: bool) -> list[Well]:
                 )
             rows = _rows(sheet, line, sheet.lines[i + 1 :])
             for row in rows:
-                wells += _row(sheet, row, numbers, plate, step if several else "", unit)
+                yield from _row(sheet, row, numbers, plate, step if several else "", unit)
             i += len(rows)
         elif len(line.cells) == 1 and line.cell(0):
             plate = line.cell(0)
         i += 1
-    return wells
 
 
 def _step(sheet: Sheet) -> str:

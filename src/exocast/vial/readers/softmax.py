@@ -74,9 +74,9 @@ def _read(file: InstrumentFile) -> Reading:
             "plate sections of endpoint reads with raw data as text.",
         )
     contents, said = _contents(sheet, blocks, set(wells.column("plate")))
-    known = Wells(str(file.path))
-    known.extend(_with_content(w, contents) for w in wells)
-    said += well_warnings(known, sheet.warning)
+    for i, well in enumerate(wells):
+        wells[i] = _with_content(well, contents)
+    said += well_warnings(wells, sheet.warning)
     saved = next((x.cell(0) for x in reversed(sheet.lines) if any(x.cells)), "")
     return Reading(
         file=str(file.path),
@@ -85,16 +85,16 @@ def _read(file: InstrumentFile) -> Reading:
         kind=KIND,
         software="SoftMax Pro",
         encoding=file.encoding,
-        wells=well_table(known),
+        wells=well_table(wells),
         facts={"saved": saved} if saved.lower().startswith("original filename") else {},
         lines=(1, sheet.lines[-1].number),
         warnings=(*warnings, *said),
     )
 
 
-def _blocks(sheet: Sheet) -> list[list[Line]]:
+def _blocks(sheet: Sheet) -> list[Sequence[Line]]:
     """Sections up to their ``~End``; a section that never ends was cut."""
-    found: list[list[Line]] = []
+    found: list[Sequence[Line]] = []
     block: list[Line] = []
     for line in sheet.lines[1:]:
         first = line.cell(0)
@@ -104,7 +104,7 @@ def _blocks(sheet: Sheet) -> list[list[Line]]:
             block = [line]
         elif first == "~End":
             if block:
-                found.append(block)
+                found.append(sheet.numbered(x.number for x in block))
             block = []
         elif block:
             block.append(line)
