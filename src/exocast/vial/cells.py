@@ -23,7 +23,7 @@ BYTE_ORDER_MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
-_BREAK = re.compile("\r\n|\n|\r")
+BREAK = re.compile("\r\n|\n|\r")
 _NUMBER = r"\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?"
 _PLAIN = re.compile(rf"{_NUMBER}(?:\|{_NUMBER})*", re.ASCII)
 
@@ -111,7 +111,7 @@ class Lines(Sequence[Line]):
     def __init__(self, text: str, separator: str) -> None:
         self._text, self._separator = text, separator
         self._starts = array("I", [0])
-        self._starts.extend(found.end() for found in _BREAK.finditer(text))
+        self._starts.extend(found.end() for found in BREAK.finditer(text))
         self._starts.append(len(text))
         self._places: range | array[int] = range(len(self._starts) - 1)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exocast.errors import InstrumentFileError
-from exocast.vial.cells import Line, line_of, number
+from exocast.vial.cells import BREAK, Line, line_of, number
 from exocast.vial.files import InstrumentFile
 from exocast.vial.records import VialWarning
 
@@ -25,13 +25,12 @@ _THOUSANDS = {
     ".": re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?"),
     ",": re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d*)?"),
 }
-_BREAK = re.compile("\r\n|\n|\r")
 
 
 def cut(text: str, separator: str, *, first: int = 1) -> Iterator[Line]:
     """Lines of a text one after the other, cut at the separator, numbered from ``first``."""
     start, count = 0, first
-    for found in _BREAK.finditer(text):
+    for found in BREAK.finditer(text):
         yield line_of(text[start : found.start()], separator, count)
         start, count = found.end(), count + 1
     yield line_of(text[start:], separator, count)
@@ -47,11 +46,9 @@ def head_lines(file: InstrumentFile, most: int = 60) -> list[str]:
     most
         As many at most.
     """
-    head = file.head
-    lines = _BREAK.split(head)
-    if len(head) < len(file.data) // 2 and len(lines) > 1:
-        lines.pop()
-    return lines[:most]
+    lines = file.head_lines
+    cut_short = len(file.head) < len(file.data) // 2 and len(lines) > 1
+    return list(lines[: min(most, len(lines) - cut_short)])
 
 
 def separator_of(line: str) -> str:

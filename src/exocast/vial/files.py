@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from exocast.documents import no_such_file
 from exocast.errors import InstrumentFileError, NotFound
-from exocast.vial.cells import Lines, decoded, inside_folder, lines_of
+from exocast.vial.cells import BREAK, Lines, decoded, inside_folder, lines_of
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -100,6 +100,11 @@ class InstrumentFile:
             return decoded(start[: len(start) // 2 * 2], str(self.path), partial=True)[0]
         except InstrumentFileError:
             return ""
+
+    @cached_property
+    def head_lines(self) -> tuple[str, ...]:
+        """Lines of the head as they stand; all readers look at them."""
+        return tuple(BREAK.split(self.head))
 
     def lines(self, separator: str) -> Lines:
         """All lines, cut into cells at the separator; see :class:`exocast.vial.cells.Lines`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from exocast.errors import InstrumentFileError
@@ -238,6 +239,7 @@ def first_line(lines: Iterable[Line], *names: str) -> Line | None:
     return next((x for x in lines if all(n in columns_of(x) for n in names)), None)
 
 
+@lru_cache(maxsize=16)
 def unquoted_lines(text: str) -> Sequence[str]:
     """Filled lines of a head without quotation marks and trailing separators, for sniffing.
 
@@ -247,4 +249,4 @@ def unquoted_lines(text: str) -> Sequence[str]:
         The head of a file.
     """
     lines = (re.sub(r'["\']', "", line).rstrip(",;\t ") for line in text.splitlines())
-    return [line for line in lines if line.strip(",;\t ")]
+    return tuple(line for line in lines if line.strip(",;\t "))

@@ -508,10 +508,10 @@ def _read_list(file: InstrumentFile) -> Reading:
         message = f"{len(odd)} names are no UniProt accessions, such as '{odd[0]}'; they are kept"
         warnings.append(sheet.warning("NAMES", message))
     last = first_lines[-1]
-    names = list(places)
+    listed = list(places)
     places.clear()
     return _reading(
-        file, "accessions", LIST, (1, last), warnings, _mentions(names, counts, first_lines)
+        file, "accessions", LIST, (1, last), warnings, _mentions(listed, counts, first_lines)
     )
 
 

@@ -50,7 +50,7 @@ PRINTED = 5e-3
 
 
 def _sniff_sizes(file: InstrumentFile) -> bool:
-    names = _names(_first_line(file.head))
+    names = _names(next((line for line in file.head_lines if line.strip()), ""))
     return DENSITY in names and (LOWER in names or CENTRE in names)
 
 
@@ -160,7 +160,7 @@ def _width(file: InstrumentFile, starts: Array, lines: Sequence[int]) -> float:
 def _sniff_videos(file: InstrumentFile) -> bool:
     """Numbers alone do not tell a kind of file; that two of them are moments of the rest does."""
     some = 0
-    for line in re.split("\r\n|\n|\r", file.head)[:-1]:
+    for line in file.head_lines[:-1]:
         words = line.split()
         if not words or not words[0].isdigit():
             continue

@@ -112,7 +112,7 @@ class _Table:
 
 
 def _sniff_size(file: InstrumentFile) -> bool:
-    return bool(_SIZE_HEADING.search(file.head)) and _is_zetaview(file.head)
+    return _is_zetaview(file.head) and bool(_SIZE_HEADING.search(file.head))
 
 
 def _is_zetaview(head: str) -> bool:
