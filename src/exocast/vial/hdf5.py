@@ -96,8 +96,26 @@ def read_groups(file: InstrumentFile, fields: Sequence[str]) -> tuple[Hdf5Group,
         raise _refusal(
             file, f"reading it takes more than {LONGEST_S:.0f} s; it is refused", "BOMB"
         ) from None
-    header, _, numbers = done.stdout.partition(b"\n")
-    if done.returncode or not header:
+    return groups_of(file, b"" if done.returncode else done.stdout)
+
+
+def groups_of(file: InstrumentFile, answer: bytes) -> tuple[Hdf5Group, ...]:
+    """What the process of its own answered, as groups; an empty answer is a broken process.
+
+    Parameters
+    ----------
+    file
+        For messages.
+    answer
+        A line of JSON, and columns behind it.
+
+    Raises
+    ------
+    InstrumentFileError
+        As :func:`read_groups`.
+    """
+    header, _, numbers = answer.partition(b"\n")
+    if not header:
         raise _refusal(file, "the HDF5 is so damaged that its library breaks", "TRUNCATED")
     found = json.loads(header)
     if "refused" in found:

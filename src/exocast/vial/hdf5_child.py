@@ -145,16 +145,27 @@ def main() -> None:
     _, limit, *fields = sys.argv
     data = sys.stdin.buffer.read()
     bound_memory(int(limit) + 10 * len(data))
-    out = sys.stdout.buffer
+    for piece in answer(data, fields, int(limit)):
+        sys.stdout.buffer.write(piece)
+
+
+def answer(data: bytes, fields: Sequence[str], limit: int) -> Iterator[bytes]:
+    """What was found as a line of JSON and columns, or why it was refused.
+
+    Parameters
+    ----------
+    data, fields, limit
+        As for :func:`extract`.
+    """
     try:
-        found, columns = extract(data, fields, int(limit))
+        found, columns = extract(data, fields, limit)
     except RefusedError as e:
         found, columns = {"refused": str(e)}, []
     except Exception as e:  # noqa: BLE001 - whatever h5py makes of damage, it is damage
         found, columns = {"damaged": f"{type(e).__name__}: {e}"[:300]}, []
-    out.write(json.dumps(found, allow_nan=True).encode() + b"\n")
+    yield json.dumps(found, allow_nan=True).encode() + b"\n"
     for column in columns:
-        out.write(column.tobytes())
+        yield column.tobytes()
 
 
 def bound_memory(more: int) -> None:
