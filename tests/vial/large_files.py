@@ -112,22 +112,11 @@ def _lunatic(n: int) -> bytes:
     return scattering.lunatic_text(rows).encode()
 
 
-def _magellan_rows(n: int) -> dict[str, tuple[float, ...]]:
-    values = numbers(4 * n)
-    return {
-        f"{'ABCDEFGHIJKLMNOP'[i // 48 % 16]}{i % 48 + 1}": tuple(values[4 * i : 4 * i + 4])
-        for i in range(min(n, 768))
-    }
-
-
 def _magellan(n: int) -> bytes:
     labels = tuple(f"Label{i + 1}" for i in range(max(2, n)))
-    values = numbers(768 * len(labels))
+    values = numbers(96 * len(labels))
     k = len(labels)
-    wells = {
-        f"{'ABCDEFGHIJKLMNOP'[i // 48]}{i % 48 + 1}": tuple(values[k * i : k * i + k])
-        for i in range(768)
-    }
+    wells = {name: tuple(values[k * i : k * i + k]) for i, name in enumerate(FULL_PLATE)}
     return xlsx({"S": plates.magellan_rows(wells, labels=labels)})
 
 
@@ -247,7 +236,7 @@ MAKERS: dict[str, Callable[[int], bytes]] = {
     "diann": _diann,
     "peaks": lambda n: omics.peaks(_psm(n)).encode(),
     "peptides": lambda n: omics.peptides(_psm(n)).encode(),
-    "accessions": lambda n: omics.accessions([f"P{i:05d}" for i in range(min(n, 99_999))]).encode(),
+    "accessions": lambda n: omics.accessions([f"P{i:05d}" for i in range(n)]).encode(),
     "quantstudio": _quantstudio,
     "cfx": _cfx,
     "rdml": lambda n: omics.rdml(reactions=_reactions(n), zipped=False),
@@ -279,6 +268,8 @@ MAKERS: dict[str, Callable[[int], bytes]] = {
         for i in range(min(n, 100))
     ])}),
 }  # fmt: skip
+# Where a reader refuses what no instrument gives, a larger file would tell nothing.
+MOST = {"envision": 500, "accessions": 50_000, "zetaview_positions": 990}
 PROBE = 40
 
 
@@ -288,4 +279,4 @@ def large(kind: str, size: int) -> bytes:
     maker = MAKERS[kind]
     short = len(maker(PROBE // 4)), len(maker(PROBE))
     each = (short[1] - short[0]) / (PROBE - PROBE // 4)
-    return maker(max(PROBE, int(size / each)) if each > 0 else PROBE)
+    return maker(min(MOST.get(kind, size), max(PROBE, int(size / each)) if each > 0 else PROBE))

@@ -292,12 +292,14 @@ def _lost_wells(
     if "well position" not in names or "target name" not in names:
         return []
     position, target = names.index("well position"), names.index("target name")
-    planned = {(x.cell(position), x.cell(target)) for x in setup[1:] if x.cell(target)}
-    found = {(x.cell(at["well position"]), x.cell(at["target name"])) for x in rows}
-    lost = sorted(planned - found)
+    left = {(x.cell(position), x.cell(target)) for x in setup[1:] if x.cell(target)}
+    planned = len(left)
+    for x in rows:
+        left.discard((x.cell(at["well position"]), x.cell(at["target name"])))
+    lost = sorted(left)
     if not lost:
         return []
-    message = f"{len(lost)} of {len(planned)} wells of the set-up have no result, such as "
+    message = f"{len(lost)} of {planned} wells of the set-up have no result, such as "
     message += f"{lost[0][0]} ({lost[0][1]}); the file may have been cut"
     return [sheet.warning("TRUNCATED", message, rows[-1].number)]
 

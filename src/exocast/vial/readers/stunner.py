@@ -33,6 +33,8 @@ KIND = "Stunner or Lunatic report"
 PLATE, PLACE = "plate id", "plate position"
 WANTED = (PLATE, PLACE, "sample name")
 DLS, UV = "DLS", "UV"
+# Some thirty plates.
+MOST_TEXT = 500_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +141,13 @@ def _read(file: InstrumentFile) -> Reading:
 def _table(file: InstrumentFile) -> tuple[Sheet, Line]:
     if is_workbook(file):
         sheets = sheets_of_workbook(file)
+    elif len(file.data) > MOST_TEXT:
+        raise InstrumentFileError(
+            f"a table of {len(file.data):,} bytes is refused: one of a Lunatic has less than "
+            f"{MOST_TEXT:,}. Export fewer plates at a time.",
+            code="TOO_LARGE",
+            where=str(file.path),
+        )
     else:
         sheets = (sheet_of_text(file, "plate position"),)
     for sheet in sheets:
