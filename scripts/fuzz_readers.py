@@ -149,7 +149,11 @@ def by_seed(name: str, make: Maker, inputs: int, first: int) -> bool:
         held = False
     spent = time.perf_counter() - start
     verdict = "held" if held else "FAILED"
-    more = f", {child.crashes} took their process down" if name == "spectradyne" else ""
+    more = (
+        f", {child.crashes} took their process down ({child.hangs} by time)"
+        if name == "spectradyne"
+        else ""
+    )
     print(
         f"{name}: {verdict}, {inputs:,} inputs in {spent:.0f} s; the slowest {slowest[0]:.2f} s of "
         f"processor (seed {slowest[1]}){more}",

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from exocast.vial import InstrumentFile
-from exocast.vial.hdf5 import CHILD, LEAST_ROOM, Hdf5Group, groups_of, is_hdf5
+from exocast.vial.hdf5 import CHILD, LEAST_ROOM, OUT_OF_TIME, Hdf5Group, groups_of, is_hdf5
 
 LOOP = """
 import importlib.util, struct, sys
@@ -24,6 +24,7 @@ spec.loader.exec_module(child)
 child.bound_memory(20 * int(sys.argv[2]))
 while head := sys.stdin.buffer.read(4):
     data = sys.stdin.buffer.read(struct.unpack("<I", head)[0])
+    child.bound_time(len(data))
     found = b"".join(child.answer(data, sys.argv[3:], int(sys.argv[2])))
     sys.stdout.buffer.write(struct.pack("<I", len(found)) + found)
     sys.stdout.buffer.flush()
@@ -35,7 +36,7 @@ class WarmChild:
     """Answers as a new process would; counts those that were taken down."""
 
     def __init__(self) -> None:
-        self.crashes = 0
+        self.crashes = self.hangs = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def read_groups(self, file: InstrumentFile, fields: Sequence[str]) -> tuple[Hdf5Group, ...]:
@@ -64,14 +65,15 @@ class WarmChild:
             head = b""
         if len(head) < 4:
             self.crashes += 1
-            self.close()
+            self.hangs += self.close() == -OUT_OF_TIME
             return b""
         return child.stdout.read(struct.unpack("<I", head)[0])
 
-    def close(self) -> None:
-        """End the process."""
-        if self._process is not None:
-            self._process.kill()
-            with contextlib.suppress(BrokenPipeError):
-                self._process.communicate()
-            self._process = None
+    def close(self) -> int:
+        """End the process; how it ended."""
+        child, self._process = self._process, None
+        if child is None:
+            return 0
+        with contextlib.suppress(BrokenPipeError):
+            child.communicate()
+        return child.returncode
