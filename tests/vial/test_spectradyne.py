@@ -166,9 +166,11 @@ def test_crash_and_hang_of_the_library_are_refusals(read, monkeypatch):
 @pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
 def test_process_that_goes_round_for_ever_is_ended_by_its_own_limit(read, monkeypatch, tmp_path):
     endless = tmp_path / "endless.py"
-    limited = f"import sys; sys.path.insert(0, {str(hdf5.CHILD.parent)!r}); import hdf5_child"
-    looping = "hdf5_child.SECONDS = 0; hdf5_child.bound_time(0)\nwhile True: pass"
-    endless.write_text(f"{limited}; {looping}", encoding="utf-8")
+    program = hdf5.CHILD.read_text(encoding="utf-8").replace("SECONDS = 2", "SECONDS = 0")
+    start = program.index("def answer(")
+    looping = "def answer(*_):\n    while True:\n        pass\n\n\n"
+    stop = program.index("def bound_memory(")
+    endless.write_text(program[:start] + looping + program[stop:], encoding="utf-8")
     monkeypatch.setattr(hdf5, "CHILD", endless)
     with pytest.raises(InstrumentFileError, match="more processor time") as e:
         read(series())
