@@ -15,6 +15,7 @@ does not come back.
 from __future__ import annotations
 
 import argparse
+import importlib
 import random
 import sys
 import time
@@ -167,13 +168,16 @@ def by_coverage(name: str, inputs: int) -> None:
     import tempfile
 
     import atheris
-    import fuzzing  # loads what readers load on first use, which would look like a hang
 
+    # What readers load on first use, which would look like a hang.
+    for heavy in ("flowio", "h5py", "openpyxl", "pandas", "xlrd", "defusedxml.ElementTree"):
+        importlib.import_module(heavy)
     # Before anything else imports the readers: code that is loaded already is not watched.
     with atheris.instrument_imports(include=["exocast.vial"]):
         from exocast.vial import known_readers
 
         reader = next(r for r in known_readers() if r.name == name)
+    import fuzzing
 
     files = sources()[name]
     # Before the fuzzer's own clock runs: whatever is loaded on the way of a whole file.
