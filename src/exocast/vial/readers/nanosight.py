@@ -482,7 +482,7 @@ def _bins(sheet: _Sheet, table: range, n: int) -> Bins:
 
 
 def _plain_bins(sheet: _Sheet, below: range, n: int, last: int) -> Array | None:
-    """Bins as ``_looked_at_bins`` gives them, for tables of plain numbers, which are read a block at a time.
+    """Bins as ``_looked_at_bins`` gives them, read a block at a time.
 
     None where any line needs a closer look: a sign, a blank, a quotation mark, an empty cell.
     """
