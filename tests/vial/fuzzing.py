@@ -6,15 +6,31 @@ folder are added where there are any. 2,000 inputs a reader, ``EXOCAST_FULL=1`` 
 
 from __future__ import annotations
 
+import math
 import os
 import random
+import re
 import time
 import tracemalloc
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+# Loaded on first use otherwise, which would look like a hang and like a lot of memory.
+import flowio  # noqa: F401
+import openpyxl  # noqa: F401
+import pandas as pd  # noqa: F401
+import xlrd  # noqa: F401
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from writers.workbooks import (
+    Rows,
+    archive_of,
+    biff8,
+    parts_of_xlsx,
+    xls,
+    xls_of_stream,
+    xlsx,
+)
 
 from exocast.errors import ExocastError
 from exocast.vial import InstrumentFile, Reader, Reading
@@ -25,6 +41,11 @@ INPUTS = 100_000 if FULL else 2_000
 BLOCK = 50
 # A hang, not a clock: two processors share this machine with others.
 LONGEST_S = 20.0
+# What reading may take beside the file: ten times its bytes, and this much for small ones.
+TIMES_FILE = 10
+MORE_BYTES = 8_000_000
+# Tracing every allocation takes three times as long: one file in so many.
+TRACED = 64
 REFERENCE = Path(os.environ.get("EXOCAST_REFERENCE", Path(__file__).parents[3] / "shared"))
 SIGNS = (b",", b";", b"\n", b"\r\n", b'"', b"\t", b"0", b"9", b"-", b".", b"e", b" ", b"\xb5")
 WORDS = (b"nan", b"inf", b"1e999", b"Not recorded", b"-1", b"\x00", b"\xff\xfe", b"N/A", b"<", b">")
@@ -64,6 +85,108 @@ def mutated(data: bytes, seed: int, other: bytes) -> bytes:
     return data
 
 
+def xml_damaged(data: bytes, seed: int) -> bytes:
+    """XML that stays well formed: texts and attributes changed, elements lost, doubled or moved."""
+    chance = random.Random(seed)
+    text = data.decode("utf-8")
+    for _ in range(chance.randint(1, 4)):
+        if chance.random() < 0.6:
+            places = [m.span(1) for m in re.finditer(r'>([^<>]+)<|(?<==")([^"<>]*)"', text)
+                      if m.group(1) is not None]  # fmt: skip
+            places += [m.span(1) for m in re.finditer(r' (?:id|targetId|version)="([^"]*)"', text)]
+            word = chance.choice((b"", b"0", b"-1", b"40", b"1,5", *WORDS)).decode("latin-1")
+            piece = re.sub(r"[^ -~]|[<>&\"]", "", word) or chance.choice(("", "NaN", "x" * 300))
+        else:
+            places = [m.span() for m in re.finditer(r"<(\w+)[^<>]*>[^<>]*</\1>|<\w+[^<>]*/>", text)]
+            a, b = chance.choice(places)
+            piece = chance.choice(("", text[a:b] * 2, text[slice(*chance.choice(places))]))
+        if places:
+            a, b = chance.choice(places)
+            text = text[:a] + piece + text[b:]
+    return text.encode("utf-8")
+
+
+Maker = Callable[[int], bytes]
+
+
+def bytes_damaged(sources: Sequence[bytes]) -> Maker:
+    """Damages whole files, by a seed."""
+
+    def make(seed: int) -> bytes:
+        chance = random.Random(seed)
+        whole, other = chance.choice(sources), chance.choice(sources)
+        return mutated(whole, seed, other)
+
+    return make
+
+
+def parts_damaged(archives: Sequence[Mapping[str, bytes]]) -> Maker:
+    """Damages what stands inside archives and packs it again, so that it can be unpacked.
+
+    A member gets lost, or its name damaged, now and then; most damage falls into the longest one.
+    """
+
+    def make(seed: int) -> bytes:
+        chance = random.Random(seed)
+        parts = dict(chance.choice(archives))
+        longest = max(parts, key=lambda name: len(parts[name]))
+        name = longest if chance.random() < 0.7 else chance.choice(sorted(parts))
+        kind = chance.random()
+        if kind < 0.03:
+            del parts[name]
+        elif kind < 0.06:
+            parts[chance.choice(("x.xml", name.upper(), f"a/{name}"))] = parts.pop(name)
+        else:
+            parts[name] = mutated(parts[name], seed, parts[longest])
+        return archive_of(parts)
+
+    return make
+
+
+def cells_damaged(grids: Sequence[Rows]) -> Maker:
+    """Damages the cells of workbooks, the XML of new ones and the records of old ones."""
+    texts = [grid_text(rows) for rows in grids]
+    inside = parts_damaged([parts_of_xlsx(xlsx({"S": rows})) for rows in grids])
+    streams = [biff8({"S": rows}) for rows in grids]
+
+    def make(seed: int) -> bytes:
+        chance = random.Random(seed)
+        kind = chance.random()
+        if kind < 0.2:
+            return inside(seed)
+        if kind < 0.35:
+            stream = mutated(chance.choice(streams), seed, streams[0])
+            return xls_of_stream(stream[:60_000])
+        rows = grid_rows(mutated(chance.choice(texts), seed, texts[0]))
+        return (xls if kind < 0.5 else xlsx)({"S": rows})
+
+    return make
+
+
+def grid_text(rows: Rows) -> bytes:
+    """Cells as lines with tabs."""
+    lines = ["\t".join("" if c is None else str(c).replace("\n", "~") for c in r) for r in rows]
+    return "\n".join(lines).encode()
+
+
+def grid_rows(data: bytes) -> list[list[str | float | None]]:
+    """Cells of a damaged grid: numbers where they read as such, texts otherwise."""
+    rows = []
+    for line in data.decode("latin-1").split("\n")[:60]:
+        row: list[str | float | None] = []
+        for cell in line.split("\t")[:20]:
+            # Characters that XML cannot hold are not what a workbook is damaged by.
+            text = re.sub(r"[^\t\n\x20-\x7e\xa0-\xff]", "", cell).replace("~", "\n")
+            try:
+                value = float(text)
+            except ValueError:
+                row.append(text or None)
+            else:
+                row.append(value if math.isfinite(value) else text)
+        rows.append(row)
+    return rows
+
+
 def check_reader(
     reader: Reader,
     sources: Sequence[bytes],
@@ -82,6 +205,16 @@ def check_reader(
         What must hold for whatever is read, such as: no number that the text does not carry.
     """
     assert sources
+    check_made(reader, bytes_damaged(sources), laws, inputs)
+
+
+def check_made(
+    reader: Reader,
+    make: Maker,
+    laws: Callable[[Reading, bytes], None] = lambda reading, data: None,
+    inputs: int = INPUTS,
+) -> None:
+    """As :func:`check_reader`, for files that are made by a seed."""
 
     @settings(
         max_examples=max(1, inputs // BLOCK),
@@ -93,9 +226,7 @@ def check_reader(
     @given(st.integers(0, 2**40))
     def run(block: int) -> None:
         for seed in range(block * BLOCK, (block + 1) * BLOCK):
-            chance = random.Random(seed)
-            whole, other = chance.choice(sources), chance.choice(sources)
-            check_one(reader, mutated(whole, seed, other), laws, seed)
+            check_one(reader, make(seed), laws, seed)
 
     run()
 
@@ -107,6 +238,16 @@ def check_one(
     seed: int = 0,
 ) -> None:
     """One damaged file: read, or refused in words; anything else names the seed that made it."""
+    traced = seed % TRACED == 1
+    if traced and not tracemalloc.is_tracing():
+        tracemalloc.start()
+        try:
+            check_one(reader, data, seed=seed + TRACED - 1)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        allowed = TIMES_FILE * len(data) + MORE_BYTES
+        assert peak <= allowed, f"reading takes {peak:,} bytes (seed {seed})"
     file = InstrumentFile(path=Path("damaged.bin"), data=data)
     start = time.perf_counter()
     try:
@@ -124,12 +265,14 @@ def check_one(
     assert time.perf_counter() - start < LONGEST_S, f"the reader hangs (seed {seed})"
 
 
-def peak_memory_ratio(reader: Reader, data: bytes) -> float:
-    """Most memory that reading takes, over the size of the file."""
+def peak_memory(reader: Reader, data: bytes) -> int:
+    """Most memory that recognising and reading a file take, beside its own bytes."""
+    file = InstrumentFile(path=Path("x.bin"), data=data)
     tracemalloc.start()
     try:
-        reader.read(InstrumentFile(path=Path("x.bin"), data=data))
-        return tracemalloc.get_traced_memory()[1] / len(data)
+        reader.sniff(file)
+        reader.read(file)
+        return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
 

@@ -13,7 +13,17 @@ import re
 from pathlib import Path
 
 import pytest
-from fuzzing import INPUTS, check_reader, each, mutated, reference_files
+from fuzzing import (
+    INPUTS,
+    cells_damaged,
+    check_made,
+    check_reader,
+    each,
+    grid_rows,
+    grid_text,
+    mutated,
+    reference_files,
+)
 from made_files import opened
 from writers import plate_files as plates
 from writers import scattering
@@ -166,29 +176,6 @@ GRIDS = {
 }
 
 
-def grid_text(rows) -> bytes:
-    lines = ["\t".join("" if c is None else str(c).replace("\n", "~") for c in r) for r in rows]
-    return "\n".join(lines).encode()
-
-
-def grid_rows(data: bytes):
-    """Cells of a damaged grid: numbers where they read as such, texts otherwise."""
-    rows = []
-    for line in data.decode("latin-1").split("\n")[:60]:
-        row: list[str | float | None] = []
-        for cell in line.split("\t")[:20]:
-            # Characters that XML cannot hold are not what a workbook is damaged by.
-            text = re.sub(r"[^\t\n\x20-\x7e\xa0-\xff]", "", cell).replace("~", "\n")
-            try:
-                value = float(text)
-            except ValueError:
-                row.append(text or None)
-            else:
-                row.append(value if math.isfinite(value) else text)
-        rows.append(row)
-    return rows
-
-
 @pytest.mark.parametrize("name", list(GRIDS))
 def test_damaged_cells_are_refused_or_read_as_they_stand(name):
     sources = [grid_text(rows) for rows in GRIDS[name]]
@@ -209,6 +196,11 @@ def test_damaged_cells_are_refused_or_read_as_they_stand(name):
         carried |= numbers_in("\n".join(str(c) for r in rows for c in r if isinstance(c, str)))
         check(reading, carried)
     assert read > INPUTS // 400
+
+
+@pytest.mark.parametrize("name", list(GRIDS))
+def test_damaged_insides_of_workbooks_are_refused_or_read(name):
+    check_made(READERS[name], cells_damaged(GRIDS[name]), inputs=INPUTS // 20)
 
 
 def test_any_text_is_refused_in_words_by_every_reader():

@@ -164,6 +164,20 @@ def test_crash_and_hang_of_the_library_are_refusals(read, monkeypatch):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
+def test_process_that_goes_round_for_ever_is_ended_by_its_own_limit(read, monkeypatch, tmp_path):
+    endless = tmp_path / "endless.py"
+    program = hdf5.CHILD.read_text(encoding="utf-8").replace("SECONDS = 2", "SECONDS = 0")
+    start = program.index("def answer(")
+    looping = "def answer(*_):\n    while True:\n        pass\n\n\n"
+    stop = program.index("def bound_memory(")
+    endless.write_text(program[:start] + looping + program[stop:], encoding="utf-8")
+    monkeypatch.setattr(hdf5, "CHILD", endless)
+    with pytest.raises(InstrumentFileError, match="more processor time") as e:
+        read(series())
+    assert e.value.code == "BOMB"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
 def test_process_that_dies_takes_nothing_with_it(read, monkeypatch, tmp_path):
     deadly = tmp_path / "deadly.py"
     deadly.write_text("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", encoding="utf-8")

@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from exocast.documents import not_utf8
@@ -215,7 +216,18 @@ def table(path: Path) -> Table:
 
 def package_table(room: str, stem: str) -> Table:
     """A table that the package ships, such as ``package_table("patient", "placebo")``."""
-    return table(Path(__file__).parent.parent / room / f"{stem}.csv")
+    path = Path(__file__).parent.parent / room / f"{stem}.csv"
+    try:
+        state = path.stat()
+    except OSError:
+        return table(path)
+    return _unchanged_table(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=64)
+def _unchanged_table(path: Path, _changed_ns: int, _size: int) -> Table:
+    """A table, read once as long as it is not changed; neither it nor its rows can be."""
+    return table(path)
 
 
 def under_prior(rows: tuple[Row, ...], prior: str) -> tuple[Row, ...]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 from exocast.errors import InstrumentFileError
 
@@ -20,6 +23,7 @@ BYTE_ORDER_MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
+BREAK = re.compile("\r\n|\n|\r")
 _NUMBER = r"\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?"
 _PLAIN = re.compile(rf"{_NUMBER}(?:\|{_NUMBER})*", re.ASCII)
 
@@ -88,15 +92,106 @@ def decoded(data: bytes, where: str, *, partial: bool = False) -> tuple[str, str
         return data.decode("latin-1"), "latin-1"
 
 
-def lines_of(text: str, separator: str) -> tuple[Line, ...]:
+class Lines(Sequence[Line]):
+    """Lines of a text, each cut into its cells when it is asked for.
+
+    Only where each begins is kept: cells of all lines at once take twenty times the text. A slice
+    is a view of the same text.
+
+    Parameters
+    ----------
+    text
+        All of it.
+    separator
+        Sign between cells.
+    """
+
+    __slots__ = ("_places", "_separator", "_starts", "_text")
+
+    def __init__(self, text: str, separator: str) -> None:
+        self._text, self._separator = text, separator
+        self._starts = array("I", [0])
+        self._starts.extend(found.end() for found in BREAK.finditer(text))
+        self._starts.append(len(text))
+        self._places: range | array[int] = range(len(self._starts) - 1)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> Line: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Lines: ...
+
+    def __getitem__(self, index: int | slice) -> Line | Lines:
+        if isinstance(index, int):
+            return self._line(self._places[index])
+        return self._view(self._places[index])
+
+    def __iter__(self) -> Iterator[Line]:
+        return map(self._line, self._places)
+
+    def numbered(self, numbers: Iterable[int]) -> Lines:
+        """Those lines of the text that have these numbers.
+
+        Parameters
+        ----------
+        numbers
+            From 1, in any order.
+        """
+        return self._view(array("I", (number - 1 for number in numbers)))
+
+    def filled(self) -> Lines:
+        """Those that have a cell with something in it."""
+        return self.numbered(line.number for line in self if any(line.cells))
+
+    def _view(self, places: range | array[int]) -> Lines:
+        view = copy(self)
+        view._places = places  # noqa: SLF001 - another of its own kind
+        return view
+
+    def raw(self, index: int) -> str:
+        """A line as it stands, without its end.
+
+        Parameters
+        ----------
+        index
+            From 0, within this view.
+        """
+        return self._raw(self._places[index])
+
+    def _raw(self, place: int) -> str:
+        text = self._text[self._starts[place] : self._starts[place + 1]]
+        if text.endswith("\r\n"):
+            return text[:-2]
+        return text[:-1] if text.endswith(("\n", "\r")) else text
+
+    def _line(self, place: int) -> Line:
+        return line_of(self._raw(place), self._separator, place + 1)
+
+
+def lines_of(text: str, separator: str) -> Lines:
     """All lines of a text, cut at the separator; each line stands for itself.
 
     A quotation mark that is never closed spoils its own line only.
     """
-    return tuple(
-        Line(number=number, cells=tuple([cell.strip() for cell in _cells(raw, separator)]))
-        for number, raw in enumerate(re.split("\r\n|\n|\r", text), start=1)
-    )
+    return Lines(text, separator)
+
+
+def line_of(raw: str, separator: str, number: int = 1) -> Line:
+    """One line cut at the separator, blanks around its cells stripped.
+
+    Parameters
+    ----------
+    raw
+        Without its end.
+    separator
+        Sign between cells.
+    number
+        Of the line in the file, from 1.
+    """
+    return Line(number=number, cells=tuple([cell.strip() for cell in _cells(raw, separator)]))
 
 
 def _cells(raw: str, separator: str) -> list[str]:

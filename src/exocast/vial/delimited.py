@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exocast.errors import InstrumentFileError
-from exocast.vial.cells import Line, lines_of, number
+from exocast.vial.cells import BREAK, Line, line_of, number
 from exocast.vial.files import InstrumentFile
 from exocast.vial.records import VialWarning
 
@@ -25,20 +25,15 @@ _THOUSANDS = {
     ".": re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?"),
     ",": re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d*)?"),
 }
-_BREAK = re.compile("\r\n|\n|\r")
 
 
 def cut(text: str, separator: str, *, first: int = 1) -> Iterator[Line]:
     """Lines of a text one after the other, cut at the separator, numbered from ``first``."""
     start, count = 0, first
-    for found in _BREAK.finditer(text):
-        yield _line(text[start : found.start()], separator, count)
+    for found in BREAK.finditer(text):
+        yield line_of(text[start : found.start()], separator, count)
         start, count = found.end(), count + 1
-    yield _line(text[start:], separator, count)
-
-
-def _line(raw: str, separator: str, count: int) -> Line:
-    return Line(number=count, cells=lines_of(raw, separator)[0].cells)
+    yield line_of(text[start:], separator, count)
 
 
 def head_lines(file: InstrumentFile, most: int = 60) -> list[str]:
@@ -51,11 +46,9 @@ def head_lines(file: InstrumentFile, most: int = 60) -> list[str]:
     most
         As many at most.
     """
-    head = file.head
-    lines = _BREAK.split(head)
-    if len(head) < len(file.data) // 2 and len(lines) > 1:
-        lines.pop()
-    return lines[:most]
+    lines = file.head_lines
+    cut_short = len(file.head) < len(file.data) // 2 and len(lines) > 1
+    return list(lines[: min(most, len(lines) - cut_short)])
 
 
 def separator_of(line: str) -> str:
@@ -65,7 +58,7 @@ def separator_of(line: str) -> str:
 
 def cells_of(line: str, separator: str) -> tuple[str, ...]:
     """Cells of one line, blanks stripped."""
-    return lines_of(line, separator)[0].cells if line else ()
+    return line_of(line, separator).cells if line else ()
 
 
 def decimal_sign(cells: Iterable[str]) -> str:

@@ -10,14 +10,15 @@ import hashlib
 import io
 import zipfile
 import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from exocast.documents import no_such_file
 from exocast.errors import InstrumentFileError, NotFound
-from exocast.vial.cells import Line, decoded, inside_folder, lines_of
+from exocast.vial.cells import BREAK, Lines, decoded, inside_folder, lines_of
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -29,8 +30,24 @@ MOST_UNPACKED_RATIO = 200
 MOST_UNPACKED_BYTES = 400_000_000
 LEAST_UNPACKED_BYTES = 4_000_000
 MOST_MEMBERS = 2_000
+PIECE_BYTES = 65_536
+# Documents of instruments are about ten elements deep.
+MOST_DEPTH = 200
 # An archive that was made to be split, as some RDML files are, has a mark before its first part.
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x07\x08PK\x03\x04", b"PK00PK\x03\x04")
+
+
+class XmlTarget(Protocol):
+    """What is told of an XML document as it passes by."""
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        """An element begins."""
+
+    def text(self, text: str) -> None:
+        """A piece of text inside the element."""
+
+    def end(self, name: str) -> None:
+        """An element ends."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +101,13 @@ class InstrumentFile:
         except InstrumentFileError:
             return ""
 
-    def lines(self, separator: str) -> tuple[Line, ...]:
-        """All lines, cut into cells at the separator."""
+    @cached_property
+    def head_lines(self) -> tuple[str, ...]:
+        """Lines of the head as they stand; all readers look at them."""
+        return tuple(BREAK.split(self.head))
+
+    def lines(self, separator: str) -> Lines:
+        """All lines, cut into cells at the separator; see :class:`exocast.vial.cells.Lines`."""
         return lines_of(self.text, separator)
 
     @cached_property
@@ -137,11 +159,24 @@ class InstrumentFile:
         InstrumentFileError
             As :meth:`checked_archive`, and when the member is damaged or larger than it says.
         """
+        return b"".join(self.pieces(name))
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """Bytes of one member of a ZIP archive, piece by piece.
+
+        Raises
+        ------
+        InstrumentFileError
+            As :meth:`member`.
+        """
         archive_bytes = self.checked_archive()
+        left = 0
         try:
             with zipfile.ZipFile(archive_bytes) as archive, archive.open(name) as part:
-                size = archive.getinfo(name).file_size
-                data = part.read(size + 1)
+                left = archive.getinfo(name).file_size
+                while left >= 0 and (piece := part.read(PIECE_BYTES)):
+                    left -= len(piece)
+                    yield piece
         except (
             zipfile.BadZipFile,
             KeyError,
@@ -153,13 +188,62 @@ class InstrumentFile:
             zlib.error,
         ) as e:
             raise self._damaged(f"the part '{name}' cannot be unpacked ({e})") from None
-        if len(data) > size:
+        if left < 0:
             raise InstrumentFileError(
                 f"the part '{name}' is larger than the archive says; it is refused.",
                 code="BOMB",
                 where=str(self.path),
             )
-        return data
+
+    def parse_xml(self, target: XmlTarget, member: str | None = None) -> None:
+        """Hand an XML document over element by element, so that it never stands in memory.
+
+        Names come without their namespace.
+
+        Parameters
+        ----------
+        target
+            Told of the start, the text and the end of each element.
+        member
+            Part of an archive; the file itself when left out.
+
+        Raises
+        ------
+        InstrumentFileError
+            As :meth:`xml`, and ``BOMB`` for elements nested beyond all measure.
+        """
+        from xml.parsers import expat
+
+        parser = expat.ParserCreate(namespace_separator="}")
+        parser.buffer_text = True
+        depth = 0
+
+        def start(name: str, attributes: dict[str, str]) -> None:
+            nonlocal depth
+            depth += 1
+            if depth > MOST_DEPTH:
+                raise self._bomb(f"has elements nested more than {MOST_DEPTH} deep")
+            target.start(name.rpartition("}")[2], attributes)
+
+        def end(name: str) -> None:
+            nonlocal depth
+            depth -= 1
+            target.end(name.rpartition("}")[2])
+
+        def refuse(*_: object) -> None:
+            raise self._bomb("declares a document type or entities")
+
+        parser.StartElementHandler, parser.EndElementHandler = start, end
+        parser.CharacterDataHandler = target.text
+        parser.StartDoctypeDeclHandler = refuse
+        parser.EntityDeclHandler = refuse
+        pieces = [self.data] if member is None else self.pieces(member)
+        try:
+            for piece in pieces:
+                parser.Parse(piece, False)
+            parser.Parse(b"", True)
+        except (expat.ExpatError, ValueError, LookupError) as e:
+            raise self._damaged(f"the XML is broken ({e})") from None
 
     def xml(self, data: bytes | None = None) -> Element:
         """Root of an XML document: of the bytes given, or of the file itself.
@@ -178,15 +262,17 @@ class InstrumentFile:
         try:
             root: Element = fromstring(self.data if data is None else data, forbid_dtd=True)
         except DefusedXmlException:
-            raise InstrumentFileError(
-                "the XML declares a document type or entities, which no instrument needs and "
-                "which can blow up; it is refused.",
-                code="BOMB",
-                where=str(self.path),
-            ) from None
+            raise self._bomb("declares a document type or entities") from None
         except (ParseError, ValueError, LookupError) as e:
             raise self._damaged(f"the XML is broken ({e})") from None
         return root
+
+    def _bomb(self, what: str) -> InstrumentFileError:
+        return InstrumentFileError(
+            f"the XML {what}, which no instrument needs and which can blow up; it is refused.",
+            code="BOMB",
+            where=str(self.path),
+        )
 
     def _damaged(self, what: str) -> InstrumentFileError:
         return InstrumentFileError(

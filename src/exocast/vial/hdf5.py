@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,8 @@ from exocast.vial.files import InstrumentFile
 Array = NDArray[np.float64]
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 CHILD = Path(__file__).with_name("hdf5_child.py")
-LONGEST_S = 60.0
+LONGEST_S = 60.0  # by the clock; the process limits its own processor time
+OUT_OF_TIME = getattr(signal, "SIGXCPU", 1_000)  # not on Windows
 LEAST_ROOM = 64_000_000  # bytes of memory: buffers of the library, whatever the file
 TIMES_FILE = 20  # columns over the file: real ones are packed by about two
 
@@ -93,11 +95,29 @@ def read_groups(file: InstrumentFile, fields: Sequence[str]) -> tuple[Hdf5Group,
             env={**os.environ, "HDF5_PLUGIN_PRELOAD": "::"},
         )
     except subprocess.TimeoutExpired:
-        raise _refusal(
-            file, f"reading it takes more than {LONGEST_S:.0f} s; it is refused", "BOMB"
-        ) from None
-    header, _, numbers = done.stdout.partition(b"\n")
-    if done.returncode or not header:
+        raise _too_long(file, f"more than {LONGEST_S:.0f} s") from None
+    if done.returncode == -OUT_OF_TIME:
+        raise _too_long(file, "more processor time than any real file")
+    return groups_of(file, b"" if done.returncode else done.stdout)
+
+
+def groups_of(file: InstrumentFile, answer: bytes) -> tuple[Hdf5Group, ...]:
+    """What the process of its own answered, as groups; an empty answer is a broken process.
+
+    Parameters
+    ----------
+    file
+        For messages.
+    answer
+        A line of JSON, and columns behind it.
+
+    Raises
+    ------
+    InstrumentFileError
+        As :func:`read_groups`.
+    """
+    header, _, numbers = answer.partition(b"\n")
+    if not header:
         raise _refusal(file, "the HDF5 is so damaged that its library breaks", "TRUNCATED")
     found = json.loads(header)
     if "refused" in found:
@@ -105,6 +125,10 @@ def read_groups(file: InstrumentFile, fields: Sequence[str]) -> tuple[Hdf5Group,
     if "damaged" in found:
         raise _refusal(file, f"the HDF5 is damaged ({found['damaged']})", "TRUNCATED")
     return _groups(found["groups"], np.frombuffer(numbers, dtype="<f8"))
+
+
+def _too_long(file: InstrumentFile, what: str) -> InstrumentFileError:
+    return _refusal(file, f"reading it takes {what}; it is refused", "BOMB")
 
 
 def _groups(found: Sequence[Mapping[str, Any]], numbers: Array) -> tuple[Hdf5Group, ...]:

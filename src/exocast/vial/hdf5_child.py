@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ MOST_OBJECTS = 5_000
 MOST_ATTRIBUTES = 200
 MOST_TEXT = 500
 MOST_VALUES = 32
+SECONDS = 2
+BYTES_A_SECOND = 20_000_000
 
 
 class RefusedError(Exception):
@@ -145,16 +148,28 @@ def main() -> None:
     _, limit, *fields = sys.argv
     data = sys.stdin.buffer.read()
     bound_memory(int(limit) + 10 * len(data))
-    out = sys.stdout.buffer
+    bound_time(len(data))
+    for piece in answer(data, fields, int(limit)):
+        sys.stdout.buffer.write(piece)
+
+
+def answer(data: bytes, fields: Sequence[str], limit: int) -> Iterator[bytes]:
+    """What was found as a line of JSON and columns, or why it was refused.
+
+    Parameters
+    ----------
+    data, fields, limit
+        As for :func:`extract`.
+    """
     try:
-        found, columns = extract(data, fields, int(limit))
+        found, columns = extract(data, fields, limit)
     except RefusedError as e:
         found, columns = {"refused": str(e)}, []
     except Exception as e:  # noqa: BLE001 - whatever h5py makes of damage, it is damage
         found, columns = {"damaged": f"{type(e).__name__}: {e}"[:300]}, []
-    out.write(json.dumps(found, allow_nan=True).encode() + b"\n")
+    yield json.dumps(found, allow_nan=True).encode() + b"\n"
     for column in columns:
-        out.write(column.tobytes())
+        yield column.tobytes()
 
 
 def bound_memory(more: int) -> None:
@@ -169,6 +184,20 @@ def bound_memory(more: int) -> None:
         return
     now = int(pages) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (now + more, now + more))
+
+
+def bound_time(size: int) -> None:
+    """Two seconds of processor more, and one for each 20 MB; then the system ends the process.
+
+    Real files take a tenth of that. Damage can make the library go round for ever.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows: the parent's limit by the clock is left
+        return
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = math.ceil(spent.ru_utime + spent.ru_stime) + SECONDS + size // BYTES_A_SECOND
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 if __name__ == "__main__":

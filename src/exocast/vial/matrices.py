@@ -10,6 +10,7 @@ import re
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def is_rna_name(name: str) -> bool:
     return len(name) < 80 and _RNA.fullmatch(name) is not None
 
 
-def matrix_sniff(file: InstrumentFile) -> list[float] | None:
+def matrix_sniff(file: InstrumentFile) -> Sequence[float] | None:
     """Numbers of the first lines of a matrix of small RNAs; None where the file is none.
 
     Parameters
@@ -63,7 +64,12 @@ def matrix_sniff(file: InstrumentFile) -> list[float] | None:
     file
         Any file.
     """
-    lines = head_lines(file, MOST_SEEN)
+    return _first_numbers(tuple(head_lines(file, MOST_SEEN)))
+
+
+# Two readers ask it of each file.
+@lru_cache(maxsize=2)
+def _first_numbers(lines: tuple[str, ...]) -> Sequence[float] | None:
     if len(lines) <= LEAST_LINES:
         return None
     separator = separator_of(lines[0])
@@ -86,7 +92,7 @@ def matrix_sniff(file: InstrumentFile) -> list[float] | None:
                 )
             except InstrumentFileError:
                 return None
-    return values
+    return tuple(values)
 
 
 def looks_like_ct(values: Sequence[float]) -> bool:

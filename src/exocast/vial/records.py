@@ -57,7 +57,7 @@ MAKERS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class VialWarning:
     """Something a reader has to know; nothing stopped. ``code`` is a stable word."""
 
@@ -66,7 +66,7 @@ class VialWarning:
     where: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Dilution:
     """By how much the sample was diluted before it was measured.
 
@@ -92,7 +92,7 @@ class Dilution:
 NO_DILUTION = Dilution(value=None, state="unknown", origin="none")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Capture:
     """One video, position, run or acquisition of a particle analyser.
 
@@ -174,7 +174,7 @@ class ParticleExport:
         return tuple(dict.fromkeys(c.sample for c in self.captures))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Value:
     """One number of a measurement: a run, a position, a container.
 
@@ -192,7 +192,7 @@ class Value:
     line: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Measurement:
     """One attribute of one sample, as a file states it.
 

@@ -252,9 +252,9 @@ def _well(row: dict[str, str], line: Line, answer: Answer, separator: str, where
     )
 
 
-def _table(file: InstrumentFile, needed: Sequence[str]) -> tuple[str, tuple[Line, ...]]:
+def _table(file: InstrumentFile, needed: Sequence[str]) -> tuple[str, Sequence[Line]]:
     """The separator under which the first line names the columns, and the lines."""
-    best: tuple[Line, ...] = ()
+    best: Sequence[Line] = ()
     for separator in (",", ";", "\t"):
         lines = file.lines(separator)
         start = next((i for i, line in enumerate(lines) if any(line.cells)), 0)

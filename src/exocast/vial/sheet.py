@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from exocast.errors import InstrumentFileError
-from exocast.vial.cells import Line, lines_of, number
+from exocast.vial.cells import Line, Lines, lines_of, number
 from exocast.vial.files import InstrumentFile
 from exocast.vial.records import VialWarning
-from exocast.vial.workbook import lines_of_workbook
+from exocast.vial.workbook import line_of_row, rows_of_workbook
 
 SEPARATORS = ("\t", ";", ",")
 # A comma that can be nothing but a decimal sign: thousands have three digits behind it.
@@ -50,7 +51,7 @@ class Sheet:
     """
 
     path: Path
-    lines: tuple[Line, ...]
+    lines: Sequence[Line]
     decimal_comma: bool = False
     name: str = ""
 
@@ -58,6 +59,19 @@ class Sheet:
         """File and line, as a message names them."""
         sheet = f", sheet '{self.name}'" if self.name else ""
         return f"{self.path}{sheet}, line {line}"
+
+    def numbered(self, numbers: Iterable[int]) -> Sequence[Line]:
+        """Those lines that have these numbers.
+
+        Parameters
+        ----------
+        numbers
+            In the order of the file.
+        """
+        if isinstance(self.lines, Lines):
+            return self.lines.numbered(numbers)
+        wanted = set(numbers)
+        return [line for line in self.lines if line.number in wanted]
 
     def number(self, line: Line, column: int) -> float:
         """Number in a cell; NaN for an empty cell or the text ``NaN``.
@@ -122,19 +136,22 @@ def sheet_of_text(file: InstrumentFile, heading: str) -> Sheet:
     line = found.group(0) if found else ""
     separator = max(SEPARATORS, key=line.count)
     lines = lines_of(file.text, separator)
-    comma = separator != "," and _has_decimal_comma(lines, separator)
+    comma = separator != "," and _has_decimal_comma(file.text, lines, separator)
     return Sheet(path=file.path, lines=lines, decimal_comma=comma)
 
 
-def _has_decimal_comma(lines: Sequence[Line], separator: str) -> bool:
-    cells = {c for line in lines for c in line.cells}
-    if any(_COMMA.fullmatch(c) for c in cells):
-        return True
-    return (
-        separator == ";"
-        and any(_COMMA_OR_THOUSANDS.fullmatch(c) for c in cells)
-        and not any(_POINT.fullmatch(c) for c in cells)
-    )
+def _has_decimal_comma(text: str, lines: Iterable[Line], separator: str) -> bool:
+    if "," not in text:
+        return False
+    thousands = point = False
+    for cell in (c for line in lines for c in line.cells):
+        if "," in cell:
+            if _COMMA.fullmatch(cell):
+                return True
+            thousands = thousands or _COMMA_OR_THOUSANDS.fullmatch(cell) is not None
+        elif not point and "." in cell:
+            point = _POINT.fullmatch(cell) is not None
+    return separator == ";" and thousands and not point
 
 
 def sheets_of_workbook(file: InstrumentFile) -> tuple[Sheet, ...]:
@@ -151,8 +168,8 @@ def sheets_of_workbook(file: InstrumentFile) -> tuple[Sheet, ...]:
         As :func:`exocast.vial.workbook.rows_of_workbook`.
     """
     rows: dict[str, list[Line]] = {}
-    for name, line in lines_of_workbook(file):
-        rows.setdefault(name, []).append(line)
+    for row in rows_of_workbook(file):
+        rows.setdefault(row.sheet, []).append(line_of_row(row))
     return tuple(
         Sheet(
             path=file.path,
@@ -222,6 +239,7 @@ def first_line(lines: Iterable[Line], *names: str) -> Line | None:
     return next((x for x in lines if all(n in columns_of(x) for n in names)), None)
 
 
+@lru_cache(maxsize=16)
 def unquoted_lines(text: str) -> Sequence[str]:
     """Filled lines of a head without quotation marks and trailing separators, for sniffing.
 
@@ -231,4 +249,4 @@ def unquoted_lines(text: str) -> Sequence[str]:
         The head of a file.
     """
     lines = (re.sub(r'["\']', "", line).rstrip(",;\t ") for line in text.splitlines())
-    return [line for line in lines if line.strip(",;\t ")]
+    return tuple(line for line in lines if line.strip(",;\t "))

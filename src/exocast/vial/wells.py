@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from exocast.errors import InstrumentFileError
 from exocast.vial.cells import Line
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 MOST_LETTERS = 2
 MOST_COLUMN = 48
 NAMED = 6
+# Thirty plates of 1536 wells or five hundred of 96, in one file.
+MOST_WELLS = 50_000
 _WELL = re.compile(rf"([A-Za-z]{{1,{MOST_LETTERS}}})0*([1-9]\d?)")
 _MASKED = re.compile(r"\*\s*([^*]+?)\s*\*|\(\s*masked\s*\)\s*(.*)|masked\s*(.*)", re.IGNORECASE)
 _LIMIT = re.compile(r"([<>])\s*=?\s*(.+)")
@@ -40,7 +43,7 @@ _ROLES = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Well:
     """One row of the table of wells; the columns are described at ``WELL_COLUMNS``."""
 
@@ -60,7 +63,7 @@ class Well:
     line: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Reported:
     """What a cell says: a number, a limit, or that there is none and why."""
 
@@ -70,26 +73,106 @@ class Reported:
     reason: str = ""
 
 
+class Wells(Sequence[Well]):
+    """Wells in the order of the file, kept as columns: a fifth of what as many records take.
+
+    Parameters
+    ----------
+    where
+        The file, for the refusal of one that holds more wells than any instrument reads.
+    """
+
+    def __init__(self, where: str = "") -> None:
+        self._where = where
+        self._columns: dict[str, Any] = {name: [] for name in WELL_COLUMNS}
+        self._columns |= {name: array("d") for name in ("nominal", "value", "dilution")}
+        self._columns |= {"excluded": bytearray(), "line": array("q")}
+        self._names: dict[str, str] = {}
+
+    def append(self, well: Well) -> None:
+        """Put a well behind the others.
+
+        Raises
+        ------
+        InstrumentFileError
+            ``TOO_LARGE`` beyond fifty thousand wells.
+        """
+        if len(self) >= MOST_WELLS:
+            raise InstrumentFileError(
+                f"the file holds more than {MOST_WELLS:,} wells; an export of an instrument holds "
+                "far fewer. Export fewer plates at a time.",
+                code="TOO_LARGE",
+                where=self._where,
+            )
+        for name, column in self._columns.items():
+            value = getattr(well, name)
+            # Wells of all plates have the same few names, each made anew from row and column.
+            column.append(self._names.setdefault(value, value) if name == "well" else value)
+
+    def extend(self, wells: Iterable[Well]) -> None:
+        """Put wells behind the others, as :meth:`append`."""
+        for well in wells:
+            self.append(well)
+
+    def __len__(self) -> int:
+        return len(self._columns["line"])
+
+    @overload
+    def __getitem__(self, index: int) -> Well: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Well]: ...
+
+    def __getitem__(self, index: int | slice) -> Well | Sequence[Well]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        cells = {name: column[index] for name, column in self._columns.items()}
+        return Well(**{**cells, "excluded": bool(cells["excluded"])})
+
+    def __setitem__(self, index: int, well: Well) -> None:
+        for name, column in self._columns.items():
+            column[index] = getattr(well, name)
+
+    def column(self, name: str) -> Sequence[Any]:
+        """All values of a column, such as ``censored``."""
+        found: Sequence[Any] = self._columns[name]
+        return found
+
+    def table(self, *, words: type[object] | None = None) -> pd.DataFrame:
+        """The wells as a table, one row each, with the columns ``WELL_COLUMNS``; uses them up.
+
+        Parameters
+        ----------
+        words
+            Type of columns of text; what pandas takes for text where it is left out.
+        """
+        import numpy as np
+        import pandas as pd
+
+        made: dict[str, object] = {}
+        kinds = {"excluded": np.bool_, "line": np.int64}
+        for name in WELL_COLUMNS:
+            values = self._columns.pop(name)
+            if isinstance(values, list):
+                made[name] = pd.Series(np.array(values, dtype=object), dtype=words, copy=False)
+            else:
+                made[name] = np.frombuffer(values, dtype=kinds.get(name, np.float64))
+        # The columns stood in memory that a table may not change.
+        return pd.DataFrame(made, columns=list(WELL_COLUMNS))
+
+
 def well_table(wells: Iterable[Well]) -> pd.DataFrame:
     """The table of wells, one row each, with the columns ``WELL_COLUMNS``.
 
     Parameters
     ----------
     wells
-        In the order of the file.
+        In the order of the file; :class:`Wells` are used up.
     """
-    import numpy as np
-    import pandas as pd
-
-    found = tuple(wells)
-    kinds: dict[str, Any] = dict.fromkeys(("nominal", "value", "dilution"), np.float64)
-    kinds |= {"excluded": np.bool_, "line": np.int64}
-    return pd.DataFrame(
-        {
-            name: np.array([getattr(w, name) for w in found], dtype=kinds.get(name, object))
-            for name in WELL_COLUMNS
-        }
-    )
+    if not isinstance(wells, Wells):
+        listed, wells = wells, Wells()
+        wells.extend(listed)
+    return wells.table()
 
 
 def reported(cell: str, read: Callable[[str], float]) -> Reported:
@@ -233,24 +316,41 @@ def well_warnings(
     warn
         Makes a warning of a code, a message and a line.
     """
-    masked = [w for w in wells if w.reason.startswith("masked")]
-    over = [w for w in wells if w.censored == "above"]
-    under = [w for w in wells if w.censored == "below"]
-    none = [w for w in wells if w.excluded and not w.reason.startswith("masked")]
-    kinds = (
-        ("MASKED", masked, "masked by the operator and left out"),
-        ("OVERFLOW", over, "over range: censored, which is no value"),
-        ("CENSORED", under, "under range: censored, which is no value"),
-        ("NO_VALUE", none, "without a result; they are left out and are not zero"),
-    )
+    kinds = {
+        "MASKED": "masked by the operator and left out",
+        "OVERFLOW": "over range: censored, which is no value",
+        "CENSORED": "under range: censored, which is no value",
+        "NO_VALUE": "without a result; they are left out and are not zero",
+    }
+    counts = dict.fromkeys(kinds, 0)
+    names: dict[str, dict[str, None]] = {kind: {} for kind in kinds}
+    lines: dict[str, int] = {}
+    for well in wells:
+        for kind in _kinds_of(well):
+            counts[kind] += 1
+            names[kind].setdefault(f"{well.well} ({well.reason})")
+            lines.setdefault(kind, well.line)
     return [
-        warn(code, f"{len(found)} of {len(wells)} wells {what}: {_names(found)}", found[0].line)
-        for code, found, what in kinds
-        if found
+        warn(
+            kind,
+            f"{counts[kind]} of {len(wells)} wells {what}: {_shown(list(names[kind]))}",
+            lines[kind],
+        )
+        for kind, what in kinds.items()
+        if counts[kind]
     ]
 
 
-def _names(wells: Sequence[Well]) -> str:
-    names = list(dict.fromkeys(f"{w.well} ({w.reason})" for w in wells))
+def _kinds_of(well: Well) -> Iterable[str]:
+    masked = well.reason.startswith("masked")
+    if masked:
+        yield "MASKED"
+    if well.censored:
+        yield "OVERFLOW" if well.censored == "above" else "CENSORED"
+    if well.excluded and not masked:
+        yield "NO_VALUE"
+
+
+def _shown(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more

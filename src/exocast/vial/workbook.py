@@ -110,9 +110,19 @@ def lines_of_workbook(file: InstrumentFile, most_rows: int | None = None) -> tup
         As :func:`rows_of_workbook`.
     """
     return tuple(
-        SheetLine(row.sheet, Line(number=row.number, cells=tuple(map(cell_text, row.cells))))
-        for row in rows_of_workbook(file, most_rows)
+        SheetLine(row.sheet, line_of_row(row)) for row in rows_of_workbook(file, most_rows)
     )
+
+
+def line_of_row(row: Row) -> Line:
+    """A row with its cells as text.
+
+    Parameters
+    ----------
+    row
+        From :func:`rows_of_workbook`.
+    """
+    return Line(number=row.number, cells=tuple(map(cell_text, row.cells)))
 
 
 class SheetLine(NamedTuple):

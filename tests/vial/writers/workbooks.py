@@ -93,6 +93,21 @@ def xlsx(sheets: Mapping[str, Rows], *, dimension: str = "") -> bytes:
     return xlsx_of_xml({n: sheet_xml(rows, dimension=dimension) for n, rows in sheets.items()})
 
 
+def parts_of_xlsx(data: bytes) -> dict[str, bytes]:
+    """Members of a workbook, such as ``xl/worksheets/sheet1.xml``."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def archive_of(parts: Mapping[str, bytes]) -> bytes:
+    """An archive of finished members, stored without compression, the same bytes every time."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(zipfile.ZipInfo(name, (2026, 1, 2, 3, 4, 6)), data)
+    return out.getvalue()
+
+
 # The old kind -----------------------------------------------------------------------------------
 
 
@@ -131,9 +146,13 @@ def biff8(sheets: Mapping[str, Rows]) -> bytes:
 
 
 def xls(sheets: Mapping[str, Rows]) -> bytes:
+    """An old workbook of cells."""
+    return xls_of_stream(biff8(sheets))
+
+
+def xls_of_stream(stream: bytes) -> bytes:
     """An old workbook: header, one sector of the table, one of the directory, then the stream."""
     # A stream shorter than 4096 bytes would have to stand among the short sectors.
-    stream = biff8(sheets)
     stream += b"\0" * max(0, 4096 - len(stream))
     stream += b"\0" * (-len(stream) % 512)
     n = len(stream) // 512

@@ -24,7 +24,7 @@ from exocast.vial.files import InstrumentFile
 from exocast.vial.records import Measurement, Reading, Value, VialWarning
 from exocast.vial.registry import Reader
 from exocast.vial.sheet import unit_word
-from exocast.vial.wells import Reported, Well, reported, well_name, well_table, well_warnings
+from exocast.vial.wells import Reported, Well, Wells, reported, well_name, well_table, well_warnings
 
 KIND = "Allotrope Simple Model (JSON)"
 MANIFEST = "$asm.manifest"
@@ -100,6 +100,7 @@ def _read(file: InstrumentFile) -> Reading:
     device = _map(aggregate, "device system document")
     facts = {k: str(v) for k, v in {**device, **system}.items() if isinstance(v, str | int | float)}
     software = f"{facts.get('software name', '')} {facts.get('software version', '')}".strip()
+    warnings = _warnings(file, documents, wells)
     return Reading(
         file=str(file.path),
         sha256=file.sha256,
@@ -111,7 +112,7 @@ def _read(file: InstrumentFile) -> Reading:
         measurements=tuple(measurements),
         wells=well_table(wells) if wells else None,
         facts=facts,
-        warnings=tuple(_warnings(file, documents, wells)),
+        warnings=tuple(warnings),
     )
 
 
@@ -205,10 +206,10 @@ def _errors(document: Mapping[str, Any]) -> dict[str, str]:
 # Wells ------------------------------------------------------------------------------------------
 
 
-def _wells(file: InstrumentFile, documents: Sequence[Mapping[str, Any]]) -> list[Well]:
+def _wells(file: InstrumentFile, documents: Sequence[Mapping[str, Any]]) -> Wells:
     found = [(i, d, s) for i, d in enumerate(documents, start=1) for s in _signals(d)]
     several = len({(s.name, s.wavelength) for _, _, s in found}) > 1
-    wells = []
+    wells = Wells(str(file.path))
     for i, document, signal in found:
         sample = _map(document, "sample document")
         # Tubes have no place on a plate.
@@ -411,13 +412,13 @@ def _add_count(
 
 
 def _warnings(
-    file: InstrumentFile, documents: Sequence[Mapping[str, Any]], wells: Sequence[Well]
+    file: InstrumentFile, documents: Sequence[Mapping[str, Any]], wells: Wells
 ) -> list[VialWarning]:
     def warn(code: str, message: str, line: int = 0) -> VialWarning:
         return VialWarning(code=code, message=message, where=str(file.path))
 
     warnings = well_warnings(wells, warn) if wells else []
-    if any(w.unit == "mAU" for w in wells):
+    if "mAU" in wells.column("unit"):
         warnings.append(
             warn(
                 "UNIT",

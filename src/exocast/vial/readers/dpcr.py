@@ -12,20 +12,19 @@ import math
 from collections.abc import Sequence
 
 from exocast.errors import InstrumentFileError
-from exocast.vial.cells import Line
+from exocast.vial.cells import Line, Lines
 from exocast.vial.delimited import (
     Sheet,
     cells_of,
     columns_named,
-    cut,
     decimal_sign,
-    frame_of,
     head_lines,
     separator_of,
 )
 from exocast.vial.files import InstrumentFile
-from exocast.vial.records import WELL_COLUMNS, Measurement, Reading, Value, VialWarning
+from exocast.vial.records import Measurement, Reading, Value, VialWarning
 from exocast.vial.registry import Reader
+from exocast.vial.wells import Well, Wells
 
 QIACUITY = "QIAcuity digital PCR table"
 ABSOLUTE_Q = "Absolute Q digital PCR table"
@@ -64,7 +63,7 @@ def _sniff_absolute_q(file: InstrumentFile) -> bool:
 
 def _sheet(
     file: InstrumentFile, needed: Sequence[str], what: str
-) -> tuple[Sheet, Line, list[Line], dict[str, int]]:
+) -> tuple[Sheet, Line, Lines, dict[str, int]]:
     start = _heading(head_lines(file), needed)
     if start is None:
         raise InstrumentFileError(
@@ -72,9 +71,9 @@ def _sheet(
             where=str(file.path),
         )
     separator = separator_of(head_lines(file)[start])
-    lines = list(cut(file.text, separator))
+    lines = file.lines(separator)
     heading = Line(number=start + 1, cells=tuple(_plain(c) for c in lines[start].cells))
-    rows = [x for x in lines[start + 1 :] if any(x.cells)]
+    rows = lines[start + 1 :].filled()
     sheet = Sheet(file=file, separator=separator)
     at = columns_named(sheet, heading, (*needed, "conc. [copies/ul]", "control type", "dye", "ic"))
     if not rows:
@@ -101,8 +100,8 @@ def _cut(sheet: Sheet, row: Line, heading: Line) -> InstrumentFileError:
 class _Table:
     """Wells and partitions while they are filled."""
 
-    def __init__(self) -> None:
-        self.wells: dict[str, list[object]] = {c: [] for c in WELL_COLUMNS}
+    def __init__(self, where: str) -> None:
+        self.wells = Wells(where)
         self.partitions: dict[tuple[str, str], list[Value]] = {}
 
     def add(
@@ -136,24 +135,21 @@ class _Table:
             reason = "no valid partitions"
         elif math.isnan(stated):
             reason = "no concentration"
-        cells: dict[str, object] = {
-            "plate": plate,
-            "well": well,
-            "sample": sample,
-            "target": target,
-            "role": role,
-            "nominal": math.nan,
-            "nominal_unit": "",
-            "value": stated,
-            "unit": UNIT,
-            "censored": "above" if full else "",
-            "dilution": math.nan,
-            "excluded": bool(reason),
-            "reason": reason,
-            "line": row.number,
-        }
-        for column in WELL_COLUMNS:
-            self.wells[column].append(cells[column])
+        self.wells.append(
+            Well(
+                plate=plate,
+                well=well,
+                sample=sample,
+                target=target,
+                role=role,
+                value=stated,
+                unit=UNIT,
+                censored="above" if full else "",
+                excluded=bool(reason),
+                reason=reason,
+                line=row.number,
+            )
+        )
         self.partitions.setdefault((sample, target), []).append(
             Value(
                 name=well,
@@ -175,7 +171,7 @@ class _Table:
         lines: tuple[int, int],
         warnings: list[VialWarning],
     ) -> Reading:
-        full = sum(c == "above" for c in self.wells["censored"])
+        full = sum(c == "above" for c in self.wells.column("censored"))
         if full:
             message = f"all partitions are positive in {full} wells: too concentrated to count, "
             message += "censored above. Dilute and repeat"
@@ -197,7 +193,7 @@ class _Table:
                 )
                 for (sample, target), values in self.partitions.items()
             ),
-            wells=frame_of(self.wells),
+            wells=self.wells.table(words=object),
             lines=lines,
             warnings=tuple(warnings),
         )
@@ -212,7 +208,7 @@ def _read_qiacuity(file: InstrumentFile) -> Reading:
             heading.number,
             "UNIT",
         )
-    table, dashes = _Table(), 0
+    table, dashes = _Table(str(file.path)), 0
     for row in rows:
         positive = sheet.count(row, at["partitions (positive)"], "positive partitions")
         valid = sheet.count(row, at["partitions (valid)"], "valid partitions")
@@ -234,7 +230,7 @@ def _read_qiacuity(file: InstrumentFile) -> Reading:
 
 def _read_absolute_q(file: InstrumentFile) -> Reading:
     sheet, heading, rows, at = _sheet(file, ABSOLUTE_Q_NEEDED, ABSOLUTE_Q)
-    table, averages = _Table(), 0
+    table, averages = _Table(str(file.path)), 0
     groups = [i for i, c in enumerate(heading.cells) if c == "plate"]
     for row in rows:
         # A line of averages has no well: its label takes the place of the name and moves the
@@ -255,7 +251,7 @@ def _read_absolute_q(file: InstrumentFile) -> Reading:
     if averages:
         message = f"{averages} lines hold averages over wells and are left out: they are no wells"
         warnings.append(sheet.warning("AVERAGE", message))
-    if not table.wells["well"]:
+    if not table.wells:
         raise sheet.error("no line is a well; export the wells too.", heading.number, "EMPTY_RUN")
     span = (heading.number, rows[-1].number)
     return table.reading(file, "absolute_q", ABSOLUTE_Q, "Absolute Q", span, warnings)
@@ -267,13 +263,13 @@ READERS = (
         kind=QIACUITY,
         sniff=_sniff_qiacuity,
         read=_read_qiacuity,
-        most_bytes=20_000_000,
+        most_bytes=1_000_000,
     ),
     Reader(
         name="absolute_q",
         kind=ABSOLUTE_Q,
         sniff=_sniff_absolute_q,
         read=_read_absolute_q,
-        most_bytes=20_000_000,
+        most_bytes=1_000_000,
     ),
 )

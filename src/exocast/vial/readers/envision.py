@@ -18,6 +18,7 @@ from exocast.vial.registry import Reader
 from exocast.vial.sheet import Sheet, columns_of, sheet_of_text, unquoted_lines
 from exocast.vial.wells import (
     Well,
+    Wells,
     column_numbers,
     reported_in,
     role_of,
@@ -41,7 +42,9 @@ class _Plate:
     unit: str
     formula: str
     heading: Line
-    matrix: tuple[Line, ...]
+    # Lines of the matrix, and in which of their cells it begins.
+    matrix: Sequence[Line]
+    start: int
 
 
 def _sniff(file: InstrumentFile) -> bool:
@@ -65,11 +68,14 @@ def _read(file: InstrumentFile) -> Reading:
         )
     layout = _layout(sheet)
     several = len({p.label for p in read}) > 1
-    wells = [w for p in read for w in _wells(sheet, p, layout, several=several)]
+    wells = Wells(str(file.path))
+    for plate in read:
+        wells.extend(_wells(sheet, plate, layout, several=several))
     facts = _facts(sheet)
     left = [p.formula for p in plates if p.formula]
     if left:
         facts["computed by EnVision, not read"] = "; ".join(dict.fromkeys(left))
+    warnings = [*_repeat_warnings(sheet, read), *well_warnings(wells, sheet.warning)]
     return Reading(
         file=str(file.path),
         sha256=file.sha256,
@@ -81,7 +87,7 @@ def _read(file: InstrumentFile) -> Reading:
         wells=well_table(wells),
         facts=facts,
         lines=(1, sheet.lines[-1].number),
-        warnings=(*_repeat_warnings(sheet, read), *well_warnings(wells, sheet.warning)),
+        warnings=tuple(warnings),
     )
 
 
@@ -107,15 +113,18 @@ def _plates(sheet: Sheet) -> list[_Plate]:
         named = {key: _bare(values.cell(column)) for key, column in columns.items()}
         formula = named.get("formula", "")
         label = named.get("label", "")
+        unit = "" if formula else _unit(sheet, named.get("measinfo", ""), heading)
+        matrix, start = ((), 0) if formula else _matrix(sheet, i, heading)
         found.append(
             _Plate(
                 number=named["plate"],
                 repeat=named.get("repeat", ""),
                 label=label,
-                unit="" if formula else _unit(sheet, named.get("measinfo", ""), heading),
+                unit=unit,
                 formula=formula,
                 heading=heading,
-                matrix=() if formula else _matrix(sheet, i, heading),
+                matrix=matrix,
+                start=start,
             )
         )
     return found
@@ -141,8 +150,11 @@ def _unit(sheet: Sheet, information: str, heading: Line) -> str:
     return "RFU" if excited else "RLU"
 
 
-def _matrix(sheet: Sheet, start: int, heading: Line) -> tuple[Line, ...]:
-    """Numbers of a plate: what stands together below its information and that of the background."""
+def _matrix(sheet: Sheet, start: int, heading: Line) -> tuple[Sequence[Line], int]:
+    """Lines of a plate and in which cell they begin.
+
+    They are what stands together below its information and that of the background.
+    """
     rows: list[Line] = []
     blocks = _blocks(sheet.lines[start:])
     next(blocks)
@@ -153,10 +165,11 @@ def _matrix(sheet: Sheet, start: int, heading: Line) -> tuple[Line, ...]:
         if first != INFORMATION and not first.startswith("basic assay"):
             rows = block
         break
+    begin = 0
     if rows and not rows[0].cell(0) and column_numbers(rows[0].cells):
         # With names of rows and columns.
-        rows = [Line(number=x.number, cells=x.cells[1:]) for x in rows[1:]]
-    widths = {_width(x) for x in rows}
+        rows, begin = rows[1:], 1
+    widths = {max(_width(x) - begin, 0) for x in rows}
     if len(widths) != 1 or (len(rows), next(iter(widths))) not in SHAPES:
         raise sheet.error(
             "TRUNCATED",
@@ -164,7 +177,7 @@ def _matrix(sheet: Sheet, start: int, heading: Line) -> tuple[Line, ...]:
             "columns, which is no plate; the file was cut or changed. Export it again.",
             heading.number,
         )
-    return tuple(rows)
+    return sheet.numbered(x.number for x in rows), begin
 
 
 def _blocks(lines: Sequence[Line]) -> Iterator[list[Line]]:
@@ -208,8 +221,8 @@ def _wells(
 ) -> list[Well]:
     wells = []
     for r, line in enumerate(plate.matrix):
-        for i in range(_width(line)):
-            name = f"{row_name(r)}{i + 1}"
+        for i in range(plate.start, _width(line)):
+            name = f"{row_name(r)}{i - plate.start + 1}"
             code = layout.get((plate.number, name), "")
             found = reported_in(sheet, line, i)
             wells.append(

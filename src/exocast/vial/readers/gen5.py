@@ -19,6 +19,7 @@ from exocast.vial.registry import Reader
 from exocast.vial.sheet import Sheet, sheet_of_text, unquoted_lines
 from exocast.vial.wells import (
     Well,
+    Wells,
     column_numbers,
     reported_in,
     role_of,
@@ -57,7 +58,7 @@ def _sniff(file: InstrumentFile) -> bool:
 def _read(file: InstrumentFile) -> Reading:
     sheet = sheet_of_text(file, "plate number|software version")
     facts: dict[str, str] = {}
-    wells: list[Well] = []
+    wells = Wells(str(file.path))
     left_out: dict[str, None] = {}
     plate = _Plate()
     seen_time = False
@@ -73,7 +74,7 @@ def _read(file: InstrumentFile) -> Reading:
             _layout(sheet, plate, block)
         elif (start := _matrix_start(block)) is not None:
             found, others = _results(sheet, plate, block, start)
-            wells += found
+            wells.extend(found)
             left_out.update(dict.fromkeys(others))
         elif any(c.lower() in {"time", "wavelength"} for c in block[0].cells[:2]):
             seen_time = True
@@ -86,6 +87,7 @@ def _read(file: InstrumentFile) -> Reading:
         )
     if left_out:
         facts["computed by Gen5, not read"] = ", ".join(left_out)
+    last = max(wells.column("line"))
     warnings = [
         *_content_warnings(sheet, wells, plate),
         *well_warnings(wells, sheet.warning),
@@ -100,7 +102,7 @@ def _read(file: InstrumentFile) -> Reading:
         encoding=file.encoding,
         wells=well_table(wells),
         facts=facts,
-        lines=(1, max(w.line for w in wells)),
+        lines=(1, last),
         warnings=tuple(warnings),
     )
 

@@ -279,14 +279,12 @@ def _average_warnings(
     sheet: Sheet, counts: Sequence[_Count], discarded: set[str]
 ) -> list[VialWarning]:
     """The report's average is that of the runs that were kept."""
+    kept_of: dict[float, list[float]] = {}
+    for c in counts:
+        if not _is_average(c.run) and _run_key(c.run) not in discarded:
+            kept_of.setdefault(c.size_um, []).append(c.per_ml)
     for average in (c for c in counts if _is_average(c.run)):
-        kept = [
-            c.per_ml
-            for c in counts
-            if c.size_um == average.size_um
-            and not _is_average(c.run)
-            and _run_key(c.run) not in discarded
-        ]
+        kept = kept_of.get(average.size_um, [])
         mean = sum(kept) / len(kept) if kept else math.nan
         if kept and not _near(average.per_ml, mean):
             message = (

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +19,15 @@ from exocast.vial.files import InstrumentFile
 from exocast.vial.records import Reading, VialWarning
 from exocast.vial.registry import Reader
 from exocast.vial.sheet import Sheet, sheet_of_text, unit_word, unquoted_lines
-from exocast.vial.wells import Well, reported_in, role_of, well_name, well_table, well_warnings
+from exocast.vial.wells import (
+    Well,
+    Wells,
+    reported_in,
+    role_of,
+    well_name,
+    well_table,
+    well_warnings,
+)
 
 KIND = "Luminex xPONENT export"
 DATA_TYPE = "datatype:"
@@ -31,7 +41,8 @@ class _Section:
 
     title: str
     heading: Line
-    lines: list[Line] = field(default_factory=list)
+    lines: Sequence[Line] = ()
+    numbers: array[int] = field(default_factory=lambda: array("I"))
 
     def analytes(self) -> dict[str, int]:
         """Columns of the analytes, between the sample and the total of events."""
@@ -67,6 +78,11 @@ def _read(file: InstrumentFile) -> Reading:
         )
     facts = _facts(sheet)
     wells = _wells(sheet, sections, median)
+    warnings = (
+        *_bead_warnings(sheet, sections, wells),
+        *_instrument_warnings(sheet, sections),
+        *well_warnings(wells, sheet.warning),
+    )
     return Reading(
         file=str(file.path),
         sha256=file.sha256,
@@ -78,11 +94,7 @@ def _read(file: InstrumentFile) -> Reading:
         wells=well_table(wells),
         facts=facts,
         lines=(1, sheet.lines[-1].number),
-        warnings=(
-            *_bead_warnings(sheet, sections, wells),
-            *_instrument_warnings(sheet, sections),
-            *well_warnings(wells, sheet.warning),
-        ),
+        warnings=warnings,
     )
 
 
@@ -105,8 +117,10 @@ def _sections(sheet: Sheet) -> dict[str, _Section]:
             found[key] = section
         elif not any(line.cells) or line.cell(0).startswith("-- CRC"):
             section = None
-        elif section is not None and line is not section.heading:
-            section.lines.append(line)
+        elif section is not None and line.number != section.heading.number:
+            section.numbers.append(line.number)
+    for section in found.values():
+        section.lines = sheet.numbered(section.numbers)
     return found
 
 
@@ -132,7 +146,7 @@ def _plate(cell: str) -> str:
     return match.group(1) if match else ""
 
 
-def _wells(sheet: Sheet, sections: dict[str, _Section], median: _Section) -> list[Well]:
+def _wells(sheet: Sheet, sections: dict[str, _Section], median: _Section) -> Wells:
     analytes = median.analytes()
     if not analytes:
         raise sheet.error(
@@ -141,7 +155,7 @@ def _wells(sheet: Sheet, sections: dict[str, _Section], median: _Section) -> lis
     units = _units(sections)
     nominal = _expected(sheet, sections)
     dilutions = _dilutions(sheet, sections)
-    wells: list[Well] = []
+    wells = Wells(str(sheet.path))
     for line in median.lines:
         location, sample = line.cell(0), line.cell(1)
         place = _place(location)
@@ -228,22 +242,22 @@ def _bead_warnings(
     if counts is None or wanted is None or row is None:
         return []
     least = {a: sheet.number(row, i) for a, i in wanted.analytes().items()}
-    found = {
-        (_plate(x.cell(0)), _place(x.cell(0)), a): sheet.number(x, i)
-        for x in counts.lines
-        for a, i in counts.analytes().items()
-    }
-    few = [
-        w
-        for w in wells
-        if not w.excluded
-        and found.get((w.plate, w.well, w.target), math.inf) < least.get(w.target, 0)
-    ]
-    if not few:
+    found: dict[tuple[str, str, str], float] = {}
+    analytes = counts.analytes()
+    for x in counts.lines:
+        for a, i in analytes.items():
+            key, beads = (_plate(x.cell(0)), _place(x.cell(0)), a), sheet.number(x, i)
+            if beads < least.get(a, 0):
+                found[key] = beads
+            else:
+                found.pop(key, None)
+    few = (w for w in wells if not w.excluded and (w.plate, w.well, w.target) in found)
+    w = next(few, None)
+    if w is None:
         return []
-    w = few[0]
+    n = 1 + sum(1 for _ in few)
     message = (
-        f"{len(few)} of {len(wells)} medians rest on fewer beads than the protocol asked for, "
+        f"{n} of {len(wells)} medians rest on fewer beads than the protocol asked for, "
         f"such as '{w.target}' in {w.well} on {found[w.plate, w.well, w.target]:g} of "
         f"{least[w.target]:g}; they are kept"
     )
@@ -253,17 +267,20 @@ def _bead_warnings(
 def _instrument_warnings(sheet: Sheet, sections: dict[str, _Section]) -> list[VialWarning]:
     """What the instrument itself warned of, one line a message."""
     section = sections.get("warnings/errors")
-    wells: dict[str, list[Line]] = {}
+    counts: Counter[str] = Counter()
+    first: dict[str, Line] = {}
     for line in section.lines if section else ():
         if line.cell(2):
-            wells.setdefault(re.sub(r"\s*\(0x\w+\)$", "", line.cell(2)), []).append(line)
+            message = re.sub(r"\s*\(0x\w+\)$", "", line.cell(2))
+            counts[message] += 1
+            first.setdefault(message, line)
     return [
         sheet.warning(
             "INSTRUMENT",
-            f"of {len(lines)} wells ({_place(lines[0].cell(0))} ...) it says itself: {message}",
-            lines[0].number,
+            f"of {count} wells ({_place(first[message].cell(0))} ...) it says itself: {message}",
+            first[message].number,
         )
-        for message, lines in wells.items()
+        for message, count in counts.items()
     ]
 
 

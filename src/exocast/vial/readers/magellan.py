@@ -16,7 +16,15 @@ from exocast.vial.files import InstrumentFile
 from exocast.vial.records import Reading
 from exocast.vial.registry import Reader
 from exocast.vial.sheet import Sheet, sheets_of_workbook
-from exocast.vial.wells import Well, reported_in, role_of, well_name, well_table, well_warnings
+from exocast.vial.wells import (
+    Well,
+    Wells,
+    reported_in,
+    role_of,
+    well_name,
+    well_table,
+    well_warnings,
+)
 from exocast.vial.workbook import head_of_workbook
 
 KIND = "Magellan plate reader results"
@@ -46,11 +54,13 @@ def _read(file: InstrumentFile) -> Reading:
     tail = [x for x in sheet.lines if rows and x.number > rows[-1].number]
     settings = _settings(tail)
     _check(sheet, heading, labels, rows, settings)
-    wells = [
+    wells = Wells(str(file.path))
+    wells.extend(
         _well(sheet, row, place, layout, i, label, setting, several=len(labels) > 1)
         for row in rows
         for (i, label), setting in zip(labels.items(), settings, strict=True)
-    ]
+    )
+    warnings = well_warnings(wells, sheet.warning)
     return Reading(
         file=str(file.path),
         sha256=file.sha256,
@@ -61,7 +71,7 @@ def _read(file: InstrumentFile) -> Reading:
         wells=well_table(wells),
         facts=_facts(tail),
         lines=(heading.number, sheet.lines[-1].number),
-        warnings=tuple(well_warnings(wells, sheet.warning)),
+        warnings=tuple(warnings),
     )
 
 

@@ -13,7 +13,7 @@ from exocast.vial.files import InstrumentFile
 from exocast.vial.records import Reading
 from exocast.vial.registry import Reader
 from exocast.vial.sheet import Sheet, columns_of, first_line, sheet_of_text, unquoted_lines
-from exocast.vial.wells import Well, reported_in, well_name, well_table, well_warnings
+from exocast.vial.wells import Well, Wells, reported_in, well_name, well_table, well_warnings
 
 KIND = "MSD Workbench export"
 WANTED = ("sample", "assay", "well", "spot", "signal")
@@ -40,7 +40,7 @@ def _read(file: InstrumentFile) -> Reading:
     columns = columns_of(heading)
     width = max(i + 1 for i, c in enumerate(heading.cells) if c)
     plate = next((x.cell(0) for x in sheet.lines if x.number < heading.number and x.cell(0)), "")
-    wells: list[Well] = []
+    wells = Wells(str(file.path))
     for line in sheet.lines:
         filled = [c for c in line.cells if c]
         if line.number <= heading.number or not filled or line.cells == heading.cells:
@@ -51,8 +51,10 @@ def _read(file: InstrumentFile) -> Reading:
         wells.append(_well(sheet, line, columns, width, plate.removeprefix("Plate_")))
     if not wells:
         raise sheet.error("EMPTY_RUN", "no well stands below the headings.", heading.number)
+    last = wells[-1].line
+    assays = ", ".join(dict.fromkeys(wells.column("target")))
     warnings = well_warnings(wells, sheet.warning)
-    if any(not math.isnan(w.nominal) for w in wells):
+    if not all(map(math.isnan, wells.column("nominal"))):
         message = "the file states no unit of its standards' concentrations; it has to be given"
         warnings.append(sheet.warning("UNIT", message, heading.number))
     return Reading(
@@ -63,8 +65,8 @@ def _read(file: InstrumentFile) -> Reading:
         software="MSD Workbench",
         encoding=file.encoding,
         wells=well_table(wells),
-        facts={"assays": ", ".join(dict.fromkeys(w.target for w in wells))},
-        lines=(1, wells[-1].line),
+        facts={"assays": assays},
+        lines=(1, last),
         warnings=tuple(warnings),
     )
 

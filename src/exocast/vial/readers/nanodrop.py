@@ -208,4 +208,4 @@ def _extinction(
     return [sheet.warning("CHECKSUM", message, line.number)]
 
 
-READERS = (Reader(name="nanodrop", kind=KIND, sniff=_sniff, read=_read, most_bytes=10_000_000),)
+READERS = (Reader(name="nanodrop", kind=KIND, sniff=_sniff, read=_read, most_bytes=500_000),)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 
 from exocast.errors import InstrumentFileError
 from exocast.evidence.rows import package_table
-from exocast.vial.cells import Line, lines_of, number, plain_numbers
+from exocast.vial.cells import Line, Lines, lines_of, number, plain_numbers
 from exocast.vial.files import InstrumentFile
 from exocast.vial.names import sample_of
 from exocast.vial.records import (
@@ -41,6 +43,10 @@ VALIDITY = "validity of concentration measurement"
 BINS = "bin centre (nm)"
 NOT_RECORDED = ("not recorded", "", "n/a", "unknown")
 PERCENTILES = 101
+HEAD_CHARACTERS = 65_536
+# A line of the bins begins with one of these.
+BEGINS = "0123456789-."
+CELLS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +54,13 @@ class _Sheet:
     """The lines of a file with what is needed to read them."""
 
     path: Path
-    lines: tuple[Line, ...]
-    decimal_comma: bool
+    lines: Lines
+    separator: str
+
+    @property
+    def decimal_comma(self) -> bool:
+        """Whether numbers are written with a comma."""
+        return self.separator != ","
 
     def where(self, line: int) -> str:
         return f"{self.path}, line {line}"
@@ -59,14 +70,50 @@ class _Sheet:
             line.cell(column), decimal_comma=self.decimal_comma, where=self.where(line.number)
         )
 
-    def section(self, name: str) -> tuple[Line, ...]:
-        """Lines below a heading such as ``[Results]``, up to the next one; the heading first."""
-        for i, line in enumerate(self.lines):
-            if line.cell(0).lower() == f"[{name}]":
-                rest = self.lines[i + 1 :]
-                stop = next((j for j, x in enumerate(rest) if x.cell(0).startswith("[")), len(rest))
-                return self.lines[i : i + 1 + stop]
-        return ()
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """First cells of the lines that do not begin with a number, by the lines' numbers.
+
+        A table has a thousand lines of numbers, which need not be cut to find a name.
+        """
+        found = {}
+        for i in range(len(self.lines)):
+            raw = self.lines.raw(i)
+            # Blanks and quotation marks are looked into.
+            if raw and not "0" <= raw[0] <= "9" and (first := self.lines[i].cell(0)):
+                found[i + 1] = first
+        return found
+
+    @property
+    def all(self) -> range:
+        """Numbers of all lines."""
+        return range(1, self.end + 1)
+
+    def part(self, numbers: range) -> Sequence[Line]:
+        """Lines of these numbers."""
+        return self.lines[numbers.start - 1 : numbers.stop - 1]
+
+    @property
+    def end(self) -> int:
+        """Number of the last line."""
+        return len(self.lines)
+
+    def named(self, part: range, name: str, *, begins: bool = False) -> list[Line]:
+        """Lines of a part whose first cell is a name in small letters, or begins with it."""
+        return [
+            self.lines[number - 1]
+            for number, first in self.names.items()
+            if number in part
+            and (first.lower() == name or (begins and first.lower().startswith(name)))
+        ]
+
+    def section(self, name: str) -> range:
+        """Numbers of the lines below a heading such as ``[Results]``, up to the next; it first."""
+        start = next((n for n, first in self.names.items() if first.lower() == f"[{name}]"), None)
+        if start is None:
+            return range(0)
+        later = (n for n, first in self.names.items() if n > start and first.startswith("["))
+        return range(start, next(later, self.end + 1))
 
 
 def read_nanosight(path: Path) -> ParticleExport:
@@ -99,7 +146,7 @@ def _sniff(file: InstrumentFile) -> bool:
 
 def _read(file: InstrumentFile) -> Reading:
     sheet, software = _sheet(file)
-    names_line = _named_line(sheet, sheet.lines, "filename:")
+    names_line = _named_line(sheet, sheet.all, "filename:")
     if names_line is None:
         raise _cut_short(sheet, "the line 'Filename:' with the captures' names is missing")
     names = _capture_names(sheet, names_line)
@@ -132,7 +179,7 @@ def _read(file: InstrumentFile) -> Reading:
         remarks=remarks,
         texts=tuple(text for text in texts if text),
         warnings=(
-            *_capture_warnings(sheet, captures, average, results[0].number),
+            *_capture_warnings(sheet, captures, average, results[0]),
             *_merge_warnings(sheet, captures, remarks, names_line.number),
             *size_warnings,
             *_checksum_warnings(sheet, captures, bins, average),
@@ -147,14 +194,15 @@ def _read(file: InstrumentFile) -> Reading:
         instrument=_detail(sheet, details, "instrument") or "NanoSight",
         encoding=file.encoding,
         particles=export,
-        facts={line.cell(0): line.cell(1) for line in details[1:] if line.cell(0)},
-        lines=(1, sheet.lines[-1].number),
+        facts={x.cell(0): x.cell(1) for x in sheet.part(details[1:]) if x.cell(0)},
+        lines=(1, sheet.end),
         warnings=export.warnings,
     )
 
 
 def _sheet(file: InstrumentFile) -> tuple[_Sheet, str]:
-    first = [line.strip(' \t",;') for line in file.text.splitlines() if line.strip(' \t",;')][:2]
+    bare = (line.strip(' \t",;') for line in file.text[:HEAD_CHARACTERS].splitlines())
+    first = list(islice((line for line in bare if line), 2))
     if not first or not first[0].lower().startswith(TITLE):
         raise InstrumentFileError(
             "the title 'NTA Experiment Summary File' is missing from the first line; the file was "
@@ -175,7 +223,7 @@ def _sheet(file: InstrumentFile) -> tuple[_Sheet, str]:
         _Sheet(
             path=file.path,
             lines=lines_of(file.text, separator),
-            decimal_comma=separator != ",",
+            separator=separator,
         ),
         software.removeprefix("Created with ").strip(),
     )
@@ -217,7 +265,7 @@ def _capture_names(sheet: _Sheet, line: Line) -> tuple[str, ...]:
     return tuple(name or f"capture {i + 1}" for i, name in enumerate(names))
 
 
-def _dilution(sheet: _Sheet, results: Sequence[Line], names: Sequence[str]) -> Dilution:
+def _dilution(sheet: _Sheet, results: range, names: Sequence[str]) -> Dilution:
     line = _named_line(sheet, results, DILUTION, begins=True)
     if line is None:
         return Dilution(value=None, state="unknown", origin="none")
@@ -244,13 +292,11 @@ def _dilution(sheet: _Sheet, results: Sequence[Line], names: Sequence[str]) -> D
     return Dilution(value=values[0], state="applied", origin="file", line=line.number)
 
 
-def _concentrations(
-    sheet: _Sheet, results: Sequence[Line], n: int
-) -> tuple[tuple[float, ...], float]:
+def _concentrations(sheet: _Sheet, results: range, n: int) -> tuple[tuple[float, ...], float]:
     line = _named_line(sheet, results, CONCENTRATION)
     if line is None:
         raise _cut_short(sheet, "the line 'Concentration (Particles / ml)' of [Results] is missing")
-    average = _check_columns(sheet, results[0], line, n)
+    average = _check_columns(sheet, sheet.lines[results[0] - 1], line, n)
     values = _values(sheet, line, n)
     return values, math.nan if average is None else sheet.number(line, average)
 
@@ -374,21 +420,21 @@ def _number_table(
 ) -> tuple[Bins | None, tuple[float, ...] | None, list[VialWarning]]:
     """Bins and valid tracks of the table weighted by number."""
     announced = sheet.section("data included")
-    included = " ".join(line.cell(0) for line in announced[1:]).lower().strip()
+    included = " ".join(x.cell(0) for x in sheet.part(announced[1:])).lower().strip()
     section = sheet.section("size data")
     if not section:
         # A file that was exported without sizes goes on behind its list of what is included.
-        ends_here = not announced or announced[0].number >= sheet.lines[-1].number - 1
+        ends_here = not announced or announced[0] >= sheet.end - 1
         begun = included and "size distribution".startswith(included[:17])
         if ends_here or begun:
             raise _cut_short(sheet, "the section [Size Data] is missing")
         return None, None, [_warning("SIZE_MISSING", "the export holds no sizes", sheet, 0)]
-    table = _weighted_by_number(section)
+    table = _weighted_by_number(sheet, section)
     if not table:
         if "number weighting" in included or not included:
             raise _cut_short(sheet, "the table of sizes weighted by number is missing")
         message = "no table of sizes is weighted by number, and another weighting is not converted"
-        return None, None, [_warning("SIZE_MISSING", message, sheet, section[0].number)]
+        return None, None, [_warning("SIZE_MISSING", message, sheet, section[0])]
     owners = _named_line(sheet, table, "filename")
     if owners is None or tuple(owners.cells[1 : len(names) + 1]) != tuple(
         n if not n.startswith("capture ") else owners.cell(i + 1) for i, n in enumerate(names)
@@ -397,7 +443,7 @@ def _number_table(
             "the captures of the size table are not those of 'Filename:'; the file was cut or "
             "changed. Export it again.",
             code="COLUMNS",
-            where=sheet.where((owners or table[0]).number),
+            where=sheet.where(owners.number if owners else table[0]),
         )
     bins = _bins(sheet, table, len(names))
     _check_end(sheet, table, "with percentiles" in included)
@@ -406,19 +452,19 @@ def _number_table(
     return bins, tracks, _missing_tables(sheet, included)
 
 
-def _weighted_by_number(section: Sequence[Line]) -> tuple[Line, ...]:
-    starts = [i for i, line in enumerate(section) if line.cell(0).lower() == "weighting"]
-    for start, stop in pairwise([*starts, len(section)]):
-        if section[start].cell(1).lower() == "number":
-            return tuple(section[start:stop])
-    return ()
+def _weighted_by_number(sheet: _Sheet, section: range) -> range:
+    starts = sheet.named(section, "weighting")
+    ends = [*(line.number for line in starts[1:]), section.stop]
+    for line, stop in zip(starts, ends, strict=False):
+        if line.cell(1).lower() == "number":
+            return range(line.number, stop)
+    return range(0)
 
 
-def _bins(sheet: _Sheet, table: Sequence[Line], n: int) -> Bins:
-    heading = next((i for i, x in enumerate(table) if x.cell(0).lower() == BINS), None)
-    if heading is None:
+def _bins(sheet: _Sheet, table: range, n: int) -> Bins:
+    head = next(iter(sheet.named(table, BINS)), None)
+    if head is None:
         raise _cut_short(sheet, "the table of bins ('Bin centre (nm)') is missing")
-    head = table[heading]
     columns = [i for i, cell in enumerate(head.cells) if cell.lower() == CONCENTRATION]
     if columns != list(range(1, n + 1)):
         raise InstrumentFileError(
@@ -427,10 +473,52 @@ def _bins(sheet: _Sheet, table: Sequence[Line], n: int) -> Bins:
             code="COLUMNS",
             where=sheet.where(head.number),
         )
-    centres, counts = [], []
+    below = range(head.number + 1, table.stop)
     last = _last_column(head, n)
-    for line in table[heading + 1 :]:
-        if not line.cell(0) or line.cell(0)[0] not in "0123456789-.":
+    table_of_bins = _plain_bins(sheet, below, n, last)
+    if table_of_bins is None:
+        table_of_bins = _looked_at_bins(sheet, below, n, last)
+    return _checked_bins(sheet, head, table_of_bins[:, 0], table_of_bins[:, 1:])
+
+
+def _plain_bins(sheet: _Sheet, below: range, n: int, last: int) -> Array | None:
+    """Bins as ``_looked_at_bins`` gives them, read a block at a time.
+
+    None where any line needs a closer look: a sign, a blank, a quotation mark, an empty cell.
+    """
+    found = array("d")
+    cells: list[str] = []
+    for place in below:
+        raw = sheet.lines.raw(place - 1)
+        if not raw:
+            break
+        if raw[0] not in BEGINS:
+            first = sheet.names.get(place, "")
+            if first and first[0] in BEGINS:
+                return None
+            break
+        row = raw.split(sheet.separator)
+        if '"' in raw or len(row) <= last or not row[last].strip():
+            return None
+        cells += row[: n + 1]
+        if len(cells) > CELLS_AT_ONCE:
+            values = plain_numbers(cells)
+            if values is None:
+                return None
+            found.extend(values)
+            cells.clear()
+    values = plain_numbers(cells) if cells else []
+    if values is None:
+        return None
+    found.extend(values)
+    return np.frombuffer(found).reshape(-1, n + 1)
+
+
+def _looked_at_bins(sheet: _Sheet, below: range, n: int, last: int) -> Array:
+    """Middles and concentrations of the bins, ``(n_bins, 1 + n)``, each number looked at."""
+    found = array("d")
+    for line in sheet.part(below):
+        if not line.cell(0) or line.cell(0)[0] not in BEGINS:
             break
         values = plain_numbers(line.cells[: n + 1]) or []
         if len(values) != n + 1:
@@ -444,9 +532,8 @@ def _bins(sheet: _Sheet, table: Sequence[Line], n: int) -> Bins:
             )
         if min(values) < 0:
             _refuse_negative(sheet, line, min(values))
-        centres.append(values[0])
-        counts.append(values[1:])
-    return _checked_bins(sheet, head, np.array(centres), np.array(counts))
+        found.extend(values)
+    return np.frombuffer(found).reshape(-1, n + 1)
 
 
 def _checked_bins(sheet: _Sheet, head: Line, centres: Array, counts: Array) -> Bins:
@@ -464,23 +551,24 @@ def _checked_bins(sheet: _Sheet, head: Line, centres: Array, counts: Array) -> B
     return Bins(centres_nm=centres, per_ml=counts)
 
 
-def _check_end(sheet: _Sheet, table: Sequence[Line], percentiles: bool) -> None:
+def _check_end(sheet: _Sheet, table: range, percentiles: bool) -> None:
     """A table that promises percentiles has all of them, else the file is cut short."""
     if not percentiles:
         return
-    start = next((i for i, x in enumerate(table) if x.cell(0).lower() == "percentile"), None)
-    rows = [] if start is None else [x for x in table[start + 1 :] if x.cell(0).isdigit()]
-    if len(rows) != PERCENTILES:
-        raise _cut_short(sheet, f"{len(rows)} of {PERCENTILES} percentiles are left")
+    start = next((line.number for line in sheet.named(table, "percentile")), table.stop)
+    below = sheet.part(range(min(start + 1, table.stop), table.stop))
+    rows = sum(line.cell(0).isdigit() for line in below)
+    if rows != PERCENTILES:
+        raise _cut_short(sheet, f"{rows} of {PERCENTILES} percentiles are left")
 
 
 def _missing_tables(sheet: _Sheet, included: str) -> list[VialWarning]:
     promised = len(re.findall("weighting", included))
-    present = sum(line.cell(0).lower() == "weighting" for line in sheet.lines)
+    present = len(sheet.named(sheet.all, "weighting"))
     if present >= promised:
         return []
     message = f"{promised} tables are announced and {present} found; the one by number is complete"
-    return [_warning("TRUNCATED", message, sheet, sheet.lines[-1].number)]
+    return [_warning("TRUNCATED", message, sheet, sheet.end)]
 
 
 def _checksum_warnings(
@@ -509,14 +597,8 @@ def _checksum_warnings(
     return warnings
 
 
-def _named_line(
-    sheet: _Sheet, lines: Sequence[Line], name: str, *, begins: bool = False
-) -> Line | None:
-    found = [
-        line
-        for line in lines
-        if line.cell(0).lower() == name or (begins and line.cell(0).lower().startswith(name))
-    ]
+def _named_line(sheet: _Sheet, part: range, name: str, *, begins: bool = False) -> Line | None:
+    found = sheet.named(part, name, begins=begins)
     if len({line.cells for line in found}) > 1:
         raise InstrumentFileError(
             f"'{found[0].cell(0)}' stands in line {found[0].number} and, different, in line "
@@ -536,7 +618,7 @@ def _values(sheet: _Sheet, line: Line | None, n: int) -> tuple[float, ...]:
     return values
 
 
-def _detail(sheet: _Sheet, details: Sequence[Line], name: str) -> str:
+def _detail(sheet: _Sheet, details: range, name: str) -> str:
     line = _named_line(sheet, details, name)
     return line.cell(1) if line else ""
 
@@ -553,7 +635,7 @@ def _refuse_negative(sheet: _Sheet, line: Line, value: float) -> None:
 
 def _cut_short(sheet: _Sheet, what: str) -> InstrumentFileError:
     return InstrumentFileError(
-        f"{what}; the file ends or was cut in line {sheet.lines[-1].number}. Export it again.",
+        f"{what}; the file ends or was cut in line {sheet.end}. Export it again.",
         code="TRUNCATED",
         where=str(sheet.path),
     )

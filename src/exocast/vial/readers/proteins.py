@@ -429,6 +429,8 @@ def _group(accession: str) -> str:
 
 # Lists --------------------------------------------------------------------------------------------
 
+# Twice the proteins that people have genes for.
+MOST_NAMES = 50_000
 LIST_NAMES = (
     "accession",
     "uniprot id",
@@ -485,6 +487,13 @@ def _read_list(file: InstrumentFile) -> Reading:
             continue
         if not ACCESSION.fullmatch(name):
             odd.append(name)
+        if len(places) >= MOST_NAMES:
+            raise sheet.error(
+                f"the list names more than {MOST_NAMES:,} proteins, and a cell has fewer. Give "
+                "those that were found.",
+                line.number,
+                "TOO_LARGE",
+            )
         places[name] = len(counts)
         counts.append(1.0)
         first_lines.append(line.number)
@@ -499,8 +508,10 @@ def _read_list(file: InstrumentFile) -> Reading:
         message = f"{len(odd)} names are no UniProt accessions, such as '{odd[0]}'; they are kept"
         warnings.append(sheet.warning("NAMES", message))
     last = first_lines[-1]
+    listed = list(places)
+    places.clear()
     return _reading(
-        file, "accessions", LIST, (1, last), warnings, _mentions(list(places), counts, first_lines)
+        file, "accessions", LIST, (1, last), warnings, _mentions(listed, counts, first_lines)
     )
 
 

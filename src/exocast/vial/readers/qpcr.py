@@ -1,7 +1,7 @@
-"""Quantification cycles of PCR: QuantStudio text, CFX tables, RDML, and matrices of Ct.
+"""Quantification cycles of PCR: QuantStudio text, CFX tables, and matrices of Ct.
 
-A cycle that was not reached is censored, never a number: ``Undetermined``, ``NaN``, the last cycle
-written as a value (40 in most tables), and RDML's -1 beside the note that nothing was amplified.
+A cycle that was not reached is censored, never a number: ``Undetermined``, ``NaN``, and the last
+cycle written as a value (40 in most tables).
 Raw curves are not quantified: without stated cycles a file is refused or read without values.
 """
 
@@ -9,37 +9,30 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exocast.errors import InstrumentFileError
-from exocast.vial.cells import Line
+from exocast.vial.cells import Line, Lines
 from exocast.vial.delimited import (
     Sheet,
     cells_of,
     columns_named,
-    cut,
     cycle_sign,
-    frame_of,
     head_lines,
     separator_of,
 )
 from exocast.vial.files import InstrumentFile
 from exocast.vial.matrices import looks_like_ct, matrix_of, matrix_sniff
-from exocast.vial.records import WELL_COLUMNS, Reading, VialWarning
+from exocast.vial.records import Reading, VialWarning
 from exocast.vial.registry import Reader
-
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
+from exocast.vial.wells import Well, Wells
 
 QUANTSTUDIO = "QuantStudio results"
 CFX = "Bio-Rad CFX quantification table"
-RDML = "RDML file"
 CURVES = "table of raw amplification curves"
 CT_MATRIX = "matrix of Ct values"
 UNDETERMINED = ("undetermined", "undet.", "undet", "n/a", "nan", "no ct", "-")
@@ -64,47 +57,27 @@ ROLES = {
     "endogenous control": "sample",
     "empty": "empty",
 }
-# Words of RDML for the unit of a standard; its schema gives them per microlitre of template.
-RDML_UNITS = {"cop": "copies/uL", "ng": "ng/uL", "nMol": "nmol/uL", "fold": "fold", "dil": "dil"}
 
 
-@dataclass(kw_only=True)
-class Wells:
-    """Columns of a wells table while it is filled."""
-
-    columns: dict[str, list[object]] = field(default_factory=lambda: {c: [] for c in WELL_COLUMNS})
-
-    def add(self, **cells: object) -> None:
-        """One well; what is not named is empty, not excluded, or not a number."""
-        missing: dict[str, object] = {
-            "nominal": math.nan,
-            "value": math.nan,
-            "dilution": math.nan,
-            "excluded": False,
-            "line": 0,
-        }
-        for column, values in self.columns.items():
-            values.append(cells.get(column, missing.get(column, "")))
-
-    def reading(
-        self,
-        file: InstrumentFile,
-        reader: str,
-        kind: str,
-        warnings: Sequence[VialWarning],
-        **more: object,
-    ) -> Reading:
-        """The wells as a reading."""
-        values = {"encoding": file.encoding if not file.members else "", **more}
-        return Reading(
-            file=str(file.path),
-            sha256=file.sha256,
-            reader=reader,
-            kind=kind,
-            wells=frame_of(self.columns),
-            warnings=tuple(warnings),
-            **values,  # type: ignore[arg-type]
-        )
+def _reading(
+    file: InstrumentFile,
+    reader: str,
+    kind: str,
+    wells: Wells,
+    warnings: Sequence[VialWarning],
+    **more: object,
+) -> Reading:
+    """The wells as a reading."""
+    values = {"encoding": file.encoding if not file.members else "", **more}
+    return Reading(
+        file=str(file.path),
+        sha256=file.sha256,
+        reader=reader,
+        kind=kind,
+        wells=wells.table(words=object),
+        warnings=tuple(warnings),
+        **values,  # type: ignore[arg-type]
+    )
 
 
 def _plain(name: str) -> str:
@@ -112,7 +85,18 @@ def _plain(name: str) -> str:
     return name.strip().lower().replace("т", "t").replace("с", "c")
 
 
-def _role(task: str) -> str:
+def role_of_task(task: str) -> str:
+    """Role of a well by the word that PCR software has for it.
+
+    Parameters
+    ----------
+    task
+        Such as ``STANDARD``, ``Unkn-3``, ``NTC``.
+
+    Returns
+    -------
+    A role of the table of wells; ``unknown`` for any other word.
+    """
     word = re.sub(r"[-\s]*\d+$", "", task.strip().lower())
     return ROLES.get(word, "unknown")
 
@@ -158,7 +142,8 @@ def _sniff_quantstudio(file: InstrumentFile) -> bool:
 
 
 def _read_quantstudio(file: InstrumentFile) -> Reading:
-    lines = list(_needed(cut(file.text, "\t")))
+    every = file.lines("\t")
+    lines = every.numbered(line.number for line in _needed(every))
     sheet = Sheet(file=file, separator="\t")
     facts = _facts(lines)
     results = _section(lines, "results")
@@ -202,35 +187,38 @@ def _read_quantstudio(file: InstrumentFile) -> Reading:
                 row.number,
                 "TRUNCATED",
             )
-    stated = [_cq(sheet, row, cq) for row in rows]
+    stated = array("d", (_cq(sheet, row, cq) for row in rows))
     limit, warnings = _last_cycle(sheet, lines, stated)
-    wells = Wells()
+    wells = Wells(str(file.path))
     for row, value in zip(rows, stated, strict=True):
         task = row.cell(at["task"]) if "task" in at else ""
         omitted = "omit" in at and row.cell(at["omit"]).lower() == "true"
         undetermined = math.isnan(value) and row.cell(cq) != ""
-        role = _role(task)
+        role = role_of_task(task)
         quantity = sheet.number(row, at["quantity"]) if "quantity" in at else math.nan
-        wells.add(
-            well=row.cell(at["well position"]),
-            sample=row.cell(at["sample name"]) if "sample name" in at else "",
-            target=row.cell(at["target name"]),
-            role=role,
-            nominal=quantity if role == "standard" else math.nan,
-            value=limit if undetermined else value,
-            unit="Cq",
-            censored="above" if undetermined else "",
-            excluded=omitted or (math.isnan(value) and not undetermined),
-            reason="omitted by the operator"
-            if omitted
-            else ("no Ct" if math.isnan(value) and not undetermined else ""),
-            line=row.number,
+        wells.append(
+            Well(
+                well=row.cell(at["well position"]),
+                sample=row.cell(at["sample name"]) if "sample name" in at else "",
+                target=row.cell(at["target name"]),
+                role=role,
+                nominal=quantity if role == "standard" else math.nan,
+                value=limit if undetermined else value,
+                unit="Cq",
+                censored="above" if undetermined else "",
+                excluded=omitted or (math.isnan(value) and not undetermined),
+                reason="omitted by the operator"
+                if omitted
+                else ("no Ct" if math.isnan(value) and not undetermined else ""),
+                line=row.number,
+            )
         )
-    censored = sum(c == "above" for c in wells.columns["censored"])
-    return wells.reading(
+    censored = sum(c == "above" for c in wells.column("censored"))
+    return _reading(
         file,
         "quantstudio",
         QUANTSTUDIO,
+        wells,
         [
             *_censored_warning(str(file.path), censored, len(rows), limit),
             *warnings,
@@ -242,7 +230,7 @@ def _read_quantstudio(file: InstrumentFile) -> Reading:
     )
 
 
-def _needed(lines: Iterator[Line]) -> Iterator[Line]:
+def _needed(lines: Iterable[Line]) -> Iterator[Line]:
     """Lines but those of sections that hold curves by colour: most of a file, and not read."""
     kept = True
     for line in lines:
@@ -263,9 +251,9 @@ def _facts(lines: Sequence[Line]) -> dict[str, str]:
     return found
 
 
-def _section(lines: Sequence[Line], name: str) -> list[Line]:
+def _section(lines: Lines, name: str) -> Lines:
     """Lines below ``[Name]`` up to an empty line or the next section."""
-    found: list[Line] = []
+    found = array("I")
     inside = False
     for line in lines:
         if line.cell(0).lower() == f"[{name}]":
@@ -274,12 +262,12 @@ def _section(lines: Sequence[Line], name: str) -> list[Line]:
             if found:
                 break
         elif inside:
-            found.append(line)
-    return found
+            found.append(line.number)
+    return lines.numbered(found)
 
 
 def _last_cycle(
-    sheet: Sheet, lines: Sequence[Line], stated: Sequence[float]
+    sheet: Sheet, lines: Lines, stated: Sequence[float]
 ) -> tuple[float, list[VialWarning]]:
     """Last cycle of the run from the amplification data; NaN where these are missing or cut."""
     curves = _section(lines, "amplification data")
@@ -297,19 +285,21 @@ def _last_cycle(
 
 
 def _lost_wells(
-    sheet: Sheet, lines: Sequence[Line], rows: Sequence[Line], at: dict[str, int]
+    sheet: Sheet, lines: Lines, rows: Sequence[Line], at: dict[str, int]
 ) -> list[VialWarning]:
     setup = _section(lines, "sample setup")
     names = [_plain(cell) for cell in setup[0].cells] if setup else []
     if "well position" not in names or "target name" not in names:
         return []
     position, target = names.index("well position"), names.index("target name")
-    planned = {(x.cell(position), x.cell(target)) for x in setup[1:] if x.cell(target)}
-    found = {(x.cell(at["well position"]), x.cell(at["target name"])) for x in rows}
-    lost = sorted(planned - found)
+    left = {(x.cell(position), x.cell(target)) for x in setup[1:] if x.cell(target)}
+    planned = len(left)
+    for x in rows:
+        left.discard((x.cell(at["well position"]), x.cell(at["target name"])))
+    lost = sorted(left)
     if not lost:
         return []
-    message = f"{len(lost)} of {len(planned)} wells of the set-up have no result, such as "
+    message = f"{len(lost)} of {planned} wells of the set-up have no result, such as "
     message += f"{lost[0][0]} ({lost[0][1]}); the file may have been cut"
     return [sheet.warning("TRUNCATED", message, rows[-1].number)]
 
@@ -340,17 +330,17 @@ def _read_cfx(file: InstrumentFile) -> Reading:
             where=str(file.path),
         )
     separator = separator_of(head_lines(file, 30)[start])
-    lines = list(cut(file.text, separator))
+    lines = file.lines(separator)
     heading = lines[start]
     sheet = Sheet(file=file, separator=separator)
     wanted = (*CFX_NEEDED, "sample", "starting quantity (sq)", "biological set name")
     at = columns_named(sheet, heading, wanted)
-    rows = [x for x in lines[start + 1 :] if any(x.cells)]
+    rows = lines[start + 1 :].filled()
     sign = (
         "." if separator == "," else cycle_sign(r.cell(at["cq"]) for r in rows if r.cell(at["cq"]))
     )
     sheet = Sheet(file=file, separator=separator, sign=sign)
-    wells = Wells()
+    wells = Wells(str(file.path))
     quantity = at.get("starting quantity (sq)")
     for row in rows:
         if len(row.cells) <= at["cq"] + 1 < len(heading.cells):
@@ -361,239 +351,38 @@ def _read_cfx(file: InstrumentFile) -> Reading:
                 "TRUNCATED",
             )
         value = _cq(sheet, row, at["cq"])
-        role = _role(row.cell(at["content"]))
+        role = role_of_task(row.cell(at["content"]))
         nominal = math.nan
         if quantity is not None and row.cell(quantity).lower() not in UNDETERMINED:
             nominal = sheet.number(row, quantity)
         blank = row.cell(at["cq"]) == ""
-        wells.add(
-            well=row.cell(at["well"]),
-            sample=row.cell(at["sample"]) if "sample" in at else "",
-            target=row.cell(at["target"]) or row.cell(at["fluor"]),
-            role=role,
-            nominal=nominal if role == "standard" else math.nan,
-            value=value,
-            unit="Cq",
-            censored="above" if math.isnan(value) and not blank else "",
-            excluded=blank,
-            reason="no Cq" if blank else "",
-            line=row.number,
+        wells.append(
+            Well(
+                well=row.cell(at["well"]),
+                sample=row.cell(at["sample"]) if "sample" in at else "",
+                target=row.cell(at["target"]) or row.cell(at["fluor"]),
+                role=role,
+                nominal=nominal if role == "standard" else math.nan,
+                value=value,
+                unit="Cq",
+                censored="above" if math.isnan(value) and not blank else "",
+                excluded=blank,
+                reason="no Cq" if blank else "",
+                line=row.number,
+            )
         )
     if not rows:
         raise sheet.error("the table has no wells; export it again.", heading.number, "EMPTY_RUN")
-    censored = sum(c == "above" for c in wells.columns["censored"])
-    return wells.reading(
+    censored = sum(c == "above" for c in wells.column("censored"))
+    return _reading(
         file,
         "cfx",
         CFX,
+        wells,
         _censored_warning(str(file.path), censored, len(rows), math.nan, "NaN as Cq"),
         instrument="Bio-Rad CFX",
         lines=(heading.number, rows[-1].number),
     )
-
-
-# RDML ---------------------------------------------------------------------------------------------
-
-
-def _sniff_rdml(file: InstrumentFile) -> bool:
-    if file.members:
-        office = any(m.startswith(("xl/", "word/", "ppt/")) for m in file.members)
-        return not office and _xml_member(file) is not None
-    return bool(re.match(r"\s*(<\?xml[^>]*>)?\s*(<!--.*?-->\s*)*<(\w+:)?rdml[\s>]", file.head))
-
-
-def _xml_member(file: InstrumentFile) -> str | None:
-    """The document of an archive: ``rdml_data.xml``, or the only XML that stands at its top."""
-    if "rdml_data.xml" in file.members:
-        return "rdml_data.xml"
-    top = [m for m in file.members if m.lower().endswith(".xml") and "/" not in m]
-    return top[0] if len(top) == 1 and not top[0].startswith("[") else None
-
-
-def _tag(element: Element) -> str:
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
-
-
-def _all(element: Element | None, name: str) -> list[Element]:
-    return [] if element is None else [child for child in element if _tag(child) == name]
-
-
-def _one(element: Element | None, name: str) -> Element | None:
-    found = _all(element, name)
-    return found[0] if found else None
-
-
-def _words(element: Element | None, name: str) -> str:
-    found = _one(element, name)
-    return (found.text or "").strip() if found is not None else ""
-
-
-def _read_rdml(file: InstrumentFile) -> Reading:
-    if file.members:
-        name = _xml_member(file)
-        if name is None:
-            raise InstrumentFileError(
-                "the archive holds no single XML document, and an RDML file does; export it again.",
-                where=str(file.path),
-            )
-        root = file.xml(file.member(name))
-    else:
-        root = file.xml()
-    if _tag(root) != "rdml":
-        raise InstrumentFileError(
-            f"the XML begins with <{_tag(root)[:40]}> and not with <rdml>; give an RDML file.",
-            where=str(file.path),
-        )
-    version = root.get("version", "")
-    warnings = []
-    if version not in {"1.0", "1.1", "1.2", "1.3", "1.4"}:
-        message = f"RDML version '{version}' is not known here (1.0 to 1.4 are); names were read "
-        message += "as in 1.4"
-        warnings.append(VialWarning(code="VERSION", message=message, where=str(file.path)))
-    samples = {s.get("id", ""): s for s in _all(root, "sample")}
-    wells = Wells()
-    limits: Counter[float] = Counter()
-    unstated = 0
-    software = ""
-    for experiment in _all(root, "experiment"):
-        for run in _all(experiment, "run"):
-            plate = f"{experiment.get('id', '')} / {run.get('id', '')}"
-            tool = _one(run, "dataCollectionSoftware")
-            software = software or f"{_words(tool, 'name')} {_words(tool, 'version')}".strip()
-            for react in _all(run, "react"):
-                for data in _all(react, "data"):
-                    known = _add_react(file, wells, samples, plate, run, react, data, limits)
-                    unstated += not known
-    total = len(wells.columns["well"])
-    if not total:
-        raise InstrumentFileError(
-            "the file holds no reaction with data; export the run with its results.",
-            code="EMPTY_RUN",
-            where=str(file.path),
-        )
-    if unstated:
-        message = f"{unstated} of {total} reactions state no Cq; raw curves are not quantified "
-        message += "here. Analyse the run in the instrument's software and export it again"
-        warnings.append(VialWarning(code="RAW_CURVES", message=message, where=str(file.path)))
-    for limit, count in sorted(limits.items()):
-        message = f"{count} of {total} reactions were not detected: censored above "
-        message += f"cycle {limit:g}" if limit else "a last cycle that the file does not say"
-        message += ", never a value"
-        warnings.append(VialWarning(code="CENSORED", message=message, where=str(file.path)))
-    return wells.reading(
-        file,
-        "rdml",
-        RDML,
-        warnings,
-        software=software,
-        instrument=next(
-            (
-                _words(r, "instrument")
-                for e in _all(root, "experiment")
-                for r in _all(e, "run")
-                if _words(r, "instrument")
-            ),
-            "",
-        ),
-        facts={"version": version, "dateMade": _words(root, "dateMade")},
-    )
-
-
-def _add_react(
-    file: InstrumentFile,
-    wells: Wells,
-    samples: dict[str, Element],
-    plate: str,
-    run: Element,
-    react: Element,
-    data: Element,
-    limits: Counter[float],
-) -> bool:
-    """One reaction and target; whether the file states a Cq for it."""
-    linked = _one(react, "sample")
-    name = linked.get("id", "") if linked is not None else ""
-    linked = _one(data, "tar")
-    target = linked.get("id", "") if linked is not None else ""
-    sample = samples.get(name)
-    where = f"{file.path}, {plate}, reaction {react.get('id', '')}"
-    stated = _words(data, "cq")
-    cq = _xml_number(stated, where)
-    points = [_xml_number(_words(p, "cyc"), where) for p in _all(data, "adp")]
-    last = max((p for p in points if not math.isnan(p)), default=math.nan)
-    if stated and not (math.isnan(cq) or cq == -1 or 0 <= cq <= MOST_CYCLES):
-        raise InstrumentFileError(
-            f"a Cq of {cq:g} is no cycle of a PCR; the file was changed. Export it again.",
-            code="NOT_A_NUMBER",
-            where=where,
-        )
-    # -1 means "not available" in RDML; only the note says whether nothing was amplified.
-    nothing = "no amplification" in _words(data, "note").lower()
-    censored = bool(stated) and (nothing or cq >= last or (math.isnan(cq) and stated != ""))
-    if cq == -1:
-        cq = math.nan
-        censored = nothing
-    if censored:
-        limits[0.0 if math.isnan(last) else last] += 1
-        cq = last
-    excluded = _one(data, "excl")
-    nominal, unit = _nominal(file, sample, target, where)
-    role = _role(_sample_type(sample, target))
-    wells.add(
-        plate=plate,
-        well=_position(run, react.get("id", "")),
-        sample=name,
-        target=target,
-        role=role,
-        nominal=nominal if role == "standard" else math.nan,
-        nominal_unit=unit if role == "standard" else "",
-        value=cq,
-        unit="Cq",
-        censored="above" if censored else "",
-        excluded=excluded is not None or (math.isnan(cq) and not censored),
-        reason=((excluded.text or "").strip() or "excluded in the file")
-        if excluded is not None
-        else ("no Cq stated" if math.isnan(cq) and not censored else ""),
-    )
-    return censored or not math.isnan(cq)
-
-
-def _xml_number(text: str, where: str) -> float:
-    from exocast.vial.cells import number
-
-    return number(text, decimal_comma=False, where=where)
-
-
-def _sample_type(sample: Element | None, target: str) -> str:
-    """Type of a sample; from version 1.3 on it may differ by target."""
-    types = _all(sample, "type")
-    for one in types:
-        if one.get("targetId") == target:
-            return (one.text or "").strip()
-    return (types[0].text or "").strip() if types else ""
-
-
-def _nominal(
-    file: InstrumentFile, sample: Element | None, target: str, where: str
-) -> tuple[float, str]:
-    quantities = _all(sample, "quantity")
-    chosen = next((q for q in quantities if q.get("targetId") == target), None)
-    chosen = chosen if chosen is not None else (quantities[0] if quantities else None)
-    unit = _words(chosen, "unit")
-    return _xml_number(_words(chosen, "value"), where), RDML_UNITS.get(unit, unit)
-
-
-def _position(run: Element, react: str) -> str:
-    """Well of a reaction: its id, or row and column where the plate is lettered."""
-    plate = _one(run, "pcrFormat")
-    letters = (_words(plate, "rowLabel"), _words(plate, "columnLabel"))
-    columns = _words(plate, "columns")
-    # isdecimal and a bound: an id is written by whoever made the file.
-    if letters == ("ABC", "123") and react.isdecimal() and columns.isdecimal() and len(react) < 7:
-        across = int(columns[:6])
-        row, column = divmod(int(react) - 1, across) if across else (26, 0)
-        if 0 <= row < 26:
-            return f"{chr(ord('A') + row)}{column + 1}"
-    return react
 
 
 # Raw curves as text -------------------------------------------------------------------------------
@@ -693,7 +482,6 @@ READERS = (
         most_bytes=50_000_000,
     ),
     Reader(name="cfx", kind=CFX, sniff=_sniff_cfx, read=_read_cfx, most_bytes=20_000_000),
-    Reader(name="rdml", kind=RDML, sniff=_sniff_rdml, read=_read_rdml, most_bytes=20_000_000),
     Reader(name="curves", kind=CURVES, sniff=_sniff_curves, read=_read_curves),
     Reader(name="ct_matrix", kind=CT_MATRIX, sniff=_sniff_ct, read=_read_ct, most_bytes=20_000_000),
 )

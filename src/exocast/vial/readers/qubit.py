@@ -196,4 +196,4 @@ def _measurements(
     ]
 
 
-READERS = (Reader(name="qubit", kind=KIND, sniff=_sniff, read=_read, most_bytes=5_000_000),)
+READERS = (Reader(name="qubit", kind=KIND, sniff=_sniff, read=_read, most_bytes=1_000_000),)

@@ -7,7 +7,7 @@ matrix whose corner names the unit.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from exocast.errors import InstrumentFileError
 from exocast.vial.cells import Line
@@ -17,6 +17,7 @@ from exocast.vial.registry import Reader
 from exocast.vial.sheet import Sheet, sheets_of_workbook
 from exocast.vial.wells import (
     Well,
+    Wells,
     column_numbers,
     reported_in,
     row_letter,
@@ -47,10 +48,10 @@ def _of_first_sheet(head: Sequence[SheetLine]) -> list[SheetLine]:
 
 def _read(file: InstrumentFile) -> Reading:
     sheets = [s for s in sheets_of_workbook(file) if _is_results(s.lines)]
-    wells: list[Well] = []
+    wells = Wells(str(file.path))
     facts: dict[str, str] = {}
     for sheet in sheets:
-        wells += _wells(sheet, several=len(sheets) > 1)
+        wells.extend(_wells(sheet, several=len(sheets) > 1))
         texts = [x.cell(0) for x in sheet.lines[1:3]]
         facts.setdefault("session", texts[0] if texts else "")
         facts.setdefault("measured", texts[1] if len(texts) > 1 else "")
@@ -60,6 +61,8 @@ def _read(file: InstrumentFile) -> Reading:
             "'Measurement results' with plates as matrices.",
             where=str(file.path),
         )
+    span = (wells[0].line, wells[-1].line)
+    warnings = well_warnings(wells, sheets[0].warning)
     return Reading(
         file=str(file.path),
         sha256=file.sha256,
@@ -68,13 +71,12 @@ def _read(file: InstrumentFile) -> Reading:
         software="SkanIt",
         wells=well_table(wells),
         facts=facts,
-        lines=(wells[0].line, wells[-1].line),
-        warnings=tuple(well_warnings(wells, sheets[0].warning)),
+        lines=span,
+        warnings=tuple(warnings),
     )
 
 
-def _wells(sheet: Sheet, *, several: bool) -> list[Well]:
-    wells: list[Well] = []
+def _wells(sheet: Sheet, *, several: bool) -> Iterator[Well]:
     plate = ""
     step = _step(sheet)
     i = 0
@@ -92,12 +94,11 @@ def _wells(sheet: Sheet, *, several: bool) -> list[Well]:
                 )
             rows = _rows(sheet, line, sheet.lines[i + 1 :])
             for row in rows:
-                wells += _row(sheet, row, numbers, plate, step if several else "", unit)
+                yield from _row(sheet, row, numbers, plate, step if several else "", unit)
             i += len(rows)
         elif len(line.cells) == 1 and line.cell(0):
             plate = line.cell(0)
         i += 1
-    return wells
 
 
 def _step(sheet: Sheet) -> str:

@@ -21,6 +21,7 @@ from exocast.vial.registry import Reader
 from exocast.vial.sheet import Sheet, heading_key, sheet_of_text, unit_word, unquoted_lines
 from exocast.vial.wells import (
     Well,
+    Wells,
     reported_in,
     role_of,
     row_name,
@@ -56,7 +57,7 @@ def _sniff(file: InstrumentFile) -> bool:
 def _read(file: InstrumentFile) -> Reading:
     sheet = sheet_of_text(file, "plate:|group:")
     blocks = _blocks(sheet)
-    wells: list[Well] = []
+    wells = Wells(str(file.path))
     warnings: list[VialWarning] = []
     for block in blocks:
         if block[0].cell(0).lower() == "plate:":
@@ -64,7 +65,7 @@ def _read(file: InstrumentFile) -> Reading:
             if refused:
                 warnings.append(sheet.warning("NOT_READ", refused, block[0].number))
             else:
-                wells += _plate(sheet, block)
+                wells.extend(_plate(sheet, block))
     if not wells:
         why = f" ({warnings[0].message})" if warnings else ""
         raise sheet.error(
@@ -72,8 +73,10 @@ def _read(file: InstrumentFile) -> Reading:
             f"the file holds no raw endpoint read of a plate{why}. In SoftMax Pro, export the "
             "plate sections of endpoint reads with raw data as text.",
         )
-    contents, said = _contents(sheet, blocks, {w.plate for w in wells})
-    known = [_with_content(w, contents) for w in wells]
+    contents, said = _contents(sheet, blocks, set(wells.column("plate")))
+    for i, well in enumerate(wells):
+        wells[i] = _with_content(well, contents)
+    said += well_warnings(wells, sheet.warning)
     saved = next((x.cell(0) for x in reversed(sheet.lines) if any(x.cells)), "")
     return Reading(
         file=str(file.path),
@@ -82,16 +85,16 @@ def _read(file: InstrumentFile) -> Reading:
         kind=KIND,
         software="SoftMax Pro",
         encoding=file.encoding,
-        wells=well_table(known),
+        wells=well_table(wells),
         facts={"saved": saved} if saved.lower().startswith("original filename") else {},
         lines=(1, sheet.lines[-1].number),
-        warnings=(*warnings, *said, *well_warnings(known, sheet.warning)),
+        warnings=(*warnings, *said),
     )
 
 
-def _blocks(sheet: Sheet) -> list[list[Line]]:
+def _blocks(sheet: Sheet) -> list[Sequence[Line]]:
     """Sections up to their ``~End``; a section that never ends was cut."""
-    found: list[list[Line]] = []
+    found: list[Sequence[Line]] = []
     block: list[Line] = []
     for line in sheet.lines[1:]:
         first = line.cell(0)
@@ -101,7 +104,7 @@ def _blocks(sheet: Sheet) -> list[list[Line]]:
             block = [line]
         elif first == "~End":
             if block:
-                found.append(block)
+                found.append(sheet.numbered(x.number for x in block))
             block = []
         elif block:
             block.append(line)

@@ -26,13 +26,15 @@ from exocast.vial.sheet import (
     sheets_of_workbook,
     unquoted_lines,
 )
-from exocast.vial.wells import Well, reported_in, well_name, well_table, well_warnings
+from exocast.vial.wells import Well, Wells, reported_in, well_name, well_table, well_warnings
 from exocast.vial.workbook import head_of_workbook, is_workbook
 
 KIND = "Stunner or Lunatic report"
 PLATE, PLACE = "plate id", "plate position"
 WANTED = (PLATE, PLACE, "sample name")
 DLS, UV = "DLS", "UV"
+# Some thirty plates.
+MOST_TEXT = 500_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +80,7 @@ def _read(file: InstrumentFile) -> Reading:
     columns = columns_of(heading)
     facts = _facts(sheet, heading)
     blanks = _blank_names(sheet, heading)
-    wells: list[Well] = []
+    wells = Wells(str(file.path))
     values: dict[tuple[str, _Attribute], list[Value]] = {}
     last = heading.number
     for line in sheet.lines:
@@ -100,7 +102,7 @@ def _read(file: InstrumentFile) -> Reading:
                 named = _named(attribute, line, columns, facts)
                 value = _value(sheet, line, columns[key], well, named)
                 values.setdefault((sample, named), []).append(value)
-        wells += _absorbances(sheet, line, columns, well, sample, blanks)
+        wells.extend(_absorbances(sheet, line, columns, well, sample, blanks))
     if last == heading.number:
         raise sheet.error("EMPTY_RUN", "the table has no lines below its headings.", last)
     measurements = _measurements(values)
@@ -139,6 +141,13 @@ def _read(file: InstrumentFile) -> Reading:
 def _table(file: InstrumentFile) -> tuple[Sheet, Line]:
     if is_workbook(file):
         sheets = sheets_of_workbook(file)
+    elif len(file.data) > MOST_TEXT:
+        raise InstrumentFileError(
+            f"a table of {len(file.data):,} bytes is refused: one of a Lunatic has less than "
+            f"{MOST_TEXT:,}. Export fewer plates at a time.",
+            code="TOO_LARGE",
+            where=str(file.path),
+        )
     else:
         sheets = (sheet_of_text(file, "plate position"),)
     for sheet in sheets:
@@ -164,8 +173,9 @@ def _facts(sheet: Sheet, heading: Line) -> dict[str, str]:
 
 def _column(sheet: Sheet, heading: Line, key: str) -> str:
     columns = columns_of(heading)
-    rows = [x for x in sheet.lines if x.number > heading.number and any(x.cells)]
-    return rows[0].cell(columns[key]) if rows and key in columns else ""
+    rows = (x for x in sheet.lines if x.number > heading.number and any(x.cells))
+    first = next(rows, None)
+    return first.cell(columns[key]) if first is not None and key in columns else ""
 
 
 def _blank_names(sheet: Sheet, heading: Line) -> set[str]:

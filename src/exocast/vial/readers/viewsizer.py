@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections.abc import Sequence
 
 import numpy as np
@@ -49,7 +50,7 @@ PRINTED = 5e-3
 
 
 def _sniff_sizes(file: InstrumentFile) -> bool:
-    names = _names(_first_line(file.head))
+    names = _names(next((line for line in file.head_lines if line.strip()), ""))
     return DENSITY in names and (LOWER in names or CENTRE in names)
 
 
@@ -76,12 +77,15 @@ def _read_sizes(file: InstrumentFile) -> Reading:
         )
     match = re.search(r"[,;\t]", heading)
     separator = match.group() if match else "\t"
-    lines = [line for line in file.lines(separator) if any(line.cells)]
-    head = lines[0]
-    comma = separator != "," and any("," in c for line in lines[1:2] for c in line.cells)
+    lines = (line for line in file.lines(separator) if any(line.cells))
+    head = last = next(lines)
+    comma = False
     places = [names.index(size), names.index(DENSITY)]
-    starts, density = [], []
-    for line in lines[1:]:
+    starts, density, numbers = array("d"), array("d"), array("l")
+    for line in lines:
+        if head is last:
+            comma = separator != "," and any("," in c for c in line.cells)
+        last = line
         where = f"{file.path}, line {line.number}"
         cells = [line.cell(place) for place in places]
         values = None if comma else plain_numbers(cells)
@@ -102,7 +106,8 @@ def _read_sizes(file: InstrumentFile) -> Reading:
             )
         starts.append(values[0])
         density.append(values[1])
-    width = _width(file, np.array(starts), [line.number for line in lines[1:]])
+        numbers.append(line.number)
+    width = _width(file, np.array(starts), numbers)
     centres = np.array(starts) + (width / 2 if size == LOWER else 0.0)
     per_ml = np.array(density) * width
     name = file.path.stem
@@ -124,7 +129,7 @@ def _read_sizes(file: InstrumentFile) -> Reading:
         message = "the table ends in a bin that holds particles" if per_ml[-1] > 0 else ""
         message = message or "the last line is not closed"
         message += "; nothing marks the end of such a file, so see that it was not cut"
-        where = f"{file.path}, line {lines[-1].number}"
+        where = f"{file.path}, line {last.number}"
         warnings.append(VialWarning(code="TRUNCATED", message=message, where=where))
     bins = Bins(centres_nm=centres, per_ml=per_ml[:, None])
     return _reading(file, SIZES_KIND, "viewsizer", (capture,), bins, warnings, head.number)
@@ -155,7 +160,7 @@ def _width(file: InstrumentFile, starts: Array, lines: Sequence[int]) -> float:
 def _sniff_videos(file: InstrumentFile) -> bool:
     """Numbers alone do not tell a kind of file; that two of them are moments of the rest does."""
     some = 0
-    for line in re.split("\r\n|\n|\r", file.head)[:-1]:
+    for line in file.head_lines[:-1]:
         words = line.split()
         if not words or not words[0].isdigit():
             continue
@@ -189,8 +194,9 @@ def _moments_fit(values: Sequence[float]) -> bool:
 def _read_videos(file: InstrumentFile) -> Reading:
     videos: list[Array] = []
     first = 0
-    for i, text in enumerate(re.split("\r\n|\n|\r", file.text), start=1):
-        words = text.split()
+    lines = file.lines("\t")
+    for i in range(1, len(lines) + 1):
+        words = lines.raw(i - 1).split()
         if not words or not words[0].isdigit():
             continue
         where = f"{file.path}, line {i}"
@@ -302,7 +308,7 @@ def _reading(
         instrument=INSTRUMENT,
         encoding=file.encoding,
         particles=export,
-        lines=(first, len(re.split("\r\n|\n|\r", file.text))),
+        lines=(first, len(file.lines("\t"))),
         warnings=export.warnings,
     )
 

@@ -11,10 +11,13 @@ from __future__ import annotations
 import math
 import re
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 
 from exocast.errors import InstrumentFileError
 from exocast.vial.cells import LARGEST, Line
@@ -30,7 +33,9 @@ DLS, ELS = "DLS", "ELS"
 SQLITE = b"SQLite format 3\x00"
 # Steps of SQLite's machine, in thousands: reading a real file takes some hundred.
 MOST_THOUSAND_STEPS = 20_000
-MOST_PARAMETERS = 200_000
+MOST_NODES = 200_000
+MOST_VALUES = 1_000_000
+MOST_RECORDS = 5_000
 MONTHS = {
     name: i + 1
     for i, name in enumerate(
@@ -40,7 +45,7 @@ MONTHS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Attribute:
     """What a heading gives; a zero stands for 'none' where ``zero_is_none``."""
 
@@ -90,12 +95,13 @@ HEADINGS: tuple[tuple[str, _Attribute], ...] = (
 )
 
 
+@lru_cache(maxsize=4096)
 def _attribute(heading: str) -> _Attribute | None:
     key = heading_key(heading)
     return next((a for pattern, a in HEADINGS if re.fullmatch(pattern, key)), None)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Run:
     """One record of an instrument and the values it states, by attribute."""
 
@@ -126,17 +132,19 @@ def _sniff(file: InstrumentFile) -> bool:
 
 def _read(file: InstrumentFile) -> Reading:
     sheet = sheet_of_text(file, "sample name")
-    runs: list[_Run] = []
+    merged: dict[tuple[str, str], _Run] = {}
     facts: dict[str, str] = {}
     warnings: list[VialWarning] = []
-    heading: Line | None = None
+    clashes: list[VialWarning] = []
+    records = first = 0
+    heading: _Heading | None = None
     last = 0
     for line in sheet.lines:
         if not any(line.cells):
             continue
         last = line.number
         if _is_heading(line.cells):
-            heading = line
+            heading = _heading(line)
         elif heading is None:
             raise sheet.error(
                 "NOT_AN_EXPORT",
@@ -147,39 +155,67 @@ def _read(file: InstrumentFile) -> Reading:
         else:
             run, said = _run(sheet, heading, line)
             warnings += said
-            runs.append(run)
+            records, first = records + 1, first or run.line
+            clashes += _merge(sheet, merged, run)
+            if len(merged) > MOST_RECORDS:
+                raise _too_many(file, f"more than {MOST_RECORDS:,} records")
             _collect_facts(facts, heading, line)
-    merged, said = _merged(sheet, runs)
-    if not any(run.values for run in merged):
+    runs = list(merged.values())
+    merged.clear()
+    if not any(run.values for run in runs):
         raise sheet.error(
             "EMPTY_RUN",
-            f"{len(runs)} records stand in the file and none states a size, a polydispersity or a "
+            f"{records} records stand in the file and none states a size, a polydispersity or a "
             "zeta potential: the export left the results out. Export again with these parameters.",
-            runs[0].line if runs else last,
+            first or last,
         )
-    return _reading(file, "zetasizer", KIND, merged, facts, [*warnings, *said], (1, last))
+    return _reading(file, "zetasizer", KIND, runs, facts, [*warnings, *clashes], (1, last))
 
 
-def _run(sheet: Sheet, heading: Line, line: Line) -> tuple[_Run, list[VialWarning]]:
+@dataclass(frozen=True, kw_only=True)
+class _Heading:
+    """A line of headings: what its columns are, looked up once for all records below it.
+
+    Arrays such as 'Correlation Data[12]' differ in length between records, and the headings are
+    those of the shortest: behind ``array``, the first of them, a longer line fits no heading.
+    """
+
+    number: int
+    keys: tuple[str, ...]
+    filled: int
+    array: int
+    attributes: tuple[tuple[int, _Attribute], ...]
+    facts: tuple[tuple[int, str], ...]
+
+
+def _heading(line: Line) -> _Heading:
+    keys = tuple(heading_key(c) for c in line.cells)
+    found = ((i, _attribute(key)) for i, key in enumerate(keys))
+    return _Heading(
+        number=line.number,
+        keys=keys,
+        filled=max((i + 1 for i, c in enumerate(line.cells) if c), default=0),
+        array=next((i for i, key in enumerate(keys) if "[" in key), len(keys)),
+        attributes=tuple((i, a) for i, a in found if a is not None),
+        facts=tuple((i, c) for i, c in enumerate(line.cells) if keys[i] in _FACTS),
+    )
+
+
+def _run(sheet: Sheet, heading: _Heading, line: Line) -> tuple[_Run, list[VialWarning]]:
     """Values of a record, by the headings whose place in the line is certain."""
-    keys = [heading_key(c) for c in heading.cells]
-    # Arrays such as 'Correlation Data[12]' differ in length between records, and the headings
-    # are those of the shortest: behind the first array a longer line fits no heading.
-    arrays = [i for i, key in enumerate(keys) if "[" in key]
-    fits = len(line.cells) == len(heading.cells)
-    certain = len(keys) if fits or not arrays else arrays[0]
-    if len(line.cells) < min(certain, _filled(heading.cells)):
+    keys = heading.keys
+    certain = len(keys) if len(line.cells) == len(keys) else heading.array
+    if len(line.cells) < min(certain, heading.filled):
         raise sheet.error(
             "TRUNCATED",
             f"this record has {len(line.cells)} cells and its headings (line {heading.number}) "
-            f"{len(heading.cells)}; the file was cut or changed. Export it again.",
+            f"{len(keys)}; the file was cut or changed. Export it again.",
             line.number,
         )
     found: dict[_Attribute, list[float]] = {}
-    for i in range(certain):
-        attribute = _attribute(keys[i])
-        if attribute is None:
-            continue
+    for i, attribute in heading.attributes:
+        if i >= certain:
+            break
         value = sheet.number(line, i)
         if not math.isnan(value) and not (attribute.zero_is_none and value == 0):
             found.setdefault(attribute, []).append(value)
@@ -205,10 +241,6 @@ def _run(sheet: Sheet, heading: Line, line: Line) -> tuple[_Run, list[VialWarnin
 _DATE = "measurement date and time"
 
 
-def _filled(cells: Sequence[str]) -> int:
-    return max((i + 1 for i, c in enumerate(cells) if c), default=0)
-
-
 def _iso(text: str) -> str:
     """``Friday, 28 March 2025 14:59:57`` as ``2025-03-28T14:59:57``; other forms as they are.
 
@@ -227,10 +259,10 @@ def _iso(text: str) -> str:
         return text
 
 
-def _collect_facts(facts: dict[str, str], heading: Line, line: Line) -> None:
-    for i, cell in enumerate(heading.cells):
-        if heading_key(cell) in _FACTS and line.cell(i):
-            facts.setdefault(cell, line.cell(i))
+def _collect_facts(facts: dict[str, str], heading: _Heading, line: Line) -> None:
+    for i, name in heading.facts:
+        if line.cell(i):
+            facts.setdefault(name, line.cell(i))
 
 
 _FACTS = (
@@ -240,24 +272,21 @@ _FACTS = (
 )  # fmt: skip
 
 
-def _merged(sheet: Sheet, runs: Sequence[_Run]) -> tuple[list[_Run], list[VialWarning]]:
-    """One record a run, where two tables of a file show the same run by name and time."""
-    merged: dict[tuple[str, str], _Run] = {}
-    warnings = []
-    for run in runs:
-        # Without a time two runs of one name cannot be told apart and both stay.
-        key = (run.name, run.time or f"line {run.line}")
-        first = merged.setdefault(key, run)
-        if first is run:
-            continue
-        for attribute, value in run.values.items():
-            other = first.values.setdefault(attribute, value)
-            if other != value:
-                message = f"'{run.name}' has the {attribute.name} {other:g} in line {first.line} "
-                message += f"and {value:g} here; neither is taken"
-                warnings.append(sheet.warning("COLUMNS", message, run.line))
-                first.values[attribute] = math.nan
-    return list(merged.values()), warnings
+def _merge(sheet: Sheet, merged: dict[tuple[str, str], _Run], run: _Run) -> list[VialWarning]:
+    """Put a record to the others: one where two tables show the same run by name and time."""
+    # Without a time two runs of one name cannot be told apart and both stay.
+    first = merged.setdefault((run.name, run.time or f"line {run.line}"), run)
+    warnings: list[VialWarning] = []
+    if first is run:
+        return warnings
+    for attribute, value in run.values.items():
+        other = first.values.setdefault(attribute, value)
+        if other != value:
+            message = f"'{run.name}' has the {attribute.name} {other:g} in line {first.line} "
+            message += f"and {value:g} here; neither is taken"
+            warnings.append(sheet.warning("COLUMNS", message, run.line))
+            first.values[attribute] = math.nan
+    return warnings
 
 
 # SQLite -----------------------------------------------------------------------------------------
@@ -277,6 +306,7 @@ SELECT n.Id, n.ParentNodeId, n.SiblingIndex, t.UniformResourceName
 FROM RecordParameterTreeNodes n JOIN RecordParameterTypes t ON t.Id = n.ParameterTypeId
 LIMIT ?
 """
+_IDS = "SELECT Id FROM StandardRecords ORDER BY Id LIMIT ?"
 # Names of parameters, without 'urn:Com.Malvern.RecordParameter:DataStructures.MeasurementData:'.
 _SCALARS = {
     "CumulantsResult.ZAverageMean": HEADINGS[0][1],
@@ -295,7 +325,7 @@ def _read_zmes(file: InstrumentFile) -> Reading:
     if not file.data.startswith(SQLITE):
         raise InstrumentFileError("the file is no SQLite database.", where=str(file.path))
     try:
-        nodes, rows, records = _rows(file)
+        found, records = _records(file)
     except (sqlite3.Error, OverflowError, ValueError) as e:
         raise InstrumentFileError(
             f"the database cannot be read ({e}); copy or save the file again in ZS Xplorer.",
@@ -304,11 +334,8 @@ def _read_zmes(file: InstrumentFile) -> Reading:
         ) from None
     runs: list[_Run] = []
     facts: dict[str, str] = {}
-    by_record: dict[object, list[tuple[object, ...]]] = {}
-    for row in rows:
-        by_record.setdefault(row[0], []).append(row)
     for record in records:
-        run, said = _zmes_run(file, record, nodes, by_record.get(record, []))
+        run, said = found.get(record) or _zmes_run(file, record, {}, ())
         runs.append(run)
         for name, value in said.items():
             facts.setdefault(name, value)
@@ -323,10 +350,10 @@ def _read_zmes(file: InstrumentFile) -> Reading:
     return _reading(file, "zetasizer-zmes", KIND_ZMES, runs, facts, [], (0, 0))
 
 
-def _rows(
+def _records(
     file: InstrumentFile,
-) -> tuple[dict[int, tuple[int | None, int, str]], list[tuple[object, ...]], list[object]]:
-    """Nodes of the tree, scalars of all records, and the records' numbers.
+) -> tuple[dict[object, tuple[_Run, dict[str, str]]], list[object]]:
+    """What the scalars of each record give, one record at a time, and the records' numbers.
 
     The database is opened in memory, read only, with its triggers and views distrusted, and a
     query that does not end is stopped.
@@ -346,20 +373,47 @@ def _rows(
         # A damaged database may hold anything in any column.
         nodes = {
             i: (parent, sibling if isinstance(sibling, int) else 0, str(urn).rsplit(":", 1)[-1])
-            for i, parent, sibling, urn in database.execute(_NODES, (MOST_PARAMETERS,))
+            for i, parent, sibling, urn in database.execute(_NODES, (MOST_NODES + 1,))
             if isinstance(i, int)
         }
-        rows = database.execute(_QUERY, (MOST_PARAMETERS,)).fetchall()
-        ids = database.execute("SELECT Id FROM StandardRecords ORDER BY Id LIMIT 5000").fetchall()
+        ids = database.execute(_IDS, (MOST_RECORDS + 1,))
         records = [i[0] for i in ids]
-    return nodes, rows, records
+        if len(nodes) > MOST_NODES or len(records) > MOST_RECORDS:
+            raise _too_many(
+                file, f"more than {MOST_NODES:,} parameters or {MOST_RECORDS:,} records"
+            )
+        wanted = set(records)
+        rows = _counted(file, database.execute(_QUERY, (MOST_VALUES + 1,)))
+        found = {
+            record: _zmes_run(file, record, nodes, mine)
+            for record, mine in groupby(rows, key=itemgetter(0))
+            if record in wanted
+        }
+    return found, records
+
+
+def _counted(
+    file: InstrumentFile, rows: Iterable[tuple[object, ...]]
+) -> Iterator[tuple[object, ...]]:
+    for i, row in enumerate(rows):
+        if i >= MOST_VALUES:
+            raise _too_many(file, f"more than {MOST_VALUES:,} values")
+        yield row
+
+
+def _too_many(file: InstrumentFile, what: str) -> InstrumentFileError:
+    return InstrumentFileError(
+        f"the file holds {what}; nothing is read of a part of them. Export fewer at a time.",
+        code="TOO_LARGE",
+        where=str(file.path),
+    )
 
 
 def _zmes_run(
     file: InstrumentFile,
     record: object,
     nodes: dict[int, tuple[int | None, int, str]],
-    rows: Sequence[tuple[object, ...]],
+    rows: Iterable[tuple[object, ...]],
 ) -> tuple[_Run, dict[str, str]]:
     values: dict[_Attribute, float] = {}
     facts: dict[str, str] = {}
@@ -517,7 +571,8 @@ def _measurements(runs: Sequence[_Run]) -> tuple[Measurement, ...]:
             values=tuple(values),
             line=values[0].line,
         )
-        for (sample, a), values in found.items()
+        for sample, a in list(found)
+        if (values := found.pop((sample, a)))
     )
 
 

@@ -15,6 +15,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,7 @@ FOUR_DIGITS = 6e-4
 POSITION_COLUMNS = ("use", "position", "conc. (p./ml)", "no. of traces", "removal")
 ORIGINAL = "orig. conc. (p./cm^3)"
 COUNTED = ("number of traces", "dilution", "concentration correction factor")
+MOST_POSITIONS = 1_000
 FOOTER = ("mean", "st.dev.", "rel.st.dev.")
 MOST_DIGITS = 4
 
@@ -57,7 +59,7 @@ class _Sheet:
     """The lines of a file with what is needed to read them."""
 
     file: InstrumentFile
-    lines: tuple[Line, ...]
+    lines: Sequence[Line]
     decimal_comma: bool
 
     def where(self, line: int) -> str:
@@ -110,7 +112,7 @@ class _Table:
 
 
 def _sniff_size(file: InstrumentFile) -> bool:
-    return bool(_SIZE_HEADING.search(file.head)) and _is_zetaview(file.head)
+    return _is_zetaview(file.head) and bool(_SIZE_HEADING.search(file.head))
 
 
 def _is_zetaview(head: str) -> bool:
@@ -486,11 +488,10 @@ class _Position:
 
 
 def _read_positions(file: InstrumentFile) -> Reading:
+    bare = file.lines("\t")
     found = next(
-        ((i, m) for i, t in enumerate(re.split("\r\n|\n|\r", file.text))
-         if (m := _POSITIONS_HEADING.match(t))),
-        None,
-    )  # fmt: skip
+        ((i, m) for i in range(len(bare)) if (m := _POSITIONS_HEADING.match(bare.raw(i)))), None
+    )
     if found is None:
         raise _error(
             "the heading 'Use, Position, ... Removal' is missing; the file was cut or changed. "
@@ -509,12 +510,20 @@ def _read_positions(file: InstrumentFile) -> Reading:
             "COLUMNS",
             f"{file.path}, line {heading.number}",
         )
-    body = [line for line in lines[found[0] + 1 :] if any(line.cells)]
+    filled = (line for line in lines[found[0] + 1 :] if any(line.cells))
+    body = list(islice(filled, MOST_POSITIONS + 1))
+    if len(body) > MOST_POSITIONS:
+        raise _error(
+            f"more than {MOST_POSITIONS} positions stand in the file, and the instrument has "
+            "eleven; the file was changed. Export it again.",
+            "TOO_LARGE",
+            str(file.path),
+        )
     place = names.index("position")
     comma = any("," in cell for line in body for cell in line.cells)
     sheet = _Sheet(file=file, lines=lines, decimal_comma=comma)
     rows = [line for line in body if line.cell(place).lower() not in FOOTER]
-    footer = {line.cell(place).lower(): line for line in body if line not in rows}
+    footer = {x.cell(place).lower(): x for x in body if x.cell(place).lower() in FOOTER}
     if set(footer) != set(FOOTER) or [*rows, *footer.values()] != body:
         raise _error(
             "the three last lines of a file of positions are Mean, St.Dev. and Rel.St.Dev., and "
