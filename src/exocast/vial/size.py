@@ -228,7 +228,7 @@ def _fit(
         (math.log(SMALLEST_NM), math.log(LARGEST_NM)),
         (math.log(NARROWEST), math.log(WIDEST)),
     ]
-    found = minimize(  # type: ignore[call-overload] - the stubs want a shape that NumPy's lack
+    found = minimize(  # type: ignore[call-overload]  # the stubs ask for a shape NumPy has not
         lambda x: _with_slopes(misfit, x, bounds), start, jac=True, method="L-BFGS-B", bounds=bounds
     )
     x = np.asarray(found.x, dtype=np.float64)
