@@ -73,6 +73,7 @@ class Kind:
     """
 
     folder: Path
+    table: str
     source: str
     once: bool
     informed: float
@@ -84,7 +85,7 @@ class Kind:
     @property
     def priors(self) -> Path:
         """Table of the priors of its rows."""
-        return self.folder / "priors.csv"
+        return self.folder / f"{self.table}.csv"
 
     def takes(self, triplet: Triplet) -> bool:
         """Whether a data set is one of this fit: of the sites named, or of none that is a well."""
@@ -95,9 +96,17 @@ class Kind:
         return own.is_file() or "acting" not in load_site(site).instances
 
 
-BODY = Kind(folder=PACKAGE / "body", source="body_fit", once=True, informed=0.9, moved=0.25)
+BODY = Kind(
+    folder=PACKAGE / "body",
+    table="priors",
+    source="body_fit",
+    once=True,
+    informed=0.9,
+    moved=0.25,
+)
 MACROPHAGE = Kind(
     folder=PACKAGE / "cell",
+    table="macrophage_priors",
     source="macrophage_spread",
     once=False,
     informed=0.97,
@@ -315,7 +324,7 @@ def posterior(number: Number, score: float, sd: float, kind: Kind = BODY) -> Row
         law, spread = ("log_sd" if scale == "log" else "sd"), (size * sd / widening,)
     spread = tuple(_round(s, 3 if len(spread) == 1 else 4) for s in spread)
     if kind.stays:
-        told = f"spread {sd:.2f} of that in {kind.folder.name}/priors.csv ({PLACE})"
+        told = f"spread {sd:.2f} of that in {kind.folder.name}/{kind.table}.csv ({PLACE})"
         note = f"{prior.note}; {told}" if prior.note else told
         return replace(prior, id=number.id, spread=spread, spread_kind=law, note=note)
     return replace(
@@ -327,7 +336,7 @@ def posterior(number: Number, score: float, sd: float, kind: Kind = BODY) -> Row
         source=kind.source,
         place=PLACE,
         grade=GRADE,
-        note=f"prior {prior.value:g} ({prior.source}; {kind.folder.name}/priors.csv); doubt "
+        note=f"prior {prior.value:g} ({prior.source}; {kind.folder.name}/{kind.table}.csv); doubt "
         f"{sd:.2f} of the prior's",
     )
 

@@ -369,7 +369,7 @@ def test_no_prior_names_a_study_that_is_in_the_fit() -> None:
 def test_values_that_stay_keep_their_source_and_lose_spread_alone() -> None:
     """The fit of macrophages: a row is its prior, with less spread."""
     package, seen = ROOT / "src/exocast", 0
-    for prior in package_table("cell", "priors").values():
+    for prior in package_table("cell", "macrophage_priors").values():
         table, _, own = prior.id.partition(".")
         [row] = [r for r in rows_of(package / f"cell/{table}.csv") if r.id == own]
         assert (row.value, row.unit, row.source) == (prior.value, prior.unit, prior.source)

@@ -57,3 +57,17 @@ def test_lines_without_quotation_marks_are_cut_as_csv_cuts_them(lines):
         found = lines_of("\n".join(lines), separator)
         by_csv = [next(csv.reader([line], delimiter=separator), []) for line in lines]
         assert [list(x.cells) for x in found] == [[c.strip() for c in row] for row in by_csv]
+
+
+def test_views_of_lines_cut_what_the_whole_would():
+    text = 'a;b\r\n\r\n 1 ;2\n"x;y";3\rlast'
+    lines = lines_of(text, ";")
+    whole = list(lines)
+    assert [line.cells for line in whole] == [("a", "b"), (), ("1", "2"), ("x;y", "3"), ("last",)]
+    assert [line.number for line in whole] == [1, 2, 3, 4, 5]
+    assert (lines[-1], list(lines[1:4]), list(lines[::2])) == (whole[-1], whole[1:4], whole[::2])
+    assert list(lines[1:].filled()) == whole[2:]
+    assert list(lines[2:].filled()[1:].numbered([5, 1])) == [whole[4], whole[0]]
+    assert list(reversed(lines)) == whole[::-1]
+    assert len(lines[3:2]) == 0
+    assert lines.raw(3) == '"x;y";3'

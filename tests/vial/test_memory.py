@@ -15,6 +15,7 @@ from writers import omics
 from exocast.errors import InstrumentFileError
 from exocast.vial import InstrumentFile, known_readers
 from exocast.vial.readers.stunner import MOST_TEXT
+from exocast.vial.wells import MOST_WELLS, Well, Wells
 
 READERS = {r.name: r for r in known_readers()}
 LARGE = 1_000_000
@@ -61,3 +62,18 @@ def test_more_than_an_instrument_gives_is_refused_and_not_kept(kind, of_a_line):
     with pytest.raises(InstrumentFileError) as e:
         READERS[kind].read(InstrumentFile(path="x", data=data))
     assert e.value.code == "TOO_LARGE"
+
+
+def test_wells_kept_as_columns_are_the_wells_that_were_put_in():
+    made = [
+        Well(well=f"A{i}", plate="1", value=i / 7, excluded=i == 2, reason="r" * (i == 2), line=i)
+        for i in range(1, 5)
+    ]
+    wells = Wells("x.txt")
+    wells.extend(made)
+    assert repr(list(wells)) == repr(made)
+    wells[1] = made[3]
+    assert (repr(wells[1]), wells[-1].well, len(wells[1:3])) == (repr(made[3]), "A4", 2)
+    with pytest.raises(InstrumentFileError, match=r"more than 50,000 wells") as e:
+        wells.extend(made[0] for _ in range(MOST_WELLS))
+    assert (e.value.code, e.value.where) == ("TOO_LARGE", "x.txt")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -305,3 +306,14 @@ def test_example_vial_shows_a_failed_capture_and_a_recorded_dilution(root):
     assert (export.dilution.value, export.dilution.state) == (1000, "applied")
     found = measure(export)
     assert found.concentration.value == pytest.approx(1.2e11, rel=0.05)
+
+
+@pytest.mark.parametrize("found", [r"(?m)^(\d+\.\d+),", r"(?m)^(500\.\d+),"])
+def test_bins_that_need_a_closer_look_are_those_of_a_plain_table(summary, found):
+    plain = read_nanosight(summary(dilution="200"))
+    odd = read_nanosight(
+        summary(dilution="200", change=lambda text: re.sub(found, r'" \1",', text))
+    )
+    assert np.array_equal(odd.bins.centres_nm, plain.bins.centres_nm)
+    assert np.array_equal(odd.bins.per_ml, plain.bins.per_ml)
+    assert odd.captures == plain.captures

@@ -477,8 +477,7 @@ def _informed_section() -> Section:
         caption="Fitted numbers that the data inform: prior and posterior",
         columns=("Number", "prior", "posterior", "prior log SD", "posterior log SD", "moved by"),
         rows=tuple(rows),
-        note="Priors: body/priors.csv and cell/priors.csv. A number that the data hardly inform "
-        "keeps its prior.",
+        note="Priors: body/priors.csv. A number that the data hardly inform keeps its prior.",
     )
     return Section(
         key="fitted",

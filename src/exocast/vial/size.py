@@ -228,7 +228,8 @@ def _fit(
         (math.log(SMALLEST_NM), math.log(LARGEST_NM)),
         (math.log(NARROWEST), math.log(WIDEST)),
     ]
-    found = minimize(  # type: ignore[call-overload]  # the stubs ask for a shape NumPy has not
+    # The stubs want a shape of arrays that NumPy's own types do not carry.
+    found = minimize(  # type: ignore[call-overload]
         lambda x: _with_slopes(misfit, x, bounds), start, jac=True, method="L-BFGS-B", bounds=bounds
     )
     x = np.asarray(found.x, dtype=np.float64)
