@@ -161,7 +161,9 @@ class Loss:
 
 def losses() -> Iterator[Loss]:
     """What the storage rows say of each published loss, over worlds."""
-    published = YAML(typ="safe", pure=True).load((FOLDER / "storage_published.yaml").read_text())
+    published = YAML(typ="safe", pure=True).load(
+        (FOLDER / "storage_published.yaml").read_text(encoding="utf-8")
+    )
     for row in published:
         description = VialDescription.model_validate(row["vial"])
         vial = load_vial(description, FOLDER)
