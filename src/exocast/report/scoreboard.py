@@ -52,6 +52,7 @@ USES = {
 PARTS = {"body": "– in animals and people", "dish": "– in vessels and dishes"}
 PROFILES = tuple(PACKAGE / room / "profiles.csv" for room in ("body", "cell"))
 MOST_PANELS = 12
+LONGEST_TICK = 7
 
 
 def tell(board: Scoreboard, *, before: Sequence[Scored] = ()) -> Story:
@@ -668,6 +669,8 @@ def _profiles() -> Figure | None:
             axes.set_xscale("log")
             axes.set_ylim(0, 6)
             few = [values[0], first["mode"], values[-1]]
+            if any(len(large(v)) > LONGEST_TICK for v in few):  # powers of ten need the room
+                few = [first["mode"]]
             axes.set_xticks(few, [large(v) for v in few])
             axes.set_title(name, fontsize=7.5, color=INK)
             axes.tick_params(labelsize=6.5)
