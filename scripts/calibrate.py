@@ -63,21 +63,19 @@ END = 1e-3  # a percentage of nothing or all is read at this share of the scale 
 class Kind:
     """One of the two fits: where its tables are, and what its rows name as their source.
 
-    With ``once`` a set whose study built rows by hand is left out. A posterior SD below
-    ``informed`` of the prior's is news, and so is a mode further than ``moved`` SD from its centre:
-    of cells many rows share what the data say, and each is told little. ``sites`` are those whose
-    data it takes; of none, all that are no wells. Rows that are
-    ``kept`` differ from one laboratory to the next and are not fitted: they stay at their centre.
-    With ``stays`` nothing is searched: values stand as their sources have them, and the data take
-    from the spreads alone.
+    With ``stays`` nothing is searched: values stand as their sources have them, the data take from
+    the spreads alone, and sets whose studies built rows by hand are used. Else such sets are left
+    out. A posterior SD below ``informed`` of the prior's is news, and so is a mode further than
+    ``moved`` SD from its centre: of cells many rows share what the data say, and each is told
+    little. ``sites`` are those whose data it takes; of none, all that are no wells. Rows that are
+    ``kept`` differ from one laboratory to the next and stay at their centre.
     """
 
     folder: Path
     table: str
     source: str
-    once: bool
     informed: float
-    moved: float
+    moved: float = math.inf
     sites: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     stays: bool = False
@@ -100,7 +98,6 @@ BODY = Kind(
     folder=PACKAGE / "body",
     table="priors",
     source="body_fit",
-    once=True,
     informed=0.9,
     moved=0.25,
 )
@@ -108,9 +105,7 @@ MACROPHAGE = Kind(
     folder=PACKAGE / "cell",
     table="macrophage_priors",
     source="macrophage_spread",
-    once=False,
     informed=0.97,
-    moved=0.1,
     sites=("well_macrophage",),
     kept=("receptors.lps_potency",),
     stays=True,
@@ -413,7 +408,7 @@ def main() -> None:
     kind = KINDS[asked.kind]
     everything, rows = calibration_sets(kind)
     order = {name: i for i, name in enumerate(rows)}
-    out = counted_by_hand(everything, rows, order) if kind.once else {}
+    out = {} if kind.stays else counted_by_hand(everything, rows, order)
     for name, built in out.items():
         print(f"left out: {name}, whose study built {', '.join(built)} by hand")
     sets = [one for one in everything if one.triplet.name not in out]
@@ -439,8 +434,9 @@ def main() -> None:
     as_written = np.zeros(len(names))
     as_written[told] = found.mode[told]
     show_data(sets, parts, values, sds, found, as_written)
-    show_profiles(found.profiles)
-    cited = citing(numbers, heard, sets) if kind.once else []
+    if found.profiles:
+        show_profiles(found.profiles)
+    cited = [] if kind.stays else citing(numbers, heard, sets)
     if asked.write:
         if cited:
             raise SystemExit("nothing is written: make these priors neutral first.")

@@ -27,8 +27,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 
+import emulated
 from exocast import engine
-from exocast.evidence.rows import COLUMNS, Row, package_table
+from exocast.evidence.rows import Row, package_table
 from exocast.study import statistics
 
 Array = NDArray[np.float64]
@@ -229,21 +230,7 @@ def main() -> None:
     ):
         sys.exit("the table is not what the fit gives: run scripts/calibrate_macrophage.py --write")
     if asked.write:
-        _write(new)
-
-
-def _write(new: dict[str, Row]) -> None:
-    with TABLE.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file))
-    for line in lines:
-        if line["id"] in new:
-            row = new[line["id"]]
-            line |= {"value": f"{row.value:g}", "note": row.note}
-            line["spread"] = "..".join(f"{s:g}" for s in row.spread)
-    with TABLE.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
+        emulated.write(TABLE, new)
 
 
 if __name__ == "__main__":

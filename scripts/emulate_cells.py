@@ -46,7 +46,7 @@ def main() -> None:
         if emulated.stale(old, result.rows):
             stale.append(name)
         if asked.write:
-            emulated.write(name, result.rows)
+            emulated.write(emulated.TABLES / f"{name}.csv", result.rows)
             result.draw()
     if asked.check and stale:
         sys.exit(f"stale: {', '.join(stale)}; run scripts/emulate_cells.py --write")

@@ -106,9 +106,8 @@ def stale(old: Mapping[str, Row], new: Mapping[str, Row]) -> bool:
     )
 
 
-def write(table: str, new: Mapping[str, Row]) -> None:
+def write(path: Path, new: Mapping[str, Row]) -> None:
     """Put values, spreads and notes of rows into their table, and leave all else as it is."""
-    path = TABLES / f"{table}.csv"
     with path.open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
     for line in lines:

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 # Loaded on first use otherwise, which would look like a hang and like a lot of memory.
-import flowio  # noqa: F401
-import openpyxl  # noqa: F401
-import pandas as pd  # noqa: F401
-import xlrd  # noqa: F401
+import flowio  # noqa: F401 - loaded before a clock runs
+import openpyxl  # noqa: F401 - loaded before a clock runs
+import pandas as pd  # noqa: F401 - loaded before a clock runs
+import xlrd  # noqa: F401 - loaded before a clock runs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from writers.workbooks import (

@@ -128,9 +128,4 @@ def _numbers(row: Row) -> tuple[object, ...]:
 @functools.cache
 def _shipped() -> Mapping[tuple[str, str], float]:
     paths = (PACKAGE / room / "correlations.csv" for room in ("patient", "body", "cell"))
-    return {
-        (row.id_a, row.id_b): row.r
-        for path in paths
-        if path.is_file()
-        for row in correlations_of(path)
-    }
+    return {(row.id_a, row.id_b): row.r for path in paths for row in correlations_of(path)}

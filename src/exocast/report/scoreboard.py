@@ -50,7 +50,7 @@ USES = {
     "shown": ("shown only", "^", LINE),
 }
 PARTS = {"body": "– in animals and people", "dish": "– in vessels and dishes"}
-PROFILES = tuple(PACKAGE / room / "profiles.csv" for room in ("body", "cell"))
+PROFILES = PACKAGE / "body" / "profiles.csv"
 MOST_PANELS = 12
 LONGEST_TICK = 7
 
@@ -499,11 +499,10 @@ def _informed_section() -> Section:
 
 def _profile_lines() -> dict[str, list[dict[str, float]]]:
     found: dict[str, list[dict[str, float]]] = {}
-    for table in (each for each in PROFILES if each.is_file()):
-        with table.open(newline="", encoding="utf-8") as file:
-            for line in csv.DictReader(file):
-                name = line.pop("number")
-                found.setdefault(name, []).append({k: float(v) for k, v in line.items()})
+    with PROFILES.open(newline="", encoding="utf-8") as file:
+        for line in csv.DictReader(file):
+            name = line.pop("number")
+            found.setdefault(name, []).append({k: float(v) for k, v in line.items()})
     return found
 
 
