@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from exocast.engine.site import PACKAGE
-from exocast.errors import nearest
 from exocast.report.figures import (
     BLUE,
     FAINT,
@@ -446,8 +446,8 @@ def _own_files(libraries: Sequence[str | Path]) -> list[str]:
                 taken.append(str(name))
                 continue
             others = [f"{name.parent}/{p.name}" for p in (PACKAGE / name.parent).glob("*.*")]
-            hint = nearest(str(name), others) if len(others) > 12 else ""
-            beside.append(f"{name}{hint}")
+            close = difflib.get_close_matches(str(name), others, n=1, cutoff=0.8)
+            beside.append(f"{name} (near {close[0]})" if close else str(name))
     words = [f"In the place of the package's own: {', '.join(taken)}."] if taken else []
     if beside:
         words.append(f"In the place of no file of the package: {'; '.join(beside)}.")
