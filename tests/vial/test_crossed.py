@@ -58,16 +58,21 @@ def evidence(values, errors, run_, vial, between):
     return -0.5 * (np.linalg.slogdet(v)[1] + math.log(total) + rest @ inverse @ rest)
 
 
-def test_known_spreads_give_what_plain_linear_algebra_gives():
-    rng = np.random.default_rng(3)
-    values, errors = 25 + rng.normal(0, 0.3, 6), rng.uniform(0.001, 0.01, 6)
-    tubes = Tubes(
+def of_one_point(values: np.ndarray, errors: np.ndarray) -> Tubes:
+    """Tubes whose captures' spread is known: a grid of one point."""
+    return Tubes(
         centre=values[None],
         variance=errors[None],
         log_weight=np.zeros(1),
         vial=VIAL,
         instrument=INSTRUMENT,
     )
+
+
+def test_known_spreads_give_what_plain_linear_algebra_gives():
+    rng = np.random.default_rng(3)
+    values, errors = 25 + rng.normal(0, 0.3, 6), rng.uniform(0.001, 0.01, 6)
+    tubes = of_one_point(values, errors)
     found = crossed(tubes, known_spread(0.2), known_spread(0.1), known_spread(0.4))
     mean, covariance = dense(values, errors, 0.2, 0.1, 0.4)
     assert found.batch().mean == pytest.approx(mean[0], rel=1e-9)
@@ -87,13 +92,7 @@ def test_known_spreads_give_what_plain_linear_algebra_gives():
 def test_spreads_weigh_by_how_likely_they_make_the_values():
     rng = np.random.default_rng(4)
     values, errors = 25 + rng.normal(0, 0.3, 6), rng.uniform(0.001, 0.01, 6)
-    tubes = Tubes(
-        centre=values[None],
-        variance=errors[None],
-        log_weight=np.zeros(1),
-        vial=VIAL,
-        instrument=INSTRUMENT,
-    )
+    tubes = of_one_point(values, errors)
     grids = [known_spread(0.0)] * 3
     grids = [type(g)(values=np.array([0.05, 0.3]), log_weight=np.zeros(2)) for g in grids]
     found = crossed(tubes, *grids).log_weight[0]

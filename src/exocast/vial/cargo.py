@@ -607,25 +607,38 @@ def digital_copies(
     values = [v for v in mine[0].values if not v.excluded]
     if wells:
         return (_pooled_wells(reading, sample, target, values, wells, stated, volumes, level),)
-    found = []
-    for value in values:
-        base = CargoEstimate(
-            attribute=f"copies of {target}",
-            sample=sample,
-            value=None,
-            low=None,
-            high=None,
-            unit="copies/uL",
-            level=level,
-            n_used=int(value.n_events),
-            n_censored=0,
-            assumptions=("the volume of a partition is the one the instrument used",),
-            file=reading.file,
-            lines=(value.line,),
-            well=value.name,
+    return tuple(
+        _digital(
+            _of_wells(reading, sample, target, (value,), level),
+            value.value,
+            value.n_events,
+            stated[value.line],
+            volumes,
         )
-        found.append(_digital(base, value.value, value.n_events, stated[value.line], volumes))
-    return tuple(found)
+        for value in values
+    )
+
+
+def _of_wells(
+    reading: Reading, sample: str, target: str, used: Sequence[Value], level: float
+) -> CargoEstimate:
+    """An estimate of some wells that has no value yet."""
+    assumptions = ("the volume of a partition is the one the instrument used",)
+    return CargoEstimate(
+        attribute=f"copies of {target}",
+        sample=sample,
+        value=None,
+        low=None,
+        high=None,
+        unit="copies/uL",
+        level=level,
+        n_used=int(sum(v.n_events for v in used)),
+        n_censored=0,
+        assumptions=(*assumptions, *(("the wells hold the same",) if len(used) > 1 else ())),
+        file=reading.file,
+        lines=tuple(v.line for v in used),
+        well=", ".join(v.name for v in used),
+    )
 
 
 def _pooled_wells(
@@ -655,24 +668,7 @@ def _pooled_wells(
     volume = math.nan
     if 0 < most.value < most.n_events and stated[most.line] > 0:
         volume = -math.log1p(-most.value / most.n_events) / stated[most.line]
-    base = CargoEstimate(
-        attribute=f"copies of {target}",
-        sample=sample,
-        value=None,
-        low=None,
-        high=None,
-        unit="copies/uL",
-        level=level,
-        n_used=int(of),
-        n_censored=0,
-        assumptions=(
-            "the volume of a partition is the one the instrument used",
-            "the wells hold the same",
-        ),
-        file=reading.file,
-        lines=tuple(v.line for v in used),
-        well=", ".join(v.name for v in used),
-    )
+    base = _of_wells(reading, sample, target, used, level)
     if math.isnan(volume):
         return _digital(base, total, of, 0.0, volumes)
     mean = -math.log1p(-total / of)
